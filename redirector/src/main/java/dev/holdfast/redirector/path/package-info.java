@@ -1,0 +1,11 @@
+/**
+ * The way of a packet through the daemon, one file for each direction.
+ *
+ * <p>Outbound: capture, packet, flow, decide, encap, link. Inbound: link, encap, deliver or stage,
+ * reply. Each step is one method, in this order; whoever wants to know what happens to a packet
+ * reads that file from top to bottom.
+ */
+@NullMarked
+package dev.holdfast.redirector.path;
+
+import org.jspecify.annotations.NullMarked;
