@@ -1,0 +1,117 @@
+package dev.holdfast.tunnel.endpoint;
+
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What two daemons say to each other on the control channel, always inside mutual TLS 1.3.
+ *
+ * <p>"Redirector" and "endpoint" are roles in one migration; either daemon may hold either role. A
+ * message about a migration carries its epoch: a late message of an earlier epoch changes nothing.
+ */
+public sealed interface ControlMessage {
+
+  /** First message, both ways. Both take the highest version that both know. */
+  record Hello(
+      int minVersion, int maxVersion, String hostName, String software, List<String> capabilities)
+      implements ControlMessage {}
+
+  /** Keepalive and clock: answered at once with the same nonce. */
+  record Ping(long nonce, long epochNanos) implements ControlMessage {}
+
+  record Pong(long nonce, long epochNanos) implements ControlMessage {}
+
+  /**
+   * Redirector to endpoint: may this migration be armed, and prepare for it. With {@code dryRun}
+   * nothing is changed.
+   *
+   * @param request chosen by the sender; the answer repeats it
+   * @param guestMac null where it is not known (routed guests)
+   * @param deliver the endpoint's interface towards the guest
+   * @param oldLans prefixes of the LAN that the guest leaves, whose neighbours it may go on asking
+   *     for
+   * @param encapsulation "tls" or "ipip"
+   */
+  record ArmRequest(
+      long request,
+      UUID migration,
+      String name,
+      long epoch,
+      boolean dryRun,
+      List<IpAddress> oldAddresses,
+      List<IpAddress> newAddresses,
+      @Nullable MacAddress guestMac,
+      String deliver,
+      String encapsulation,
+      String returnPath,
+      List<IpPrefix> oldLans,
+      String dnsName)
+      implements ControlMessage {}
+
+  /**
+   * The endpoint's answer to {@link ArmRequest}.
+   *
+   * @param refusal empty when accepted, otherwise one sentence for the person who asked
+   * @param checks what the endpoint's preflight found, one line each
+   * @param token 16 random bytes that a data connection for this migration shows; empty when
+   *     refused or dry
+   */
+  record ArmReply(long request, String refusal, List<String> checks, byte[] token)
+      implements ControlMessage {
+    public boolean accepted() {
+      return refusal.isEmpty();
+    }
+  }
+
+  /**
+   * Redirector to endpoint: the connections alive at hold, for its drain count and its ownership of
+   * replies.
+   */
+  record FlowSnapshot(UUID migration, long epoch, List<FlowEntry> flows)
+      implements ControlMessage {}
+
+  /** One connection as a flow snapshot names it. */
+  record FlowEntry(int protocol, IpAddress guest, int guestPort, IpAddress peer, int peerPort) {}
+
+  /** Redirector to endpoint: the hold stands; staged packets follow on the data connection. */
+  record Held(UUID migration, long epoch) implements ControlMessage {}
+
+  /**
+   * Either way: the guest runs at the endpoint. Repeated until answered; the answer to a repetition
+   * is the same.
+   */
+  record Release(UUID migration, long epoch, long acceptedEpochNanos) implements ControlMessage {}
+
+  /**
+   * Endpoint to redirector: released. Staged packets up to {@code stagedUpTo} have been delivered.
+   *
+   * @param acceptedEpochNanos when the release was accepted, wall clock of the host that accepted
+   *     it
+   */
+  record Released(
+      UUID migration, long epoch, long acceptedEpochNanos, long delivered, long stagedUpTo)
+      implements ControlMessage {}
+
+  /**
+   * Redirector to endpoint: forget it; the guest stays or is back at the redirector. Refused once
+   * released.
+   */
+  record Rollback(UUID migration, long epoch) implements ControlMessage {}
+
+  record RolledBack(UUID migration, long epoch, String refusal) implements ControlMessage {}
+
+  /** Redirector to endpoint: no connection is left; tear down. */
+  record Finish(UUID migration, long epoch) implements ControlMessage {}
+
+  record Finished(UUID migration, long epoch, String countersJson) implements ControlMessage {}
+
+  /**
+   * Something the sender could not do. {@code migration} is null where it concerns the channel
+   * itself.
+   */
+  record Fault(String code, String text, @Nullable UUID migration) implements ControlMessage {}
+}

@@ -1,0 +1,44 @@
+package dev.holdfast.tunnel.link;
+
+import io.netty.buffer.ByteBuf;
+
+/**
+ * One way to carry packets to one remote host for one migration. Used by the data loop's thread
+ * alone.
+ *
+ * <p>Decorators (counting, tapping, seeded faults) are links that wrap links.
+ */
+public interface Link extends AutoCloseable {
+  /** What became of a frame that was handed over. */
+  enum Sent {
+    OK,
+    /** Not sent: there is no connection now. */
+    DOWN,
+    /** Not sent: the bounded queue is full. */
+    FULL,
+    /** Not sent: it does not fit this link and may not be fragmented. */
+    TOO_BIG
+  }
+
+  /**
+   * Sends one frame. The link takes over the caller's reference to {@code payload} whatever the
+   * answer.
+   *
+   * @param payload as {@link FrameType} says for this type; its readable bytes are the frame's
+   */
+  Sent send(FrameType type, ByteBuf payload);
+
+  /** Ends a batch: what was sent since the last flush goes out now. */
+  void flush();
+
+  boolean isUp();
+
+  /** Bytes handed over and not yet taken by the kernel. */
+  long queuedBytes();
+
+  /** The largest inner packet that passes unfragmented, in bytes; 65535 where any does. */
+  int innerMtu();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,340 @@
+package dev.holdfast.tunnel.packet;
+
+import io.netty.buffer.ByteBuf;
+
+/**
+ * A view of one IP packet, IPv4 (RFC 791) or IPv6 (RFC 8200), over bytes that stay where they are.
+ *
+ * <p>{@link #check} is called once; after it has answered {@link PacketFault#NONE} no accessor can
+ * fail. One view is reused for packet after packet, so that reading allocates nothing. All indexes
+ * are absolute in the buffer.
+ */
+public final class PacketView {
+  public static final int ICMP = 1;
+  public static final int TCP = 6;
+  public static final int UDP = 17;
+  public static final int ICMPV6 = 58;
+
+  public static final int FIN = 0x01;
+  public static final int SYN = 0x02;
+  public static final int RST = 0x04;
+  public static final int PSH = 0x08;
+  public static final int ACK = 0x10;
+  public static final int URG = 0x20;
+
+  private static final int V4_HEADER = 20;
+  private static final int V6_HEADER = 40;
+  private static final int MAX_EXTENSION_HEADERS = 16;
+
+  private ByteBuf buf = io.netty.buffer.Unpooled.EMPTY_BUFFER;
+  private int start;
+  private int version;
+  private int transport; // absolute index of the transport header
+  private int end; // absolute index after the packet's last byte
+  private int protocol;
+  private int fragmentOffset; // bytes
+  private boolean moreFragments;
+
+  /**
+   * Lays the view over {@code length} bytes at {@code index} and checks every length in the headers
+   * against them.
+   *
+   * @param length what the device or frame gave; more than the header's own length is padding and
+   *     is ignored
+   * @return {@link PacketFault#NONE}, or what is wrong; then no accessor may be called
+   */
+  public PacketFault check(ByteBuf bytes, int index, int length) {
+    if (length < 1 || index < 0 || index + length > bytes.writerIndex()) {
+      return PacketFault.TRUNCATED;
+    }
+    buf = bytes;
+    start = index;
+    version = bytes.getByte(index) >> 4 & 0xf;
+    fragmentOffset = 0;
+    moreFragments = false;
+    PacketFault fault =
+        switch (version) {
+          case 4 -> checkV4(length);
+          case 6 -> checkV6(length);
+          default -> PacketFault.BAD_VERSION;
+        };
+    return fault != PacketFault.NONE ? fault : checkTransport();
+  }
+
+  private PacketFault checkV4(int length) {
+    if (length < V4_HEADER) {
+      return PacketFault.TRUNCATED;
+    }
+    int header = (buf.getByte(start) & 0xf) * 4;
+    if (header < V4_HEADER || header > length) {
+      return PacketFault.BAD_HEADER_LENGTH;
+    }
+    int total = buf.getUnsignedShort(start + 2);
+    if (total < header || total > length) {
+      return PacketFault.BAD_TOTAL_LENGTH;
+    }
+    int fragment = buf.getUnsignedShort(start + 6);
+    fragmentOffset = (fragment & 0x1fff) * 8;
+    moreFragments = (fragment & 0x2000) != 0;
+    protocol = buf.getUnsignedByte(start + 9);
+    transport = start + header;
+    end = start + total;
+    return PacketFault.NONE;
+  }
+
+  private PacketFault checkV6(int length) {
+    if (length < V6_HEADER) {
+      return PacketFault.TRUNCATED;
+    }
+    int payload = buf.getUnsignedShort(start + 4);
+    if (payload > length - V6_HEADER) {
+      return PacketFault.BAD_TOTAL_LENGTH;
+    }
+    if (buf.getUnsignedByte(start + 8) == 0xff) {
+      return PacketFault.BAD_SOURCE; // RFC 4291 section 2.7: a multicast address is never a source
+    }
+    end = start + V6_HEADER + payload;
+    int next = buf.getUnsignedByte(start + 6);
+    int at = start + V6_HEADER;
+    for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
+      int size;
+      switch (next) {
+        case 0,
+            43,
+            60,
+            135,
+            139,
+            140 -> { // hop-by-hop, routing, destination options, mobility, HIP, shim6
+          if (at + 8 > end) {
+            return PacketFault.BAD_EXTENSION_HEADER;
+          }
+          size = (buf.getUnsignedByte(at + 1) + 1) * 8;
+        }
+        case 44 -> { // fragment, RFC 8200 section 4.5
+          if (at + 8 > end) {
+            return PacketFault.BAD_EXTENSION_HEADER;
+          }
+          int fragment = buf.getUnsignedShort(at + 2);
+          fragmentOffset = fragment & 0xfff8;
+          moreFragments = (fragment & 1) != 0;
+          size = 8;
+        }
+        case 51 -> { // authentication header, RFC 4302 section 2.2: in 4-byte words, minus 2
+          if (at + 8 > end) {
+            return PacketFault.BAD_EXTENSION_HEADER;
+          }
+          size = (buf.getUnsignedByte(at + 1) + 2) * 4;
+        }
+        default -> {
+          protocol = next;
+          transport = at;
+          return PacketFault.NONE;
+        }
+      }
+      next = buf.getUnsignedByte(at);
+      at += size;
+      if (at > end) {
+        return PacketFault.BAD_EXTENSION_HEADER;
+      }
+      if (fragmentOffset > 0) { // what follows belongs to the middle of a datagram
+        protocol = next;
+        transport = at;
+        return PacketFault.NONE;
+      }
+    }
+    return PacketFault.BAD_EXTENSION_HEADER;
+  }
+
+  private PacketFault checkTransport() {
+    if (fragmentOffset > 0) {
+      return PacketFault.NONE;
+    }
+    int room = end - transport;
+    boolean sound =
+        switch (protocol) {
+          case TCP ->
+              room >= 20 && tcpHeaderLength() >= 20 && (tcpHeaderLength() <= room || moreFragments);
+          case UDP, ICMP, ICMPV6 -> room >= 8;
+          default -> true;
+        };
+    return sound ? PacketFault.NONE : PacketFault.BAD_TRANSPORT_HEADER;
+  }
+
+  public ByteBuf buffer() {
+    return buf;
+  }
+
+  /** Absolute index of the first byte of the IP header. */
+  public int start() {
+    return start;
+  }
+
+  /** Absolute index of the transport header: after IPv4 options and IPv6 extension headers. */
+  public int transportStart() {
+    return transport;
+  }
+
+  /** Absolute index after the last byte of the packet. */
+  public int end() {
+    return end;
+  }
+
+  /** The whole packet in bytes, header included. */
+  public int length() {
+    return end - start;
+  }
+
+  public int version() {
+    return version;
+  }
+
+  public boolean isV4() {
+    return version == 4;
+  }
+
+  /** The transport protocol, after all IPv6 extension headers. */
+  public int protocol() {
+    return protocol;
+  }
+
+  public boolean hasOptionsOrExtensions() {
+    return transport - start != (version == 4 ? V4_HEADER : V6_HEADER);
+  }
+
+  /** TTL, or hop limit. */
+  public int hopLimit() {
+    return buf.getUnsignedByte(start + (version == 4 ? 8 : 7));
+  }
+
+  /** DSCP and ECN: type of service, or traffic class. */
+  public int trafficClass() {
+    return version == 4 ? buf.getUnsignedByte(start + 1) : buf.getUnsignedShort(start) >> 4 & 0xff;
+  }
+
+  /** Don't Fragment; an IPv6 packet is never fragmented on its way. */
+  public boolean dontFragment() {
+    return version == 6 || (buf.getByte(start + 6) & 0x40) != 0;
+  }
+
+  public boolean isFragment() {
+    return moreFragments || fragmentOffset > 0;
+  }
+
+  /** True for whole packets and first fragments: the transport header is there to be read. */
+  public boolean hasTransportHeader() {
+    return fragmentOffset == 0;
+  }
+
+  public int fragmentOffset() {
+    return fragmentOffset;
+  }
+
+  public long sourceHigh() {
+    return version == 4 ? 0 : buf.getLong(start + 8);
+  }
+
+  public long sourceLow() {
+    return version == 4
+        ? 0xffff_0000_0000L | buf.getUnsignedInt(start + 12)
+        : buf.getLong(start + 16);
+  }
+
+  public long destinationHigh() {
+    return version == 4 ? 0 : buf.getLong(start + 24);
+  }
+
+  public long destinationLow() {
+    return version == 4
+        ? 0xffff_0000_0000L | buf.getUnsignedInt(start + 16)
+        : buf.getLong(start + 32);
+  }
+
+  /** Allocates: not for the packet path. */
+  public IpAddress source() {
+    return new IpAddress(sourceHigh(), sourceLow());
+  }
+
+  /** Allocates: not for the packet path. */
+  public IpAddress destination() {
+    return new IpAddress(destinationHigh(), destinationLow());
+  }
+
+  public boolean isFrom(IpAddress address) {
+    return sourceLow() == address.low() && sourceHigh() == address.high();
+  }
+
+  public boolean isTo(IpAddress address) {
+    return destinationLow() == address.low() && destinationHigh() == address.high();
+  }
+
+  public boolean isTcp() {
+    return protocol == TCP && fragmentOffset == 0;
+  }
+
+  /** True where {@link #sourcePort()} and {@link #destinationPort()} may be read. */
+  public boolean hasPorts() {
+    return fragmentOffset == 0 && (protocol == TCP || protocol == UDP);
+  }
+
+  public int sourcePort() {
+    return buf.getUnsignedShort(transport);
+  }
+
+  public int destinationPort() {
+    return buf.getUnsignedShort(transport + 2);
+  }
+
+  public boolean isIcmp() {
+    return fragmentOffset == 0 && (protocol == ICMP || protocol == ICMPV6);
+  }
+
+  public int icmpType() {
+    return buf.getUnsignedByte(transport);
+  }
+
+  public int icmpCode() {
+    return buf.getUnsignedByte(transport + 1);
+  }
+
+  /** The identifier of an echo request or reply. */
+  public int icmpIdentifier() {
+    return buf.getUnsignedShort(transport + 4);
+  }
+
+  /** Sequence number, unsigned 32 bits. */
+  public long tcpSequence() {
+    return buf.getUnsignedInt(transport + 4);
+  }
+
+  public long tcpAcknowledgment() {
+    return buf.getUnsignedInt(transport + 8);
+  }
+
+  public int tcpHeaderLength() {
+    return (buf.getByte(transport + 12) >> 4 & 0xf) * 4;
+  }
+
+  public int tcpFlags() {
+    return buf.getUnsignedByte(transport + 13);
+  }
+
+  /** The window field, not scaled. */
+  public int tcpWindow() {
+    return buf.getUnsignedShort(transport + 14);
+  }
+
+  public int tcpPayloadStart() {
+    return Math.min(transport + tcpHeaderLength(), end);
+  }
+
+  /** Bytes of data in this segment, SYN and FIN not counted. */
+  public int tcpPayloadLength() {
+    return end - tcpPayloadStart();
+  }
+
+  /** Sequence space taken: data, plus one each for SYN and FIN (RFC 9293 section 3.4). */
+  public int tcpSequenceLength() {
+    int flags = tcpFlags();
+    return tcpPayloadLength() + ((flags & SYN) != 0 ? 1 : 0) + ((flags & FIN) != 0 ? 1 : 0);
+  }
+}
