@@ -1,0 +1,111 @@
+package dev.holdfast.redirector.config;
+
+import dev.holdfast.tunnel.packet.IpPrefix;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** The daemon's configuration, checked: what the TOML file said, with defaults filled in. */
+public record Config(
+    Daemon daemon,
+    Tunnel tunnel,
+    Identity identity,
+    List<Remote> remotes,
+    List<DnsZone> dns,
+    Hold hold,
+    Drain drain) {
+
+  /** {@code [daemon]}. */
+  public record Daemon(
+      String name, Path control, Path state, Path pins, @Nullable InetSocketAddress metrics) {}
+
+  /**
+   * {@code [tunnel]}.
+   *
+   * @param listen where remote hosts reach this daemon; its address is also the source of outer
+   *     IP-in-IP packets
+   * @param uplink interface of the tunnel's outer packets
+   * @param device name of the TUN
+   */
+  public record Tunnel(
+      InetSocketAddress listen,
+      String uplink,
+      Encapsulation encapsulation,
+      ReturnPath returnPath,
+      Capture capture,
+      FastPath fastPath,
+      String device) {}
+
+  /** {@code [identity]}: PEM files. */
+  public record Identity(Path certificate, Path key) {}
+
+  /**
+   * {@code [[remote]]}.
+   *
+   * @param fingerprint SHA-256 over its certificate's DER, 64 lower-case hex digits without prefix
+   * @param addresses old addresses that may be tunnelled between this host and that one
+   */
+  public record Remote(
+      String name, InetSocketAddress endpoint, String fingerprint, List<IpPrefix> addresses) {}
+
+  /**
+   * {@code [[dns]]}.
+   *
+   * @param zone absolute, with the final dot
+   * @param keyAlgorithm such as hmac-sha256
+   */
+  public record DnsZone(
+      String zone,
+      InetSocketAddress server,
+      String keyName,
+      String keyAlgorithm,
+      Path keySecretFile,
+      int ttl) {}
+
+  /** {@code [hold]}. */
+  public record Hold(
+      HoldPolicy policy, long maxBytes, Duration maxAge, NoRelease noRelease, Duration limit) {}
+
+  /** {@code [drain]}. */
+  public record Drain(Duration timeWait, Duration minimum, Duration after, StaleSyn staleSyn) {}
+
+  public enum Encapsulation {
+    AUTO,
+    IPIP,
+    TLS
+  }
+
+  public enum ReturnPath {
+    SYMMETRIC,
+    DIRECT
+  }
+
+  public enum Capture {
+    TUN,
+    PCAP
+  }
+
+  public enum FastPath {
+    AUTO,
+    OFF,
+    REQUIRED
+  }
+
+  public enum HoldPolicy {
+    QUEUE,
+    DROP
+  }
+
+  public enum NoRelease {
+    KEEP,
+    ROLLBACK
+  }
+
+  public enum StaleSyn {
+    TUNNEL,
+    DROP,
+    REJECT
+  }
+}

@@ -1,0 +1,55 @@
+package dev.holdfast.redirector.migration;
+
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a running daemon can be asked: the control API and its tests see nothing else of it.
+ *
+ * <p>Every method may be called from any thread and returns when the answer is final (a hold
+ * stands, a release is accepted). {@code id} is a migration's UUID or its name; a name means the
+ * newest migration that has it.
+ */
+public interface MigrationService {
+  MigrationPlan plan(MigrationRequest request) throws RequestRefused;
+
+  MigrationView arm(MigrationRequest request) throws RequestRefused;
+
+  MigrationView hold(String id) throws RequestRefused;
+
+  MigrationView release(String id) throws RequestRefused;
+
+  MigrationView rollback(String id) throws RequestRefused;
+
+  MigrationView finish(String id, boolean force) throws RequestRefused;
+
+  /** Newest first. */
+  List<MigrationView> list();
+
+  MigrationView show(String id) throws RequestRefused;
+
+  /**
+   * Flows of one migration, or of all; with {@code remaining} only those that keep it from being
+   * done.
+   */
+  List<FlowView> flows(@Nullable String id, boolean remaining) throws RequestRefused;
+
+  HostStatus status();
+
+  /**
+   * Calls {@code listener} for each event from now on, in order; closing ends that. The listener
+   * must not block.
+   */
+  AutoCloseable subscribe(Consumer<Event> listener);
+
+  /**
+   * Something that happened.
+   *
+   * @param type state, link, dns, alert, progress
+   * @param migration its id; empty for the host's own
+   * @param state the migration's state after it
+   */
+  record Event(
+      long epochNanos, String type, String migration, String name, String state, String text) {}
+}

@@ -1,0 +1,71 @@
+package dev.holdfast.redirector.migration;
+
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One migration as {@code migration show --json} prints it. Fields are only ever added.
+ *
+ * <p>Times are wall clock, nanoseconds since the Unix epoch, 0 where it has not happened.
+ *
+ * @param schema "holdfast.migration/1"
+ * @param id UUID
+ * @param role redirector or endpoint: what this host is in it
+ * @param state a label of {@link MigrationState}
+ * @param legal what may be asked of it now: hold, release, rollback, finish
+ * @param history state label and when it was entered, in order
+ * @param held packets that are in the hold queue or at the endpoint's stage
+ * @param drops by reason label
+ * @param alerts sentences for the operator, newest last
+ */
+public record MigrationView(
+    String schema,
+    String id,
+    String name,
+    long epoch,
+    String role,
+    String remote,
+    String state,
+    List<String> legal,
+    List<String> oldAddresses,
+    List<String> newAddresses,
+    @Nullable String guestMac,
+    String encapsulation,
+    String returnPath,
+    String holdPolicy,
+    boolean linkUp,
+    List<HistoryEntry> history,
+    HeldView held,
+    TrafficView traffic,
+    int flows,
+    int flowsAtHold,
+    Map<String, Long> drops,
+    @Nullable DnsView dns,
+    List<String> alerts,
+    @Nullable ContinuityReport report) {
+
+  /** When a state was entered. */
+  public record HistoryEntry(String state, long epochNanos) {}
+
+  /** The hold queue's figures, in packets and bytes. */
+  public record HeldView(
+      long packets, long bytes, long staged, long replaced, long dropped, long total) {}
+
+  /** Tunnelled traffic; to and from are seen from the guest. */
+  public record TrafficView(
+      long toGuestPackets, long toGuestBytes, long fromGuestPackets, long fromGuestBytes) {}
+
+  /**
+   * How the DNS change stands; {@code state} is none, pending, updating, published, conflict,
+   * failed or restored.
+   */
+  public record DnsView(
+      String name,
+      String state,
+      List<String> before,
+      List<String> now,
+      long updateMillis,
+      long lastStaleEpochNanos,
+      @Nullable String problem) {}
+}

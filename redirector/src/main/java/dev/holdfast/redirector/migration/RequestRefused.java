@@ -1,0 +1,42 @@
+package dev.holdfast.redirector.migration;
+
+/**
+ * A request that was not carried out; nothing was changed. The message is a sentence for the person
+ * who asked.
+ */
+public final class RequestRefused extends Exception {
+  private static final long serialVersionUID = 1L;
+
+  /** Why, for programs: decides the HTTP status and the exit code. */
+  public enum Kind {
+    /** The request itself is wrong: HTTP 400, exit 2. */
+    INVALID,
+    /** No migration of that name or id: HTTP 404, exit 4. */
+    UNKNOWN,
+    /** Not in this state, or the name or address is taken: HTTP 409, exit 4. */
+    CONFLICT,
+    /**
+     * The remote host refused, is unreachable or not proven, or a preflight check failed: HTTP 409,
+     * exit 4.
+     */
+    REFUSED,
+    /** It was tried and did not work; what had been done was undone: HTTP 500, exit 1. */
+    FAILED
+  }
+
+  private final Kind kind;
+
+  public RequestRefused(Kind kind, String message) {
+    super(message);
+    this.kind = kind;
+  }
+
+  public RequestRefused(Kind kind, String message, Throwable cause) {
+    super(message, cause);
+    this.kind = kind;
+  }
+
+  public Kind kind() {
+    return kind;
+  }
+}

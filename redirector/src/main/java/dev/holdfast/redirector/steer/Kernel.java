@@ -1,0 +1,36 @@
+package dev.holdfast.redirector.steer;
+
+import java.io.IOException;
+import java.util.List;
+
+/**
+ * The one place through which this program changes the kernel's network configuration, or reads it.
+ */
+public interface Kernel {
+  /**
+   * Carries out one command.
+   *
+   * @throws IOException with the tool's own words when the kernel refused
+   */
+  void run(KernelChange.Command command) throws IOException;
+
+  /** Runs {@code ip -j ARGUMENTS} and returns what it printed ("[]" for nothing). */
+  String query(String arguments) throws IOException;
+
+  /** Value of a sysctl, trimmed; path relative to /proc/sys. */
+  String sysctl(String path) throws IOException;
+
+  /**
+   * Runs an nft script in this process, without starting one: for the moments that count.
+   *
+   * @throws IOException with nft's own words
+   */
+  void nftNow(String script) throws IOException;
+
+  /** Runs commands in order; on the first that fails, the rest is not run. */
+  default void runAll(List<KernelChange.Command> commands) throws IOException {
+    for (KernelChange.Command command : commands) {
+      run(command);
+    }
+  }
+}

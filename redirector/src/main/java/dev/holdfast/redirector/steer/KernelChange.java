@@ -1,0 +1,29 @@
+package dev.holdfast.redirector.steer;
+
+import java.util.List;
+
+/**
+ * One change of this host's kernel as a value: it can be printed, applied, undone, and found again
+ * after a crash.
+ *
+ * <p>Applying is idempotent, and undoing what was never applied (or is gone already) is no error.
+ *
+ * @param what one line for people: "add route 10.1.0.10/32 via hf0 in table 4754"
+ * @param apply commands in order
+ * @param undo commands in order that take it back; empty when the change vanishes with another
+ * @param undoWhat one line for people
+ */
+public record KernelChange(String what, List<Command> apply, String undoWhat, List<Command> undo) {
+
+  /** One command for one of the kernel's doors. */
+  public sealed interface Command {
+    /** Arguments of {@code ip}, without the leading word. */
+    record Ip(String arguments) implements Command {}
+
+    /** A script for nft, run as one transaction. */
+    record Nft(String script) implements Command {}
+
+    /** Writes a sysctl; the path has dots or slashes, relative to /proc/sys. */
+    record Sysctl(String path, String value) implements Command {}
+  }
+}
