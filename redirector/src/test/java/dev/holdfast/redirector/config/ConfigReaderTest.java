@@ -1,0 +1,155 @@
+package dev.holdfast.redirector.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.redirector.config.Config.Encapsulation;
+import dev.holdfast.redirector.config.Config.HoldPolicy;
+import dev.holdfast.redirector.config.Config.NoRelease;
+import dev.holdfast.redirector.config.Config.StaleSyn;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ConfigReaderTest {
+  private static final String HEX =
+      "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+  private static final String MINIMAL =
+      """
+      [tunnel]
+      listen = "10.1.0.2:4754"
+      uplink = "eth0"
+      [identity]
+      certificate = "host.crt"
+      key = "/keys/host.key"
+      """;
+  @TempDir private Path folder;
+
+  @Test
+  void theExampleIsRead() throws Exception {
+    Config config = ConfigReader.read(Path.of("../conf/holdfast.toml"));
+
+    assertThat(config.daemon().name()).isEqualTo("host-a");
+    assertThat(config.tunnel().listen()).isEqualTo(new InetSocketAddress("10.1.0.2", 4754));
+    assertThat(config.identity().key()).isEqualTo(Path.of("/etc/holdfast/host.key"));
+    assertThat(config.remotes())
+        .containsExactly(
+            new Config.Remote(
+                "host-b",
+                new InetSocketAddress("10.2.0.2", 4754),
+                HEX,
+                List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64"))));
+    assertThat(config.dns())
+        .containsExactly(
+            new Config.DnsZone(
+                "lab.test.",
+                new InetSocketAddress("10.9.0.53", 53),
+                "mv-key.",
+                "hmac-sha256",
+                Path.of("/etc/holdfast/tsig.key"),
+                30));
+  }
+
+  @Test
+  void theExampleShowsTheDefaults() throws Exception {
+    Config example = ConfigReader.read(Path.of("../conf/holdfast.toml"));
+    Config minimal = ConfigReader.read(write(MINIMAL));
+
+    assertThat(minimal.hold()).isEqualTo(example.hold());
+    assertThat(minimal.drain()).isEqualTo(example.drain());
+    assertThat(minimal.tunnel()).isEqualTo(example.tunnel());
+    assertThat(minimal.daemon())
+        .isEqualTo(
+            new Config.Daemon(
+                Files.readString(Path.of("/proc/sys/kernel/hostname")).strip(),
+                example.daemon().control(),
+                example.daemon().state(),
+                example.daemon().pins(),
+                null));
+    assertThat(minimal.remotes()).isEmpty();
+    assertThat(minimal.dns()).isEmpty();
+  }
+
+  @Test
+  void everySettingIsTaken() throws Exception {
+    Config config =
+        ConfigReader.read(
+            write(
+                """
+                [daemon]
+                name = "site_a.1"
+                control = "c.sock"
+                metrics = "[::1]:9475"
+                [tunnel]
+                listen = "[fd00::2]:99"
+                uplink = "bond0.100"
+                encapsulation = "ipip"
+                fast-path = "off"
+                device = "hf9"
+                [identity]
+                certificate = "tls/host.crt"
+                key = "../host.key"
+                [[dns]]
+                zone = "Lab.Test"
+                server = "127.0.0.1:5353"
+                key-name = "k"
+                key-algorithm = "hmac-sha512"
+                key-secret-file = "/x"
+                ttl = 1
+                [hold]
+                policy = "drop"
+                max-bytes = "512KiB"
+                max-age = "250ms"
+                no-release = "rollback"
+                limit = "2m"
+                [drain]
+                time-wait = "0s"
+                minimum = "3h"
+                after = "1s"
+                stale-syn = "reject"
+                """));
+
+    assertThat(config.daemon().name()).isEqualTo("site_a.1");
+    assertThat(config.daemon().control()).isEqualTo(folder.resolve("c.sock"));
+    assertThat(config.daemon().metrics()).isEqualTo(new InetSocketAddress("::1", 9475));
+    assertThat(config.tunnel().listen()).isEqualTo(new InetSocketAddress("fd00::2", 99));
+    assertThat(config.tunnel().uplink()).isEqualTo("bond0.100");
+    assertThat(config.tunnel().encapsulation()).isEqualTo(Encapsulation.IPIP);
+    assertThat(config.tunnel().device()).isEqualTo("hf9");
+    assertThat(config.identity().certificate()).isEqualTo(folder.resolve("tls/host.crt"));
+    assertThat(config.identity().key()).isEqualTo(folder.resolveSibling("host.key"));
+    assertThat(config.dns().getFirst().zone()).isEqualTo("lab.test.");
+    assertThat(config.dns().getFirst().keyName()).isEqualTo("k.");
+    assertThat(config.dns().getFirst().ttl()).isEqualTo(1);
+    assertThat(config.hold())
+        .isEqualTo(
+            new Config.Hold(
+                HoldPolicy.DROP,
+                512 * 1024,
+                Duration.ofMillis(250),
+                NoRelease.ROLLBACK,
+                Duration.ofMinutes(2)));
+    assertThat(config.drain())
+        .isEqualTo(
+            new Config.Drain(
+                Duration.ZERO, Duration.ofHours(3), Duration.ofSeconds(1), StaleSyn.REJECT));
+  }
+
+  @Test
+  void remarksTellWhatWillNotBeDone() throws Exception {
+    assertThat(ConfigReader.readWithNotes(write(MINIMAL)).notes())
+        .containsExactlyInAnyOrder(
+            new Problem(0, 0, "there is no [[remote]]: no host may send or receive anything"),
+            new Problem(0, 0, "there is no [[dns]]: names are not updated"),
+            new Problem(1, 1, "[tunnel] encapsulation: \"auto\" means tls in this build"));
+  }
+
+  private Path write(String toml) throws IOException {
+    return Files.writeString(folder.resolve("holdfast.toml"), toml);
+  }
+}
