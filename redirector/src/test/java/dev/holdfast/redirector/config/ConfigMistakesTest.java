@@ -26,7 +26,6 @@ class ConfigMistakesTest {
       quoteCharacter = '`',
       textBlock =
 """
-          # text, names, interfaces
           uplink = 5                 | 3:1 [tunnel] uplink: must be text in quotes, not the number 5
           uplink = ""                | 3:1 [tunnel] uplink: must not be empty
           uplink = "much-too-long-name" | 3:1 [tunnel] uplink: 'much-too-long-name' cannot be an interface's name: 1 to 15 characters without space, slash or colon
@@ -35,7 +34,6 @@ class ConfigMistakesTest {
           uplnk = "eth0"             | 7:1 [tunnel] has no key 'uplnk'; did you mean 'uplink'?
           return_path = "symmetric"  | 7:1 [tunnel] has no key 'return_path'; did you mean 'return-path'?
           `  colour = "red"`         | 7:3 [tunnel] has no key 'colour'; there are capture, device, encapsulation, fast-path, listen, return-path, uplink
-          # endpoints
           listen = "10.1.0.2"        | 2:1 [tunnel] listen: '10.1.0.2' has no port; write "10.1.0.2:4754"
           listen = "fd00::2"         | 2:1 [tunnel] listen: 'fd00::2' has no port; write "[fd00::2]:4754"
           listen = "host-a:4754"     | 2:1 [tunnel] listen: 'host-a' is not an IP address, and names are not resolved here; write an IP address and a port, such as "10.1.0.2:4754" or "[fd00::2]:4754"
@@ -45,7 +43,6 @@ class ConfigMistakesTest {
           listen = "10.1.0.2:65536"  | 2:1 [tunnel] listen: port 65536 is not within 1..65535
           listen = "10.1.0.2:0"      | 2:1 [tunnel] listen: port 0 is not within 1..65535
           listen = "somewhere"       | 2:1 [tunnel] listen: 'somewhere' is not an endpoint; write an IP address and a port, such as "10.1.0.2:4754" or "[fd00::2]:4754"
-          # choices
           encapsulation = "gre"      | 7:1 [tunnel] encapsulation: 'gre' is not one of "auto", "ipip", "tls"
           encapsulation = true       | 7:1 [tunnel] encapsulation: must be one of "auto", "ipip", "tls", not true
           return-path = "direct"     | 7:1 [tunnel] return-path: this build has no direct return path; write "symmetric"
