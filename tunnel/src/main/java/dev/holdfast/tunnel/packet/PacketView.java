@@ -6,8 +6,9 @@ import io.netty.buffer.ByteBuf;
  * A view of one IP packet, IPv4 (RFC 791) or IPv6 (RFC 8200), over bytes that stay where they are.
  *
  * <p>{@link #check} is called once; after it has answered {@link PacketFault#NONE} no accessor can
- * fail. One view is reused for packet after packet, so that reading allocates nothing. All indexes
- * are absolute in the buffer.
+ * fail, and one that asks for what the packet has not (a port of an ESP packet, the flags of a
+ * later fragment) answers 0. One view is reused for packet after packet, so that reading allocates
+ * nothing. All indexes are absolute in the buffer.
  */
 public final class PacketView {
   public static final int ICMP = 1;
@@ -25,6 +26,7 @@ public final class PacketView {
   private static final int V4_HEADER = 20;
   private static final int V6_HEADER = 40;
   private static final int MAX_EXTENSION_HEADERS = 16;
+  private static final int MAX_DATAGRAM = 65_535;
 
   private ByteBuf buf = io.netty.buffer.Unpooled.EMPTY_BUFFER;
   private int start;
@@ -44,7 +46,7 @@ public final class PacketView {
    * @return {@link PacketFault#NONE}, or what is wrong; then no accessor may be called
    */
   public PacketFault check(ByteBuf bytes, int index, int length) {
-    if (length < 1 || index < 0 || index + length > bytes.writerIndex()) {
+    if (length < 1 || index < 0 || length > bytes.writerIndex() - index) {
       return PacketFault.TRUNCATED;
     }
     buf = bytes;
@@ -79,7 +81,10 @@ public final class PacketView {
     protocol = buf.getUnsignedByte(start + 9);
     transport = start + header;
     end = start + total;
-    return PacketFault.NONE;
+    if (fragmentOffset + total > MAX_DATAGRAM) {
+      return PacketFault.BAD_TOTAL_LENGTH; // would be longer than any datagram, once reassembled
+    }
+    return neverSendsV4(buf.getInt(start + 12)) ? PacketFault.BAD_SOURCE : PacketFault.NONE;
   }
 
   private PacketFault checkV6(int length) {
@@ -90,12 +95,16 @@ public final class PacketView {
     if (payload > length - V6_HEADER) {
       return PacketFault.BAD_TOTAL_LENGTH;
     }
-    if (buf.getUnsignedByte(start + 8) == 0xff) {
-      return PacketFault.BAD_SOURCE; // RFC 4291 section 2.7: a multicast address is never a source
+    if (neverSendsV6()) {
+      return PacketFault.BAD_SOURCE;
+    }
+    if (isMapped(destinationHigh(), destinationLow())) {
+      return PacketFault.BAD_DESTINATION;
     }
     end = start + V6_HEADER + payload;
     int next = buf.getUnsignedByte(start + 6);
     int at = start + V6_HEADER;
+    boolean fragmentSeen = false;
     for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
       int size;
       switch (next) {
@@ -105,15 +114,18 @@ public final class PacketView {
             135,
             139,
             140 -> { // hop-by-hop, routing, destination options, mobility, HIP, shim6
-          if (at + 8 > end) {
+          boolean misplaced = next == 0 && i > 0; // RFC 8200 section 4.3: directly after the header
+          if (misplaced || at + 8 > end) {
             return PacketFault.BAD_EXTENSION_HEADER;
           }
           size = (buf.getUnsignedByte(at + 1) + 1) * 8;
         }
         case 44 -> { // fragment, RFC 8200 section 4.5
-          if (at + 8 > end) {
+          // A second one could say "whole packet" where the first said "fragment".
+          if (fragmentSeen || at + 8 > end) {
             return PacketFault.BAD_EXTENSION_HEADER;
           }
+          fragmentSeen = true;
           int fragment = buf.getUnsignedShort(at + 2);
           fragmentOffset = fragment & 0xfff8;
           moreFragments = (fragment & 1) != 0;
@@ -139,10 +151,31 @@ public final class PacketView {
       if (fragmentOffset > 0) { // what follows belongs to the middle of a datagram
         protocol = next;
         transport = at;
-        return PacketFault.NONE;
+        return fragmentOffset + end - at > MAX_DATAGRAM
+            ? PacketFault.BAD_TOTAL_LENGTH
+            : PacketFault.NONE;
       }
     }
     return PacketFault.BAD_EXTENSION_HEADER;
+  }
+
+  /** Sources that RFC 1122 section 3.2.1.3 allows on no wire: multicast, broadcast, loopback. */
+  private static boolean neverSendsV4(int source) {
+    return (source & 0xf000_0000) == 0xe000_0000 || source == -1 || source >>> 24 == 127;
+  }
+
+  /**
+   * The same for IPv6 (RFC 4291 sections 2.5.3 and 2.7), and IPv4-mapped addresses, which {@link
+   * IpAddress} uses for IPv4: let through, one would pass for a granted IPv4 address.
+   */
+  private boolean neverSendsV6() {
+    long high = sourceHigh();
+    long low = sourceLow();
+    return high >>> 56 == 0xff || (high == 0 && low == 1) || isMapped(high, low);
+  }
+
+  private static boolean isMapped(long high, long low) {
+    return high == 0 && low >>> 32 == 0xffff;
   }
 
   private PacketFault checkTransport() {
@@ -154,7 +187,8 @@ public final class PacketView {
         switch (protocol) {
           case TCP ->
               room >= 20 && tcpHeaderLength() >= 20 && (tcpHeaderLength() <= room || moreFragments);
-          case UDP, ICMP, ICMPV6 -> room >= 8;
+          case UDP -> room >= 8 && udpLength() >= 8 && (udpLength() <= room || moreFragments);
+          case ICMP, ICMPV6 -> room >= 8;
           default -> true;
         };
     return sound ? PacketFault.NONE : PacketFault.BAD_TRANSPORT_HEADER;
@@ -271,60 +305,71 @@ public final class PacketView {
     return protocol == TCP && fragmentOffset == 0;
   }
 
+  public boolean isUdp() {
+    return protocol == UDP && fragmentOffset == 0;
+  }
+
   /** True where {@link #sourcePort()} and {@link #destinationPort()} may be read. */
   public boolean hasPorts() {
     return fragmentOffset == 0 && (protocol == TCP || protocol == UDP);
   }
 
   public int sourcePort() {
-    return buf.getUnsignedShort(transport);
+    return hasPorts() ? buf.getUnsignedShort(transport) : 0;
   }
 
   public int destinationPort() {
-    return buf.getUnsignedShort(transport + 2);
+    return hasPorts() ? buf.getUnsignedShort(transport + 2) : 0;
   }
 
+  /** UDP's own length field: header and data. More than this packet has in a first fragment. */
+  public int udpLength() {
+    return isUdp() ? buf.getUnsignedShort(transport + 4) : 0;
+  }
+
+  /** True for the ICMP of this packet's own IP version. */
   public boolean isIcmp() {
-    return fragmentOffset == 0 && (protocol == ICMP || protocol == ICMPV6);
+    return fragmentOffset == 0 && protocol == (version == 4 ? ICMP : ICMPV6);
   }
 
   public int icmpType() {
-    return buf.getUnsignedByte(transport);
+    return isIcmp() ? buf.getUnsignedByte(transport) : 0;
   }
 
   public int icmpCode() {
-    return buf.getUnsignedByte(transport + 1);
+    return isIcmp() ? buf.getUnsignedByte(transport + 1) : 0;
   }
 
   /** The identifier of an echo request or reply. */
   public int icmpIdentifier() {
-    return buf.getUnsignedShort(transport + 4);
+    return isIcmp() ? buf.getUnsignedShort(transport + 4) : 0;
   }
 
   /** Sequence number, unsigned 32 bits. */
   public long tcpSequence() {
-    return buf.getUnsignedInt(transport + 4);
+    return isTcp() ? buf.getUnsignedInt(transport + 4) : 0;
   }
 
   public long tcpAcknowledgment() {
-    return buf.getUnsignedInt(transport + 8);
+    return isTcp() ? buf.getUnsignedInt(transport + 8) : 0;
   }
 
+  /** Bytes, options included. */
   public int tcpHeaderLength() {
-    return (buf.getByte(transport + 12) >> 4 & 0xf) * 4;
+    return isTcp() ? (buf.getByte(transport + 12) >> 4 & 0xf) * 4 : 0;
   }
 
   public int tcpFlags() {
-    return buf.getUnsignedByte(transport + 13);
+    return isTcp() ? buf.getUnsignedByte(transport + 13) : 0;
   }
 
   /** The window field, not scaled. */
   public int tcpWindow() {
-    return buf.getUnsignedShort(transport + 14);
+    return isTcp() ? buf.getUnsignedShort(transport + 14) : 0;
   }
 
   public int tcpPayloadStart() {
-    return Math.min(transport + tcpHeaderLength(), end);
+    return isTcp() ? Math.min(transport + tcpHeaderLength(), end) : end;
   }
 
   /** Bytes of data in this segment, SYN and FIN not counted. */
