@@ -1,0 +1,118 @@
+package dev.holdfast.tunnel.device;
+
+import static dev.holdfast.tunnel.sys.ClassicBpf.JEQ_K;
+import static dev.holdfast.tunnel.sys.ClassicBpf.LD_B_ABS;
+import static dev.holdfast.tunnel.sys.ClassicBpf.LD_H_ABS;
+import static dev.holdfast.tunnel.sys.ClassicBpf.LD_W_ABS;
+import static dev.holdfast.tunnel.sys.ClassicBpf.RET_K;
+
+import dev.holdfast.tunnel.sys.ClassicBpf;
+import dev.holdfast.tunnel.sys.ClassicBpf.Instruction;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Which Ethernet frames a {@link PacketSocket} is given; the kernel decides, so that others cost
+ * nothing here.
+ *
+ * <p>Frames with a VLAN tag are never given (except by {@link #ALL}): the kernel takes the tag off,
+ * and an answer without it would go to another network.
+ */
+public enum FrameFilter {
+  /** Everything, tagged frames without their tag. */
+  ALL(List.of(keep())),
+
+  /** Nothing: for a socket that only sends. */
+  NONE(List.of(drop())),
+
+  /** ARP (RFC 826). */
+  ARP(program(true)),
+
+  /** IPv6 neighbour solicitations (RFC 4861 section 4.3) without extension headers. */
+  NEIGHBOR_SOLICITATION(program(false, Icmpv6.NEIGHBOR_SOLICITATION)),
+
+  /** What asks for a neighbour's MAC address, in either family. */
+  ARP_AND_NEIGHBOR_SOLICITATION(program(true, Icmpv6.NEIGHBOR_SOLICITATION)),
+
+  /** ARP, and all of RFC 4861's solicitations and advertisements, routers' too. */
+  ARP_AND_NEIGHBOR_DISCOVERY(
+      program(
+          true,
+          Icmpv6.ROUTER_SOLICITATION,
+          Icmpv6.ROUTER_ADVERTISEMENT,
+          Icmpv6.NEIGHBOR_SOLICITATION,
+          Icmpv6.NEIGHBOR_ADVERTISEMENT));
+
+  private static final class Icmpv6 {
+    static final int ROUTER_SOLICITATION = 133;
+    static final int ROUTER_ADVERTISEMENT = 134;
+    static final int NEIGHBOR_SOLICITATION = 135;
+    static final int NEIGHBOR_ADVERTISEMENT = 136;
+  }
+
+  private static final int ETHER_TYPE_AT = 12;
+  private static final int NEXT_HEADER_AT = 14 + 6;
+  private static final int ICMPV6_TYPE_AT = 14 + 40;
+  private static final int ETHER_TYPE_ARP = 0x0806;
+  private static final int ETHER_TYPE_IPV6 = 0x86dd;
+  private static final int PROTOCOL_ICMPV6 = 58;
+
+  private final List<Instruction> program;
+
+  FrameFilter(List<Instruction> program) {
+    this.program = program;
+  }
+
+  List<Instruction> program() {
+    return program;
+  }
+
+  /** Tests in a row; the last two instructions are the two ends that jumps lead to. */
+  private static List<Instruction> program(boolean arp, int... icmpv6Types) {
+    int length = 2 + 1 + (arp ? 1 : 0) + (icmpv6Types.length > 0 ? 4 + icmpv6Types.length : 0) + 2;
+    var code = new ArrayList<Instruction>(length);
+    int keep = length - 2;
+    int drop = length - 1;
+    code.add(load(LD_W_ABS, ClassicBpf.VLAN_TAG_PRESENT));
+    code.add(unless(code.size(), 0, drop));
+    code.add(load(LD_H_ABS, ETHER_TYPE_AT));
+    if (arp) {
+      code.add(when(code.size(), ETHER_TYPE_ARP, keep, icmpv6Types.length == 0 ? drop : -1));
+    }
+    if (icmpv6Types.length > 0) {
+      code.add(unless(code.size(), ETHER_TYPE_IPV6, drop));
+      code.add(load(LD_B_ABS, NEXT_HEADER_AT));
+      code.add(unless(code.size(), PROTOCOL_ICMPV6, drop));
+      code.add(load(LD_B_ABS, ICMPV6_TYPE_AT));
+      for (int i = 0; i < icmpv6Types.length; i++) {
+        boolean last = i == icmpv6Types.length - 1;
+        code.add(when(code.size(), icmpv6Types[i], keep, last ? drop : -1));
+      }
+    }
+    code.add(keep());
+    code.add(drop());
+    return List.copyOf(code);
+  }
+
+  private static Instruction load(int width, int at) {
+    return new Instruction(width, 0, 0, at);
+  }
+
+  /** Goes on where the value is {@code k}, else jumps to {@code target}. */
+  private static Instruction unless(int here, int k, int target) {
+    return new Instruction(JEQ_K, 0, target - here - 1, k);
+  }
+
+  /** Jumps to {@code target} where the value is {@code k}, else to {@code other}; -1 goes on. */
+  private static Instruction when(int here, int k, int target, int other) {
+    return new Instruction(JEQ_K, target - here - 1, other < 0 ? 0 : other - here - 1, k);
+  }
+
+  private static Instruction keep() {
+    return new Instruction(RET_K, 0, 0, -1);
+  }
+
+  private static Instruction drop() {
+    return new Instruction(RET_K, 0, 0, 0);
+  }
+}
