@@ -10,14 +10,18 @@ public interface Kernel {
   /**
    * Carries out one command.
    *
-   * @throws IOException with the tool's own words when the kernel refused
+   * @throws KernelRefusal with the tool's own words when the kernel refused
+   * @throws IOException when the tool cannot be started
    */
   void run(KernelChange.Command command) throws IOException;
 
   /** Runs {@code ip -j ARGUMENTS} and returns what it printed ("[]" for nothing). */
   String query(String arguments) throws IOException;
 
-  /** Value of a sysctl, trimmed; path relative to /proc/sys. */
+  /** Runs {@code bridge -j ARGUMENTS} and returns what it printed ("[]" for nothing). */
+  String bridgeQuery(String arguments) throws IOException;
+
+  /** Value of a sysctl, trimmed; path relative to /proc/sys, with dots or slashes. */
   String sysctl(String path) throws IOException;
 
   /**
