@@ -1,0 +1,430 @@
+package dev.holdfast.redirector.dns;
+
+import dev.holdfast.redirector.dns.DnsException.Kind;
+import dev.holdfast.redirector.dns.ServerWatch.Wanted;
+import dev.holdfast.redirector.dns.ZoneServer.Swap;
+import dev.holdfast.redirector.migration.MigrationView;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiPredicate;
+import java.util.function.Function;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.Name;
+
+/**
+ * One migration's change in DNS, step by step.
+ *
+ * <pre>
+ * arm -> publish -> awaitServers -> finish
+ *  |        |            |
+ *  +--------+------------+--> rollback
+ * </pre>
+ *
+ * <p>A step blocks for its time-outs at most, ends at once when its thread is interrupted, and may
+ * be called again: after a crash, or after a failure, it goes on from what it finds at the server.
+ * Only one step runs at a time; a second waits for it. {@link #state} and {@link #view} may be read
+ * from any thread.
+ */
+public final class DnsChange {
+  private final DnsUpdater dns;
+  private final DnsListener listener;
+  private final ReentrantLock stepping = new ReentrantLock();
+  private volatile DnsState state;
+
+  DnsChange(DnsState state, DnsUpdater dns, DnsListener listener) {
+    this.state = state;
+    this.dns = dns;
+    this.listener = listener;
+  }
+
+  /** What to journal. */
+  public DnsState state() {
+    return state;
+  }
+
+  public MigrationView.DnsView view() {
+    return state.view();
+  }
+
+  /**
+   * Reads the records and lowers their TTL to the zone's configured one, where it is higher; then
+   * watches for a short while until every authoritative server shows that.
+   *
+   * @throws DnsException when there is nothing to move, or the server cannot be asked or refuses;
+   *     the move may then still be published later, at the price of the old TTL
+   */
+  public void arm() throws DnsException {
+    step(() -> {
+      plan();
+      if (state.sets().stream().noneMatch(SetMove::lowersTtl)) {
+        return;
+      }
+      say(state, "Lowering the TTL of " + state.name() + ".");
+      swapForward((set, now) -> now.withTtl(Math.min(now.ttl(), set.loweredTtl())));
+      say(state.withProblem(null), "The TTL of " + state.name() + " is lowered.");
+      watchTtl(dns.timing().armWait());
+    });
+  }
+
+  /**
+   * Moves the records to the new address, by compare-and-swap. Goes on trying while the server is
+   * not to be reached.
+   *
+   * @throws DnsException when somebody else has changed the records (state conflict), the server
+   *     refuses, or patience is over (state failed)
+   */
+  public void publish() throws DnsException {
+    step(() -> {
+      if (state.publishedEpochNanos() != 0) {
+        return;
+      }
+      long began = dns.client().clock().nanoTime();
+      say(state.withPhase(DnsState.UPDATING), "Updating " + state.name() + ".");
+      try {
+        persist(() -> {
+          plan();
+          swapForward(DnsChange::moved);
+        });
+      } catch (DnsException e) {
+        throw failed(e);
+      }
+      long millis = (dns.client().clock().nanoTime() - began) / 1_000_000;
+      say(
+          state
+              .withNow(forward(SetMove::after))
+              .withProblem(null)
+              .withPublished(dns.client().clock().epochNanos(), millis),
+          "%s is %s now.".formatted(state.name(), String.join(", ", forward(SetMove::after))));
+      swapReverse(DnsChange::moved);
+    });
+  }
+
+  /**
+   * Asks every authoritative server until it shows what was done last: the lowered TTL, or, once
+   * published, the new address. Then the last stale second is known.
+   *
+   * @throws DnsException when a server still shows something else as patience ends; calling again
+   *     goes on
+   */
+  public void awaitServers() throws DnsException {
+    step(() -> {
+      if (state.publishedEpochNanos() == 0) {
+        watchTtl(dns.timing().patience());
+      } else if (state.lastStaleEpochNanos() == 0) {
+        watchAddress();
+      }
+    });
+  }
+
+  /**
+   * Gives the records their first TTL back; they keep the new address.
+   *
+   * @throws DnsException when the server refuses or patience is over
+   */
+  public void finish() throws DnsException {
+    step(() -> {
+      if (state.sets().stream().noneMatch(SetMove::lowersTtl)) {
+        return;
+      }
+      say(state, "Restoring the TTL of " + state.name() + ".");
+      persist(() -> swapForward(SetMove::withTtlBack));
+      say(state.withProblem(null), "The TTL of " + state.name() + " is restored.");
+    });
+  }
+
+  /**
+   * Puts the records back as they were, by compare-and-swap, TTL too. What others have changed in
+   * the meantime stays.
+   *
+   * @throws DnsException when the records are not ours any more (state conflict), the server
+   *     refuses, or patience is over (state failed)
+   */
+  public void rollback() throws DnsException {
+    step(() -> {
+      boolean touched = !state.sets().isEmpty();
+      if (touched) {
+        say(state, "Putting " + state.name() + " back.");
+        try {
+          persist(() -> swapForward(DnsChange::undone));
+        } catch (DnsException e) {
+          throw failed(e);
+        }
+      }
+      say(
+          state.withPhase(DnsState.RESTORED).withNow(forward(SetMove::before)).withProblem(null),
+          touched ? state.name() + " is as it was." : "Nothing was changed in DNS.");
+      swapReverse(DnsChange::undone);
+    });
+  }
+
+  // -- what becomes of one set
+
+  /** What a set that was read just now becomes. */
+  @FunctionalInterface
+  private interface Becomes {
+    RecordSet of(SetMove set, RecordSet now) throws DnsException;
+  }
+
+  private static RecordSet moved(SetMove set, RecordSet now) throws DnsException {
+    if (!set.isDoneIn(now) && !now.values().containsAll(set.removed())) {
+      throw changed(set, now);
+    }
+    return set.doneTo(now);
+  }
+
+  private static RecordSet undone(SetMove set, RecordSet now) throws DnsException {
+    if (now.hasAllAndNone(set.removed(), set.added())) {
+      return set.withTtlBack(now);
+    }
+    if (!now.values().containsAll(set.added())) {
+      throw changed(set, now);
+    }
+    return set.undoneTo(now);
+  }
+
+  private static DnsException changed(SetMove set, RecordSet now) {
+    return new DnsException(
+        Kind.CONFLICT,
+        "Somebody else has changed %s: it was %s, and is %s now; nothing was changed."
+            .formatted(set.name(), set.type() + " " + String.join(", ", set.before()), now));
+  }
+
+  // -- steps and their parts
+
+  @FunctionalInterface
+  private interface Action {
+    void run() throws DnsException;
+  }
+
+  private void step(Action body) throws DnsException {
+    try {
+      stepping.lockInterruptibly();
+    } catch (InterruptedException e) {
+      throw DnsException.interrupted();
+    }
+    try {
+      body.run();
+    } catch (DnsException e) {
+      if (e.kind() != Kind.INTERRUPTED) {
+        say(state.withProblem(e.sentence()), e.sentence());
+      }
+      throw e;
+    } finally {
+      stepping.unlock();
+    }
+  }
+
+  /** Tells the listener, who may journal it, before anything else happens. */
+  private void say(DnsState next, String text) {
+    state = next;
+    listener.changed(next, text);
+  }
+
+  private DnsException failed(DnsException e) {
+    if (e.kind() != Kind.INTERRUPTED) {
+      state = state.withPhase(e.kind() == Kind.CONFLICT ? DnsState.CONFLICT : DnsState.FAILED);
+    }
+    return e;
+  }
+
+  /** Reads what there is to move, once for the whole change: later the TTL is our own. */
+  private void plan() throws DnsException {
+    if (!state.sets().isEmpty()) {
+      return;
+    }
+    DnsPlan plan = dns.plan(state.move());
+    if (plan.problem() != null) {
+      throw new DnsException(Kind.CONFIGURATION, plan.problem());
+    }
+    say(
+        state.withSets(plan.sets()).withNow(plan.before()),
+        String.join(" ", plan.sets().stream().map(each -> each.describe() + ".").toList()));
+  }
+
+  /** Does it again, with growing pauses, for as long as the trouble is such as passes. */
+  private void persist(Action action) throws DnsException {
+    long began = dns.client().clock().nanoTime();
+    Duration wait = dns.timing().firstPause();
+    while (true) {
+      try {
+        action.run();
+        return;
+      } catch (DnsException e) {
+        long waited = dns.client().clock().nanoTime() - began + wait.toNanos();
+        if (!e.mayPass() || waited > dns.timing().patience().toNanos()) {
+          throw e;
+        }
+        say(state.withProblem(e.sentence()), e.sentence() + " Trying again.");
+      }
+      sleep(wait);
+      wait = dns.timing().nextPause(wait);
+    }
+  }
+
+  private void sleep(Duration time) throws DnsException {
+    try {
+      dns.client().pause().sleep(time);
+    } catch (InterruptedException e) {
+      throw DnsException.interrupted();
+    }
+  }
+
+  private void swapForward(Becomes becomes) throws DnsException {
+    for (Map.Entry<ZoneServer, List<SetMove>> each : byZone(false).entrySet()) {
+      swap(each.getKey(), each.getValue(), becomes);
+    }
+  }
+
+  /** Reverse records are a courtesy: where they cannot be moved, that is said, and no more. */
+  private void swapReverse(Becomes becomes) throws DnsException {
+    for (Map.Entry<ZoneServer, List<SetMove>> each : byZone(true).entrySet()) {
+      try {
+        swap(each.getKey(), each.getValue(), becomes);
+      } catch (DnsException e) {
+        if (e.kind() == Kind.INTERRUPTED) {
+          throw e;
+        }
+        String text = "The PTR record could not be changed. " + e.sentence();
+        say(state.withProblem(text), text);
+      }
+    }
+  }
+
+  private static void swap(ZoneServer zone, List<SetMove> sets, Becomes becomes)
+      throws DnsException {
+    List<Swap> swaps = new ArrayList<>();
+    for (SetMove set : sets) {
+      RecordSet now = zone.read(set.name(), set.type());
+      swaps.add(new Swap(now, becomes.of(set, now)));
+    }
+    zone.swap(swaps);
+  }
+
+  private Map<ZoneServer, List<SetMove>> byZone(boolean reverse) throws DnsException {
+    Map<ZoneServer, List<SetMove>> zones = new LinkedHashMap<>();
+    for (SetMove set : state.sets()) {
+      if (set.isReverse() == reverse) {
+        zones.computeIfAbsent(zoneOf(set), key -> new ArrayList<>()).add(set);
+      }
+    }
+    return zones;
+  }
+
+  private ZoneServer zoneOf(SetMove set) throws DnsException {
+    Name name = DnsNames.absolute(set.zone());
+    return dns.zones().stream()
+        .filter(each -> each.origin().equals(name))
+        .findFirst()
+        .orElseThrow(() ->
+            new DnsException(
+                Kind.CONFIGURATION,
+                "Zone %s of the migration is no longer in the configuration."
+                    .formatted(set.zone())));
+  }
+
+  // -- the zone's other servers
+
+  private void watchTtl(Duration patience) throws DnsException {
+    if (state.ttlSeenEpochNanos() != 0) {
+      return;
+    }
+    ServerWatch.Seen seen =
+        watch(patience, SetMove::lowersTtl, (set, now) -> now.ttl() <= set.loweredTtl());
+    if (seen == null) {
+      return;
+    }
+    if (seen.isComplete()) {
+      say(
+          state.withTtlSeen(seen.lastEpochNanos()),
+          "Every authoritative server shows the lowered TTL.");
+    } else {
+      say(state, String.join(" ", seen.troubles()));
+    }
+  }
+
+  private void watchAddress() throws DnsException {
+    ServerWatch.Seen seen = watch(dns.timing().patience(), set -> true, SetMove::isDoneIn);
+    if (seen == null) {
+      return;
+    }
+    if (!seen.isComplete()) {
+      throw new DnsException(
+          Kind.UNREACHABLE,
+          "Not every authoritative server has the new address. "
+              + String.join(" ", seen.troubles()));
+    }
+    DnsState next =
+        state.withNewSeen(seen.lastEpochNanos(), lastStale(state, seen.lastEpochNanos()));
+    String text = "Every authoritative server gives the new address.";
+    if (seen.silent().isEmpty()) {
+      say(next.withProblem(null), text);
+    } else {
+      String silent = "Not waited for: " + String.join(" ", seen.silent());
+      say(next.withProblem(silent), silent);
+    }
+  }
+
+  /**
+   * The last second in which a cache may still give the old address: one that asked just before the
+   * last server showed the lowered TTL keeps it for the old TTL, one that asked just before the
+   * last server gave the new address for the lowered one.
+   */
+  static long lastStale(DnsState state, long newSeenEpochNanos) {
+    long last = 0;
+    for (SetMove set : state.sets()) {
+      if (set.isReverse()) {
+        continue;
+      }
+      // a server that was never seen with the low TTL had it when it gave the new address
+      long ttlSeen = state.ttlSeenEpochNanos() == 0 ? newSeenEpochNanos : state.ttlSeenEpochNanos();
+      last = Math.max(last, newSeenEpochNanos + nanos(set.loweredTtl()));
+      if (set.lowersTtl()) {
+        last = Math.max(last, Math.min(ttlSeen, newSeenEpochNanos) + nanos(set.ttl()));
+      }
+    }
+    return last;
+  }
+
+  private static long nanos(long seconds) {
+    return Duration.ofSeconds(seconds).toNanos();
+  }
+
+  /** Null when no set is concerned. */
+  private ServerWatch.@Nullable Seen watch(
+      Duration patience, Predicate<SetMove> concerned, BiPredicate<SetMove, RecordSet> right)
+      throws DnsException {
+    ServerWatch.Seen all = null;
+    for (Map.Entry<ZoneServer, List<SetMove>> each : byZone(false).entrySet()) {
+      List<Wanted> wanted =
+          each.getValue().stream()
+              .filter(concerned)
+              .map(set -> new Wanted(set.name(), set.type(), now -> right.test(set, now)))
+              .toList();
+      if (wanted.isEmpty()) {
+        continue;
+      }
+      List<NameServer> servers = new ArrayList<>();
+      persist(() -> {
+        NameServer.Found found = NameServer.of(each.getKey(), dns.timing().nameServerPort());
+        servers.addAll(found.servers());
+        found.notes().forEach(note -> say(state, note));
+      });
+      all =
+          new ServerWatch(each.getKey(), dns.client(), dns.timing())
+              .watch(servers, wanted, patience, dns.timing().silence());
+    }
+    return all;
+  }
+
+  private List<String> forward(Function<SetMove, List<String>> part) {
+    return state.sets().stream()
+        .filter(each -> !each.isReverse())
+        .flatMap(each -> part.apply(each).stream())
+        .toList();
+  }
+}

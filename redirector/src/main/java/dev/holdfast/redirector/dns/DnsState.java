@@ -1,0 +1,222 @@
+package dev.holdfast.redirector.dns;
+
+import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.tunnel.packet.IpAddress;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * All that a DNS change must remember over a crash. Fields are only ever added.
+ *
+ * <p>Times are wall clock, nanoseconds since the Unix epoch, 0 where it has not happened.
+ *
+ * @param phase pending, updating, published, conflict, failed or restored
+ * @param sets empty until the records have been read
+ * @param now the name's addresses as last known
+ * @param ttlSeenEpochNanos when the last authoritative server was first seen with the lowered TTL
+ * @param publishedEpochNanos when the update was accepted
+ * @param updateMillis how long that took from its beginning
+ * @param newSeenEpochNanos when the last authoritative server was first seen with the new address
+ * @param lastStaleEpochNanos after this no compliant cache has the old address
+ * @param problem the newest trouble; null when there is none
+ */
+public record DnsState(
+    String name,
+    List<String> oldAddresses,
+    List<String> newAddresses,
+    String phase,
+    List<SetMove> sets,
+    List<String> now,
+    long ttlSeenEpochNanos,
+    long publishedEpochNanos,
+    long updateMillis,
+    long newSeenEpochNanos,
+    long lastStaleEpochNanos,
+    @Nullable String problem) {
+
+  static final String PENDING = "pending";
+  static final String UPDATING = "updating";
+  static final String PUBLISHED = "published";
+  static final String CONFLICT = "conflict";
+  static final String FAILED = "failed";
+  static final String RESTORED = "restored";
+
+  private static final JsonMapper JSON = JsonMapper.shared();
+
+  public DnsState {
+    oldAddresses = List.copyOf(oldAddresses);
+    newAddresses = List.copyOf(newAddresses);
+    sets = List.copyOf(sets);
+    now = List.copyOf(now);
+  }
+
+  static DnsState of(DnsMove move) {
+    return new DnsState(
+        move.name(),
+        move.oldAddresses().stream().map(IpAddress::toString).toList(),
+        move.newAddresses().stream().map(IpAddress::toString).toList(),
+        PENDING,
+        List.of(),
+        List.of(),
+        0,
+        0,
+        0,
+        0,
+        0,
+        null);
+  }
+
+  DnsMove move() {
+    return new DnsMove(
+        name,
+        oldAddresses.stream().map(IpAddress::parse).toList(),
+        newAddresses.stream().map(IpAddress::parse).toList());
+  }
+
+  /** One line of JSON. */
+  public String toJson() {
+    return JSON.writeValueAsString(this);
+  }
+
+  /**
+   * Reads what {@link #toJson} wrote.
+   *
+   * @throws IllegalArgumentException when it is something else
+   */
+  public static DnsState fromJson(String json) {
+    try {
+      return JSON.readValue(json, DnsState.class);
+    } catch (JacksonException e) {
+      throw new IllegalArgumentException("not a DNS state: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  /** As {@code migration show} prints it. */
+  public MigrationView.DnsView view() {
+    return new MigrationView.DnsView(
+        name,
+        phase,
+        sets.stream()
+            .filter(each -> !each.isReverse())
+            .flatMap(each -> each.before().stream())
+            .toList(),
+        now,
+        updateMillis,
+        lastStaleEpochNanos,
+        problem);
+  }
+
+  DnsState withPhase(String value) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        value,
+        sets,
+        now,
+        ttlSeenEpochNanos,
+        publishedEpochNanos,
+        updateMillis,
+        newSeenEpochNanos,
+        lastStaleEpochNanos,
+        problem);
+  }
+
+  DnsState withSets(List<SetMove> value) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        phase,
+        value,
+        now,
+        ttlSeenEpochNanos,
+        publishedEpochNanos,
+        updateMillis,
+        newSeenEpochNanos,
+        lastStaleEpochNanos,
+        problem);
+  }
+
+  DnsState withNow(List<String> value) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        phase,
+        sets,
+        value,
+        ttlSeenEpochNanos,
+        publishedEpochNanos,
+        updateMillis,
+        newSeenEpochNanos,
+        lastStaleEpochNanos,
+        problem);
+  }
+
+  DnsState withTtlSeen(long value) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        phase,
+        sets,
+        now,
+        value,
+        publishedEpochNanos,
+        updateMillis,
+        newSeenEpochNanos,
+        lastStaleEpochNanos,
+        problem);
+  }
+
+  DnsState withPublished(long epochNanos, long millis) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        PUBLISHED,
+        sets,
+        now,
+        ttlSeenEpochNanos,
+        epochNanos,
+        millis,
+        newSeenEpochNanos,
+        lastStaleEpochNanos,
+        problem);
+  }
+
+  DnsState withNewSeen(long seen, long lastStale) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        phase,
+        sets,
+        now,
+        ttlSeenEpochNanos,
+        publishedEpochNanos,
+        updateMillis,
+        seen,
+        lastStale,
+        problem);
+  }
+
+  DnsState withProblem(@Nullable String value) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        phase,
+        sets,
+        now,
+        ttlSeenEpochNanos,
+        publishedEpochNanos,
+        updateMillis,
+        newSeenEpochNanos,
+        lastStaleEpochNanos,
+        value);
+  }
+}
