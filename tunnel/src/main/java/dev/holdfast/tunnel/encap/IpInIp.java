@@ -30,9 +30,35 @@ public final class IpInIp {
 
   private IpInIp() {}
 
+  /** Bytes that the outer header to {@code destination} adds. */
+  public static int outerLength(IpAddress destination) {
+    return destination.isV4() ? V4_OUTER : V6_OUTER;
+  }
+
   /**
    * Appends the outer header for {@code inner}; the inner packet itself is for the caller to send
-   * behind it, unchanged.
+   * behind it, unchanged. Otherwise as {@link #setOuter}.
+   */
+  public static boolean writeOuter(
+      ByteBuf out,
+      PacketView inner,
+      IpAddress source,
+      IpAddress destination,
+      int ttl,
+      int identification) {
+    int start = out.writerIndex();
+    int length = outerLength(destination);
+    out.ensureWritable(length);
+    if (!setOuter(out, start, inner, source, destination, ttl, identification)) {
+      return false;
+    }
+    out.writerIndex(start + length);
+    return true;
+  }
+
+  /**
+   * Writes the outer header for {@code inner} at {@code index}: into headroom of {@link
+   * #outerLength} bytes before a packet that is there already.
    *
    * <p>DSCP and ECN are copied (RFC 6040 section 4.1, normal mode). Don't Fragment is copied too,
    * and such a packet has identification 0, which nobody reads (RFC 6864 section 4.1).
@@ -43,8 +69,9 @@ public final class IpInIp {
    * @param identification of the outer header where it may be fragmented, 16 bits
    * @return false, with nothing written, where both together would be longer than IP can say
    */
-  public static boolean writeOuter(
+  public static boolean setOuter(
       ByteBuf out,
+      int index,
       PacketView inner,
       IpAddress source,
       IpAddress destination,
@@ -54,45 +81,49 @@ public final class IpInIp {
       throw new IllegalArgumentException(source + " and " + destination + " differ in family");
     }
     return source.isV4()
-        ? writeV4(out, inner, source.v4Bits(), destination.v4Bits(), ttl, identification)
-        : writeV6(out, inner, source, destination, ttl);
+        ? setV4(out, index, inner, source.v4Bits(), destination.v4Bits(), ttl, identification)
+        : setV6(out, index, inner, source, destination, ttl);
   }
 
-  private static boolean writeV4(
-      ByteBuf out, PacketView inner, int source, int destination, int ttl, int identification) {
+  private static boolean setV4(
+      ByteBuf out,
+      int index,
+      PacketView inner,
+      int source,
+      int destination,
+      int ttl,
+      int identification) {
     int total = V4_OUTER + inner.length();
     if (total > MAX_LENGTH) {
       return false;
     }
     boolean whole = inner.isV4() ? inner.dontFragment() : inner.length() > IPV6_MINIMUM_MTU;
-    int start = out.writerIndex();
-    out.writeByte(0x45);
-    out.writeByte(inner.trafficClass());
-    out.writeShort(total);
-    out.writeShort(whole ? 0 : identification);
-    out.writeShort(whole ? DONT_FRAGMENT : 0);
-    out.writeByte(ttl);
-    out.writeByte(protocolOf(inner));
-    out.writeShort(0);
-    out.writeInt(source);
-    out.writeInt(destination);
-    out.setShort(start + 10, Checksums.ipv4Header(out, start, V4_OUTER));
+    out.setByte(index, 0x45);
+    out.setByte(index + 1, inner.trafficClass());
+    out.setShort(index + 2, total);
+    out.setShort(index + 4, whole ? 0 : identification);
+    out.setShort(index + 6, whole ? DONT_FRAGMENT : 0);
+    out.setByte(index + 8, ttl);
+    out.setByte(index + 9, protocolOf(inner));
+    out.setInt(index + 12, source);
+    out.setInt(index + 16, destination);
+    out.setShort(index + 10, Checksums.ipv4Header(out, index, V4_OUTER));
     return true;
   }
 
-  private static boolean writeV6(
-      ByteBuf out, PacketView inner, IpAddress source, IpAddress destination, int ttl) {
+  private static boolean setV6(
+      ByteBuf out, int index, PacketView inner, IpAddress source, IpAddress destination, int ttl) {
     if (inner.length() > MAX_LENGTH) {
       return false;
     }
-    out.writeInt(6 << 28 | inner.trafficClass() << 20);
-    out.writeShort(inner.length());
-    out.writeByte(protocolOf(inner));
-    out.writeByte(ttl);
-    out.writeLong(source.high());
-    out.writeLong(source.low());
-    out.writeLong(destination.high());
-    out.writeLong(destination.low());
+    out.setInt(index, 6 << 28 | inner.trafficClass() << 20);
+    out.setShort(index + 4, inner.length());
+    out.setByte(index + 6, protocolOf(inner));
+    out.setByte(index + 7, ttl);
+    out.setLong(index + 8, source.high());
+    out.setLong(index + 16, source.low());
+    out.setLong(index + 24, destination.high());
+    out.setLong(index + 32, destination.low());
     return true;
   }
 

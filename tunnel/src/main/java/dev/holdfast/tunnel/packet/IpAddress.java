@@ -9,8 +9,8 @@ import java.nio.ByteBuffer;
  *
  * <p>IPv4 is kept in its IPv4-mapped form {@code ::ffff:a.b.c.d} (RFC 4291 section 2.5.5.2), so
  * that one table holds both families and comparing two addresses is comparing two pairs of longs. A
- * native IPv6 packet never carries a mapped address in its header (RFC 4038 section 4.2 asks for
- * them to be dropped), so the two cannot be confused.
+ * native IPv6 packet has no business with a mapped address in its header (RFC 4038 section 4.2 asks
+ * for them to be dropped); {@link PacketView#check} refuses it, so the two cannot be confused.
  *
  * @param high the first 64 bits, network order
  * @param low the last 64 bits, network order
@@ -36,8 +36,8 @@ public record IpAddress(long high, long low) implements Comparable<IpAddress> {
       throw new IllegalArgumentException("'" + text + "' is not an IP address");
     }
     try {
-      return of(InetAddress.getByName(text));
-    } catch (UnknownHostException e) {
+      return of(InetAddress.ofLiteral(text));
+    } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException("'" + text + "' is not an IP address", e);
     }
   }

@@ -1,6 +1,7 @@
 package dev.holdfast.tunnel.packet;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 
 /**
  * A view of one IP packet, IPv4 (RFC 791) or IPv6 (RFC 8200), over bytes that stay where they are.
@@ -28,11 +29,12 @@ public final class PacketView {
   private static final int MAX_EXTENSION_HEADERS = 16;
   private static final int MAX_DATAGRAM = 65_535;
 
-  private ByteBuf buf = io.netty.buffer.Unpooled.EMPTY_BUFFER;
+  private ByteBuf buf = Unpooled.EMPTY_BUFFER;
   private int start;
   private int version;
   private int transport; // absolute index of the transport header
   private int end; // absolute index after the packet's last byte
+  private int limit; // absolute index after the last byte that is there to be read
   private int protocol;
   private int fragmentOffset; // bytes
   private boolean moreFragments;
@@ -46,6 +48,21 @@ public final class PacketView {
    * @return {@link PacketFault#NONE}, or what is wrong; then no accessor may be called
    */
   public PacketFault check(ByteBuf bytes, int index, int length) {
+    return lay(bytes, index, length, false);
+  }
+
+  /**
+   * {@link #check} for a capture that took only the first {@code captured} bytes of each packet.
+   * The headers must be there; {@link #end} and the lengths are the whole packet's, so what lies
+   * between the captured bytes and the end may not be read.
+   *
+   * <p>TCP options may be cut off as well: the header's fixed 20 bytes are there.
+   */
+  public PacketFault checkHeaders(ByteBuf bytes, int index, int captured) {
+    return lay(bytes, index, captured, true);
+  }
+
+  private PacketFault lay(ByteBuf bytes, int index, int length, boolean headersOnly) {
     if (length < 1 || index < 0 || length > bytes.writerIndex() - index) {
       return PacketFault.TRUNCATED;
     }
@@ -56,14 +73,14 @@ public final class PacketView {
     moreFragments = false;
     PacketFault fault =
         switch (version) {
-          case 4 -> checkV4(length);
-          case 6 -> checkV6(length);
+          case 4 -> checkV4(length, headersOnly);
+          case 6 -> checkV6(length, headersOnly);
           default -> PacketFault.BAD_VERSION;
         };
     return fault != PacketFault.NONE ? fault : checkTransport();
   }
 
-  private PacketFault checkV4(int length) {
+  private PacketFault checkV4(int length, boolean headersOnly) {
     if (length < V4_HEADER) {
       return PacketFault.TRUNCATED;
     }
@@ -72,7 +89,7 @@ public final class PacketView {
       return PacketFault.BAD_HEADER_LENGTH;
     }
     int total = buf.getUnsignedShort(start + 2);
-    if (total < header || total > length) {
+    if (total < header || (total > length && !headersOnly)) {
       return PacketFault.BAD_TOTAL_LENGTH;
     }
     int fragment = buf.getUnsignedShort(start + 6);
@@ -81,18 +98,19 @@ public final class PacketView {
     protocol = buf.getUnsignedByte(start + 9);
     transport = start + header;
     end = start + total;
+    limit = start + Math.min(total, length);
     if (fragmentOffset + total > MAX_DATAGRAM) {
       return PacketFault.BAD_TOTAL_LENGTH; // would be longer than any datagram, once reassembled
     }
     return neverSendsV4(buf.getInt(start + 12)) ? PacketFault.BAD_SOURCE : PacketFault.NONE;
   }
 
-  private PacketFault checkV6(int length) {
+  private PacketFault checkV6(int length, boolean headersOnly) {
     if (length < V6_HEADER) {
       return PacketFault.TRUNCATED;
     }
     int payload = buf.getUnsignedShort(start + 4);
-    if (payload > length - V6_HEADER) {
+    if (payload > length - V6_HEADER && !headersOnly) {
       return PacketFault.BAD_TOTAL_LENGTH;
     }
     if (neverSendsV6()) {
@@ -102,6 +120,7 @@ public final class PacketView {
       return PacketFault.BAD_DESTINATION;
     }
     end = start + V6_HEADER + payload;
+    limit = Math.min(end, start + length);
     int next = buf.getUnsignedByte(start + 6);
     int at = start + V6_HEADER;
     boolean fragmentSeen = false;
@@ -115,14 +134,14 @@ public final class PacketView {
             139,
             140 -> { // hop-by-hop, routing, destination options, mobility, HIP, shim6
           boolean misplaced = next == 0 && i > 0; // RFC 8200 section 4.3: directly after the header
-          if (misplaced || at + 8 > end) {
+          if (misplaced || at + 8 > limit) {
             return PacketFault.BAD_EXTENSION_HEADER;
           }
           size = (buf.getUnsignedByte(at + 1) + 1) * 8;
         }
         case 44 -> { // fragment, RFC 8200 section 4.5
           // A second one could say "whole packet" where the first said "fragment".
-          if (fragmentSeen || at + 8 > end) {
+          if (fragmentSeen || at + 8 > limit) {
             return PacketFault.BAD_EXTENSION_HEADER;
           }
           fragmentSeen = true;
@@ -132,7 +151,7 @@ public final class PacketView {
           size = 8;
         }
         case 51 -> { // authentication header, RFC 4302 section 2.2: in 4-byte words, minus 2
-          if (at + 8 > end) {
+          if (at + 8 > limit) {
             return PacketFault.BAD_EXTENSION_HEADER;
           }
           size = (buf.getUnsignedByte(at + 1) + 2) * 4;
@@ -145,7 +164,7 @@ public final class PacketView {
       }
       next = buf.getUnsignedByte(at);
       at += size;
-      if (at > end) {
+      if (at > limit) {
         return PacketFault.BAD_EXTENSION_HEADER;
       }
       if (fragmentOffset > 0) { // what follows belongs to the middle of a datagram
@@ -183,12 +202,15 @@ public final class PacketView {
       return PacketFault.NONE;
     }
     int room = end - transport;
+    int readable = limit - transport;
     boolean sound =
         switch (protocol) {
           case TCP ->
-              room >= 20 && tcpHeaderLength() >= 20 && (tcpHeaderLength() <= room || moreFragments);
-          case UDP -> room >= 8 && udpLength() >= 8 && (udpLength() <= room || moreFragments);
-          case ICMP, ICMPV6 -> room >= 8;
+              readable >= 20
+                  && tcpHeaderLength() >= 20
+                  && (tcpHeaderLength() <= room || moreFragments);
+          case UDP -> readable >= 8 && udpLength() >= 8 && (udpLength() <= room || moreFragments);
+          case ICMP, ICMPV6 -> readable >= 8;
           default -> true;
         };
     return sound ? PacketFault.NONE : PacketFault.BAD_TRANSPORT_HEADER;

@@ -1,0 +1,56 @@
+package dev.holdfast.tunnel.packet;
+
+import io.netty.buffer.ByteBuf;
+
+/**
+ * Writes the virtio_net_hdr of a packet that came without one, from what the packet itself shows.
+ *
+ * <p>A raw socket and a capture hand over what the kernel has: where segments were merged on
+ * receipt (GRO), or never cut because the sender is on the same host, that is a super-packet whose
+ * checksum holds the pseudo-header's sum alone.
+ */
+public final class InferredOffload {
+  private InferredOffload() {}
+
+  /**
+   * Writes the header at {@code vnetIndex}. A packet whose checksum was left to a device is marked
+   * so; TCP longer than {@code mtu} becomes a super-packet, whose checksum field is written anew.
+   * All else is a plain packet, a wrong checksum included, which is for the receiver to find.
+   *
+   * @param mtu the longest packet that the sender can have put on a wire, bytes
+   */
+  public static void write(ByteBuf buf, int vnetIndex, PacketView view, int mtu) {
+    VirtioNetHeader.clear(buf, vnetIndex);
+    int field = Checksums.fieldIndex(view);
+    if (field < 0 || view.isIcmp() || (view.isUdp() && buf.getShort(field) == 0)) {
+      return;
+    }
+    int transport = view.transportStart();
+    int headers = transport - view.start() + (view.isTcp() ? view.tcpHeaderLength() : 8);
+    int room = view.isUdp() ? view.udpLength() : view.end() - transport;
+    int pseudo = Checksums.pseudoHeader(view, view.protocol(), room);
+    boolean isLong = view.isTcp() && view.length() > mtu && mtu > headers;
+    boolean maybeLeft = buf.getUnsignedShort(field) == pseudo;
+    if (!isLong && !maybeLeft) {
+      return; // nearly always: nothing more than a pseudo-header was summed
+    }
+    boolean isComplete = Checksums.verifyTransport(view);
+    if (isComplete ? !isLong : !maybeLeft) {
+      return;
+    }
+    buf.setShort(field, pseudo);
+    int type =
+        !isLong
+            ? VirtioNetHeader.GSO_NONE
+            : view.isV4() ? VirtioNetHeader.GSO_TCPV4 : VirtioNetHeader.GSO_TCPV6;
+    VirtioNetHeader.set(
+        buf,
+        vnetIndex,
+        VirtioNetHeader.FLAG_NEEDS_CHECKSUM,
+        type,
+        headers,
+        isLong ? mtu - headers : 0,
+        transport - view.start(),
+        field - transport);
+  }
+}
