@@ -1,0 +1,294 @@
+package dev.holdfast.redirector.control;
+
+import dev.holdfast.redirector.migration.MigrationRequest;
+import dev.holdfast.redirector.migration.MigrationService;
+import dev.holdfast.redirector.migration.RequestRefused;
+import dev.holdfast.redirector.migration.RequestRefused.Kind;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.exc.UnrecognizedPropertyException;
+
+/** Which request asks the service for what. Knows nothing of sockets; calls may block. */
+final class ControlRoutes {
+  private static final Logger log = LoggerFactory.getLogger(ControlRoutes.class);
+
+  private final MigrationService service;
+
+  ControlRoutes(MigrationService service) {
+    this.service = service;
+  }
+
+  /**
+   * A request, without its HTTP.
+   *
+   * @param path decoded segments: {@code /v1/migrations/web1} is v1, migrations, web1
+   */
+  record Ask(String method, List<String> path, Map<String, List<String>> query, byte[] body) {}
+
+  /**
+   * An answer, without its HTTP.
+   *
+   * @param body a record
+   * @param allow the methods that the path knows; empty unless the status is 405
+   */
+  record Answer(int status, Object body, String allow) {
+    Answer(int status, Object body) {
+      this(status, body, "");
+    }
+
+    static Answer refusal(RequestRefused refused) {
+      return new Answer(
+          statusOf(refused.kind()),
+          ErrorBody.of(refused.kind(), String.valueOf(refused.getMessage())));
+    }
+
+    static Answer error(int status, Kind kind, String message) {
+      return new Answer(status, ErrorBody.of(kind, message));
+    }
+  }
+
+  static int statusOf(Kind kind) {
+    return switch (kind) {
+      case INVALID -> 400;
+      case UNKNOWN -> 404;
+      case CONFLICT, REFUSED -> 409;
+      case FAILED -> 500;
+    };
+  }
+
+  Answer answer(Ask ask) {
+    try {
+      return route(ask);
+    } catch (RequestRefused refused) {
+      return Answer.refusal(refused);
+    } catch (RuntimeException e) {
+      log.error("{} {} failed", ask.method(), String.join("/", ask.path()), e);
+      return Answer.error(
+          500, Kind.FAILED, "The daemon failed at this request (" + e + "); its log says more.");
+    }
+  }
+
+  private Answer route(Ask ask) throws RequestRefused {
+    List<String> path = ask.path();
+    if (path.size() < 2 || path.size() > 4 || !path.getFirst().equals("v1")) {
+      return unknownPath(path);
+    }
+    String noun = path.get(1);
+    return switch (path.size()) {
+      case 2 ->
+          switch (noun) {
+            case "status" -> get(ask) ? status(ask) : wrongMethod("GET");
+            case "flows" -> get(ask) ? flows(ask) : wrongMethod("GET");
+            case "events" -> {
+              refuseParameters(ask);
+              yield wrongMethod("GET"); // a good GET is streamed, and never comes here
+            }
+            case "migrations" ->
+                get(ask) ? list(ask) : post(ask) ? arm(ask) : wrongMethod("GET, POST");
+            default -> unknownPath(path);
+          };
+      case 3 -> {
+        if (!noun.equals("migrations")) {
+          yield unknownPath(path);
+        }
+        if (path.get(2).equals("plan") && post(ask)) {
+          yield plan(ask);
+        }
+        yield get(ask) ? show(ask) : wrongMethod("GET");
+      }
+      default ->
+          !noun.equals("migrations")
+              ? unknownPath(path)
+              : switch (path.get(3)) {
+                case "hold", "release", "rollback", "finish" ->
+                    post(ask) ? act(ask) : wrongMethod("POST");
+                default -> unknownPath(path);
+              };
+    };
+  }
+
+  private Answer status(Ask ask) throws RequestRefused {
+    refuseParameters(ask);
+    return new Answer(200, service.status());
+  }
+
+  private Answer list(Ask ask) throws RequestRefused {
+    refuseParameters(ask);
+    return new Answer(200, MigrationList.of(service.list()));
+  }
+
+  private Answer show(Ask ask) throws RequestRefused {
+    refuseParameters(ask);
+    return new Answer(200, service.show(ask.path().get(2)));
+  }
+
+  private Answer flows(Ask ask) throws RequestRefused {
+    refuseParameters(ask, "migration", "remaining");
+    String migration = parameter(ask, "migration");
+    return new Answer(200, FlowList.of(service.flows(migration, flag(ask, "remaining"))));
+  }
+
+  private Answer plan(Ask ask) throws RequestRefused {
+    refuseParameters(ask);
+    return new Answer(200, service.plan(request(ask.body())));
+  }
+
+  private Answer arm(Ask ask) throws RequestRefused {
+    refuseParameters(ask);
+    return new Answer(201, service.arm(request(ask.body())));
+  }
+
+  private Answer act(Ask ask) throws RequestRefused {
+    String id = ask.path().get(2);
+    String verb = ask.path().get(3);
+    if (verb.equals("finish")) {
+      refuseParameters(ask, "force");
+    } else {
+      refuseParameters(ask);
+    }
+    refuseBody(ask.body());
+    return new Answer(
+        200,
+        switch (verb) {
+          case "hold" -> service.hold(id);
+          case "release" -> service.release(id);
+          case "rollback" -> service.rollback(id);
+          default -> service.finish(id, flag(ask, "force"));
+        });
+  }
+
+  /** The body as a request whose required fields are there; the service judges what they say. */
+  private static MigrationRequest request(byte[] body) throws RequestRefused {
+    if (body.length == 0) {
+      throw new RequestRefused(Kind.INVALID, "The request has no body; it needs a JSON object.");
+    }
+    MigrationRequest request = read(body);
+    if (request == null) {
+      throw new RequestRefused(Kind.INVALID, "The request's body is null, not a JSON object.");
+    }
+    return new MigrationRequest(
+        present("name", request.name()),
+        presentList("oldAddresses", request.oldAddresses()),
+        presentList("newAddresses", request.newAddresses()),
+        present("remote", request.remote()),
+        request.from(),
+        request.guestPort(),
+        request.guestMac(),
+        present("deliver", request.deliver()),
+        request.dnsName(),
+        orEmpty(request.dnsAddresses()),
+        request.encapsulation(),
+        request.holdPolicy(),
+        request.flowListCommand());
+  }
+
+  private static @Nullable MigrationRequest read(byte[] body) throws RequestRefused {
+    try {
+      return Json.readStrictly(body, MigrationRequest.class);
+    } catch (UnrecognizedPropertyException e) {
+      throw new RequestRefused(
+          Kind.INVALID, "There is no field '" + e.getPropertyName() + "' in a migration.", e);
+    } catch (JacksonException e) {
+      throw new RequestRefused(
+          Kind.INVALID, "The request's body is not usable JSON: " + e.getOriginalMessage(), e);
+    }
+  }
+
+  private static String present(String field, @Nullable String value) throws RequestRefused {
+    if (value == null || value.isBlank()) {
+      throw new RequestRefused(Kind.INVALID, "The field '" + field + "' is missing.");
+    }
+    return value;
+  }
+
+  private static List<String> presentList(String field, @Nullable List<String> value)
+      throws RequestRefused {
+    List<String> list = orEmpty(value);
+    if (list.isEmpty()) {
+      throw new RequestRefused(Kind.INVALID, "The field '" + field + "' is missing or empty.");
+    }
+    return list;
+  }
+
+  /** What JSON may leave out, or give as null, is an empty list for the service. */
+  private static List<String> orEmpty(@Nullable List<String> list) throws RequestRefused {
+    if (list == null) {
+      return List.of();
+    }
+    for (String element : list) {
+      if (isNull(element)) {
+        throw new RequestRefused(Kind.INVALID, "A list of addresses contains null.");
+      }
+    }
+    return List.copyOf(list);
+  }
+
+  private static boolean isNull(@Nullable Object value) {
+    return value == null;
+  }
+
+  private static void refuseBody(byte[] body) throws RequestRefused {
+    String text = new String(body, StandardCharsets.UTF_8).strip();
+    if (!text.isEmpty() && !text.equals("{}")) {
+      throw new RequestRefused(Kind.INVALID, "This request takes no body.");
+    }
+  }
+
+  private static void refuseParameters(Ask ask, String... known) throws RequestRefused {
+    for (String name : ask.query().keySet()) {
+      if (!List.of(known).contains(name)) {
+        throw new RequestRefused(
+            Kind.INVALID,
+            "There is no parameter '"
+                + name
+                + "' here"
+                + (known.length == 0 ? "." : ", only " + String.join(" and ", known) + "."));
+      }
+    }
+  }
+
+  private static @Nullable String parameter(Ask ask, String name) throws RequestRefused {
+    List<String> values = ask.query().getOrDefault(name, List.of());
+    if (values.size() > 1) {
+      throw new RequestRefused(Kind.INVALID, "The parameter '" + name + "' is there twice.");
+    }
+    return values.isEmpty() ? null : values.getFirst();
+  }
+
+  private static boolean flag(Ask ask, String name) throws RequestRefused {
+    String value = parameter(ask, name);
+    if (value == null || value.equals("false")) {
+      return false;
+    }
+    if (value.equals("true")) {
+      return true;
+    }
+    throw new RequestRefused(
+        Kind.INVALID, "The parameter '" + name + "' must be true or false, not '" + value + "'.");
+  }
+
+  private static boolean get(Ask ask) {
+    return ask.method().equals("GET");
+  }
+
+  private static boolean post(Ask ask) {
+    return ask.method().equals("POST");
+  }
+
+  private static Answer unknownPath(List<String> path) {
+    return Answer.error(
+        404, Kind.UNKNOWN, "There is nothing at /" + String.join("/", path) + " in this API.");
+  }
+
+  private static Answer wrongMethod(String allow) {
+    return new Answer(
+        405,
+        ErrorBody.of(Kind.INVALID, "Only " + allow.replace(", ", " and ") + " can be used here."),
+        allow);
+  }
+}
