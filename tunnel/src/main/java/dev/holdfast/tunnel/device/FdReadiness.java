@@ -8,10 +8,13 @@ import io.netty.channel.epoll.EpollIoHandle;
 import io.netty.channel.epoll.EpollIoOps;
 import io.netty.channel.unix.FileDescriptor;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Tells on an epoll event loop when a descriptor that is not Netty's can be read.
@@ -24,6 +27,9 @@ import org.jspecify.annotations.Nullable;
  * closed while registered may come back as another file.
  */
 public final class FdReadiness implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(FdReadiness.class);
+
+  // sys/epoll.h
   private static final int EPOLLERR = 0x008;
   private static final int EPOLLHUP = 0x010;
 
@@ -46,7 +52,7 @@ public final class FdReadiness implements AutoCloseable {
    * Registers {@code fd} and waits until that is done, from whatever thread.
    *
    * @param loop runs on epoll
-   * @param onReadable called on the loop's thread; what it throws goes to the loop's log
+   * @param onReadable called on the loop's thread; what it throws is logged, and it is called again
    * @throws IOException when epoll does not take the descriptor
    */
   public static FdReadiness register(IoEventLoop loop, int fd, Runnable onReadable)
@@ -118,7 +124,10 @@ public final class FdReadiness implements AutoCloseable {
         } catch (InterruptedException e) {
           interrupted = true; // half-way is no place to stop
         } catch (ExecutionException e) {
-          throw new IOException(e.getCause());
+          if (e.getCause() instanceof IOException cause) {
+            throw new IOException(cause.getMessage(), cause);
+          }
+          throw new IllegalStateException(e.getCause());
         }
       }
     } finally {
@@ -139,8 +148,14 @@ public final class FdReadiness implements AutoCloseable {
 
   private void submit(EpollIoOps ops) throws IOException {
     IoRegistration current = registration;
-    if (current != null && current.isValid() && current.submit(ops) < 0) {
-      throw new IOException("epoll does not take the descriptor");
+    if (current == null || !current.isValid()) {
+      return;
+    }
+    try {
+      current.submit(ops);
+    } catch (UncheckedIOException e) {
+      cancel();
+      throw new IOException("epoll does not take the descriptor", e.getCause());
     }
   }
 
@@ -160,7 +175,7 @@ public final class FdReadiness implements AutoCloseable {
       // take the descriptor off epoll for good.
       submit(paused ? EpollIoOps.EPOLLERR : EpollIoOps.EPOLLIN);
     } catch (IOException e) {
-      throw new IllegalStateException(e);
+      throw new UncheckedIOException(e);
     }
   }
 
@@ -182,7 +197,12 @@ public final class FdReadiness implements AutoCloseable {
       return;
     }
     if (!paused) {
-      onReadable.run();
+      try {
+        onReadable.run();
+      } catch (RuntimeException e) {
+        // Netty would let the whole loop sleep for a second.
+        LOG.error("reading from descriptor {} failed", handle.fd().intValue(), e);
+      }
       return;
     }
     if ((((EpollIoEvent) event).ops().value() & (EPOLLERR | EPOLLHUP)) != 0) {

@@ -1,0 +1,120 @@
+package dev.holdfast.tunnel.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.tunnel.sys.ClassicBpf;
+import dev.holdfast.tunnel.sys.ClassicBpf.Instruction;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** The programs, run by an interpreter of the five instructions that they use. */
+class FrameFilterTest {
+
+  private static final int ARP = 0x0806;
+  private static final int IPV4 = 0x0800;
+  private static final int IPV6 = 0x86dd;
+
+  private static boolean keeps(FrameFilter filter, byte[] frame, boolean tagged) {
+    List<Instruction> program = filter.program();
+    int accumulator = 0;
+    for (int at = 0; ; at++) {
+      Instruction i = program.get(at);
+      if (i.code() == ClassicBpf.RET_K) {
+        return i.k() != 0;
+      }
+      if (i.code() == ClassicBpf.JEQ_K) {
+        at += accumulator == i.k() ? i.jt() : i.jf();
+        continue;
+      }
+      if (i.k() == ClassicBpf.VLAN_TAG_PRESENT) {
+        accumulator = tagged ? 1 : 0;
+        continue;
+      }
+      int width =
+          switch (i.code()) {
+            case ClassicBpf.LD_W_ABS -> 4;
+            case ClassicBpf.LD_H_ABS -> 2;
+            case ClassicBpf.LD_B_ABS -> 1;
+            default -> throw new AssertionError("no such instruction: " + i);
+          };
+      if (i.k() + width > frame.length) {
+        return false; // the kernel ends the program with 0
+      }
+      accumulator = 0;
+      for (int b = 0; b < width; b++) {
+        accumulator = accumulator << 8 | (frame[i.k() + b] & 0xff);
+      }
+    }
+  }
+
+  private static byte[] frame(int etherType, int nextHeader, int icmpType) {
+    byte[] frame = new byte[60];
+    Arrays.fill(frame, (byte) 0xa5);
+    frame[12] = (byte) (etherType >> 8);
+    frame[13] = (byte) etherType;
+    frame[20] = (byte) nextHeader;
+    frame[54] = (byte) icmpType;
+    return frame;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // filter, ARP, RS, RA, NS, NA, echo request
+    "ALL,                           true, true, true, true, true, true",
+    "NONE,                          false, false, false, false, false, false",
+    "ARP,                           true, false, false, false, false, false",
+    "NEIGHBOR_SOLICITATION,         false, false, false, true, false, false",
+    "ARP_AND_NEIGHBOR_SOLICITATION, true, false, false, true, false, false",
+    "ARP_AND_NEIGHBOR_DISCOVERY,    true, true, true, true, true, false",
+  })
+  void keepsWhatItsNameSays(
+      FrameFilter filter,
+      boolean arp,
+      boolean rs,
+      boolean ra,
+      boolean ns,
+      boolean na,
+      boolean echo) {
+    assertThat(keeps(filter, frame(ARP, 1, 1), false)).isEqualTo(arp);
+    assertThat(keeps(filter, frame(IPV6, 58, 133), false)).isEqualTo(rs);
+    assertThat(keeps(filter, frame(IPV6, 58, 134), false)).isEqualTo(ra);
+    assertThat(keeps(filter, frame(IPV6, 58, 135), false)).isEqualTo(ns);
+    assertThat(keeps(filter, frame(IPV6, 58, 136), false)).isEqualTo(na);
+    assertThat(keeps(filter, frame(IPV6, 58, 128), false)).isEqualTo(echo);
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL")
+  void dropsWhatIsNotNeighbourDiscovery(FrameFilter filter) {
+    assertThat(keeps(filter, frame(IPV4, 58, 135), false)).isFalse();
+    assertThat(keeps(filter, frame(IPV6, 6, 135), false)).isFalse();
+    assertThat(keeps(filter, frame(IPV6, 0, 135), false)).isFalse();
+    assertThat(keeps(filter, new byte[] {1, 2, 3}, false)).isFalse();
+  }
+
+  @ParameterizedTest
+  @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "ALL")
+  void dropsFramesOfAVlan(FrameFilter filter) {
+    assertThat(keeps(filter, frame(ARP, 1, 1), true)).isFalse();
+    assertThat(keeps(filter, frame(IPV6, 58, 135), true)).isFalse();
+  }
+
+  @Test
+  void everyJumpEndsWithinTheProgram() {
+    for (FrameFilter filter : FrameFilter.values()) {
+      List<Instruction> program = filter.program();
+      for (int at = 0; at < program.size(); at++) {
+        Instruction i = program.get(at);
+        assertThat(at + Math.max(i.jt(), i.jf()))
+            .as("%s, instruction %d", filter, at)
+            .isLessThan(program.size() - (i.code() == ClassicBpf.RET_K ? 0 : 1));
+        assertThat(Math.min(i.jt(), i.jf())).isNotNegative();
+      }
+      assertThat(program.getLast().code()).isEqualTo(ClassicBpf.RET_K);
+    }
+  }
+}
