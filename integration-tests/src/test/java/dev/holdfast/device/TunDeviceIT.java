@@ -7,11 +7,20 @@ import dev.holdfast.lab.Namespace;
 import dev.holdfast.tunnel.device.PacketDevice;
 import dev.holdfast.tunnel.device.TunDevice;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import dev.holdfast.tunnel.sys.Libc;
+import dev.holdfast.tunnel.sys.SocketAddress;
+import dev.holdfast.tunnel.sys.Sockets;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.DatagramChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.util.Random;
@@ -32,6 +41,10 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class TunDeviceIT {
   private static final int BYTES = 8 << 20;
+  private static final int PORT = 7000;
+  private static final int SOCK_DGRAM = 2;
+  private static final int SOL_UDP = 17;
+  private static final int UDP_SEGMENT = 103; // linux/udp.h
 
   private Namespace left;
   private Namespace right;
@@ -65,8 +78,8 @@ class TunDeviceIT {
       byte[] received = new byte[BYTES];
       try (ServerSocketChannel listening = right.call(ServerSocketChannel::open);
           SocketChannel client = left.call(SocketChannel::open)) {
-        listening.bind(new InetSocketAddress(server, 7000));
-        client.connect(new InetSocketAddress(server, 7000));
+        listening.bind(new InetSocketAddress(server, PORT));
+        client.connect(new InetSocketAddress(server, PORT));
         try (SocketChannel accepted = listening.accept()) {
           var sending =
               CompletableFuture.runAsync(() -> {
@@ -76,7 +89,7 @@ class TunDeviceIT {
                     client.write(bytes);
                   }
                 } catch (IOException e) {
-                  throw new java.io.UncheckedIOException(e);
+                  throw new UncheckedIOException(e);
                 }
               });
           ByteBuffer bytes = ByteBuffer.wrap(received);
@@ -177,6 +190,42 @@ class TunDeviceIT {
       assertThatThrownBy(() -> tun.write(buffer)).hasMessage("the TUN hf0 is closed");
     } finally {
       buffer.release();
+    }
+  }
+
+  /** UDP_SEGMENT (udp(7)) lets a program hand over many datagrams as one. */
+  @Test
+  void superPacketsOfUdpPassWhole() throws Exception {
+    int segment = 1000;
+    int segments = 20;
+    try (TunDevice one = tun(left, 1);
+        TunDevice other = tun(right, 2);
+        var relay = new TunRelay(one, other);
+        DatagramChannel receiver = right.call(DatagramChannel::open);
+        Arena arena = Arena.ofConfined()) {
+      assertThat(one.hasUdpSegmentation()).as("Linux 6.2 and newer").isTrue();
+      receiver.bind(new InetSocketAddress("10.77.0.2", PORT));
+      int fd =
+          left.call(
+              () -> Sockets.socket(Sockets.AF_INET, SOCK_DGRAM | Sockets.SOCK_CLOEXEC, 0, "udp"));
+      try {
+        Sockets.setsockopt(fd, SOL_UDP, UDP_SEGMENT, segment, "UDP_SEGMENT");
+        MemorySegment destination = SocketAddress.inet(arena, 0x0a4d0002);
+        destination.set(ValueLayout.JAVA_SHORT.withOrder(ByteOrder.BIG_ENDIAN), 2, (short) PORT);
+        long data = arena.allocate(segment * segments).address();
+        int length = segment * segments;
+        assertThat(
+                Sockets.sendto(fd, data, length, 0, destination.address(), SocketAddress.INET_SIZE))
+            .isEqualTo(length);
+      } finally {
+        Libc.close(fd);
+      }
+      ByteBuffer bytes = ByteBuffer.allocate(65_536);
+      for (int i = 0; i < segments; i++) {
+        receiver.receive(bytes.clear());
+        assertThat(bytes.position()).isEqualTo(segment);
+      }
+      assertThat(relay.longest).containsEntry(VirtioNetHeader.GSO_UDP_L4, 28 + segment * segments);
     }
   }
 }

@@ -20,7 +20,8 @@ import java.util.concurrent.FutureTask;
  * <p>Whatever thread is first started from within inherits the namespace, and so does a pool of the
  * whole process that grows there: do not start virtual threads, parallel streams or the common pool
  * from within. A process started from within runs in the namespace, and the JDK's thread that waits
- * for its end keeps the namespace alive for up to a minute.
+ * for its end keeps the namespace alive for up to a minute. {@code java.net.NetworkInterface} does
+ * not see it: {@code /proc/net} is that of the process's first thread.
  */
 public final class NetworkNamespace implements AutoCloseable {
   private static final String NAMED = "/run/netns/";
