@@ -72,7 +72,7 @@ final class DnsPlanner {
     return new DnsPlan(name.toString(), zone.text(), sets, notes, null);
   }
 
-  private String noZone(Name name) {
+  String noZone(Name name) {
     return zones.isEmpty()
         ? "The configuration has no [[dns]] zone, so " + name + " cannot be updated."
         : "%s is in none of the configured zones (%s); add a [[dns]] table for its zone."

@@ -10,6 +10,7 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.atomic.LongAdder;
 import org.jspecify.annotations.Nullable;
@@ -87,6 +88,11 @@ public final class AuthoritativeServer implements AutoCloseable {
     sockets = ServerSockets.bind(listen, "dns-" + zone().origin(), this::respond);
     log.debug("zone {} is served at {}", zone().origin(), sockets.address());
     return sockets.address();
+  }
+
+  /** Where it listens; empty when it does not. */
+  public synchronized Optional<InetSocketAddress> address() {
+    return Optional.ofNullable(sockets).map(ServerSockets::address);
   }
 
   /** The zone as it is now. */

@@ -1,0 +1,160 @@
+package dev.holdfast.redirector.dns;
+
+import dev.holdfast.redirector.dns.DnsException.Kind;
+import dev.holdfast.redirector.migration.MigrationPlan.Check;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.Flags;
+import org.xbill.DNS.Message;
+import org.xbill.DNS.Rcode;
+import org.xbill.DNS.SOARecord;
+import org.xbill.DNS.Section;
+import org.xbill.DNS.Type;
+
+/**
+ * Would an update work? {@code holdfast dns check}, for every configured zone: key file, server,
+ * signed update, clock. Changes nothing: the update that is tried has a prerequisite alone.
+ */
+public final class DnsCheck {
+  /** A tenth of what TSIG allows (RFC 8945 section 10: 300 s) is worth a word. */
+  private static final Duration CLOCK_WARNING = Duration.ofSeconds(30);
+
+  private final DnsUpdater dns;
+  private final String host;
+  private final List<Check> checks = new ArrayList<>();
+
+  private DnsCheck(DnsUpdater dns, String host) {
+    this.dns = dns;
+    this.host = host;
+  }
+
+  /**
+   * Checks all zones.
+   *
+   * @param host this daemon's name, for the list
+   * @throws DnsException only when interrupted
+   */
+  public static List<Check> run(DnsUpdater dns, String host) throws DnsException {
+    DnsCheck check = new DnsCheck(dns, host);
+    for (ZoneServer zone : dns.zones()) {
+      check.checkZone(zone);
+    }
+    return List.copyOf(check.checks);
+  }
+
+  private void checkZone(ZoneServer zone) throws DnsException {
+    TsigKey key = checkKey(zone);
+    boolean answers = checkServer(zone);
+    if (key != null && answers) {
+      checkUpdate(zone, key);
+    }
+  }
+
+  private @Nullable TsigKey checkKey(ZoneServer zone) {
+    try {
+      KeyFile file = KeyFile.read(zone.zone().keySecretFile());
+      TsigKey key = file.keyFor(zone.zone());
+      if (file.warnings().isEmpty()) {
+        ok(zone, "key", key + " is read from " + file.file() + ".");
+      } else {
+        add(zone, "key", "warning", String.join(" ", file.warnings()), "chmod 600 " + file.file());
+      }
+      return key;
+    } catch (DnsException e) {
+      failed(
+          zone,
+          "key",
+          e.sentence(),
+          "Put the key's secret, or the clause that tsig-keygen prints, into "
+              + zone.zone().keySecretFile()
+              + ".");
+      return null;
+    }
+  }
+
+  private boolean checkServer(ZoneServer zone) throws DnsException {
+    try {
+      Message answer = zone.ask(zone.origin(), Type.SOA);
+      Optional<SOARecord> soa =
+          answer.getSection(Section.ANSWER).stream()
+              .filter(SOARecord.class::isInstance)
+              .map(SOARecord.class::cast)
+              .findFirst();
+      if (answer.getRcode() != Rcode.NOERROR || soa.isEmpty()) {
+        failed(
+            zone,
+            "server",
+            "The DNS server %s answers %s to a question for the zone's SOA."
+                .formatted(
+                    zone.text(),
+                    answer.getRcode() == Rcode.NOERROR
+                        ? "with nothing"
+                        : Rcode.string(answer.getRcode())),
+            "Set 'server' to the primary server of " + zone.zone().zone() + ".");
+        return false;
+      }
+      if (!answer.getHeader().getFlag(Flags.AA)) {
+        failed(
+            zone,
+            "server",
+            "The DNS server %s knows the zone from others only: it is a resolver."
+                .formatted(zone.text()),
+            "Set 'server' to the primary server of " + zone.zone().zone() + ".");
+        return false;
+      }
+      ok(
+          zone,
+          "server",
+          "%s has authority over the zone, serial %d."
+              .formatted(zone.text(), soa.get().getSerial()));
+      return true;
+    } catch (DnsException e) {
+      if (e.kind() == Kind.INTERRUPTED) {
+        throw e;
+      }
+      failed(zone, "server", e.sentence(), "Start the server, or correct 'server'.");
+      return false;
+    }
+  }
+
+  private void checkUpdate(ZoneServer zone, TsigKey key) throws DnsException {
+    try {
+      Answer answer = zone.rehearse(key);
+      ok(zone, "update", "An update signed with " + key + " is accepted.");
+      Instant now = Instant.ofEpochSecond(0, dns.client().clock().epochNanos());
+      answer.clockDifference(now).ifPresent(difference -> checkClock(zone, difference));
+    } catch (DnsException e) {
+      if (e.kind() == Kind.INTERRUPTED) {
+        throw e;
+      }
+      failed(zone, "update", e.sentence(), "Let the server take updates signed with this key.");
+    }
+  }
+
+  private void checkClock(ZoneServer zone, Duration ahead) {
+    String text =
+        "The server's clock is %d s %s this host's."
+            .formatted(Math.abs(ahead.toSeconds()), ahead.isNegative() ? "behind" : "ahead of");
+    if (ahead.abs().compareTo(CLOCK_WARNING) > 0) {
+      add(zone, "clock", "warning", text, "Set both clocks; at 300 s signatures are refused.");
+    } else {
+      ok(zone, "clock", text);
+    }
+  }
+
+  private void ok(ZoneServer zone, String name, String detail) {
+    add(zone, name, "ok", detail, "");
+  }
+
+  private void failed(ZoneServer zone, String name, String detail, String fix) {
+    add(zone, name, "failed", detail, fix);
+  }
+
+  private void add(ZoneServer zone, String name, String result, String detail, String fix) {
+    checks.add(new Check(host, "dns " + zone.zone().zone() + " " + name, result, detail, fix));
+  }
+}
