@@ -1,10 +1,20 @@
 /**
- * The far end of a tunnel: the host where the guest runs now.
+ * This host's end of all tunnels: who is at the other end, and what they say to each other.
  *
- * <p>Frames of a proven host are unwrapped and checked against its grants. Before release they are
- * staged, so that release is a local act that waits for nothing from the old host; from then on
- * they are delivered towards the guest, and the guest's replies go back the way the return path
- * says.
+ * <p>{@code TunnelEndpoint} listens on one port and dials other hosts ({@code Dial}). Both sides of
+ * a connection prove who they are in the TLS handshake; the fingerprint of the certificate, never
+ * the address, says which remote host it is. The first frame says what the connection is for: a
+ * hello makes it a {@code ControlChannel}, a BIND with a token makes it a data link of one
+ * migration ({@code Greeting}). What has said nothing after some seconds is closed, and only so
+ * many such connections may exist.
+ *
+ * <p>A control channel carries {@code ControlMessage}s in order, in the form of {@code
+ * ControlCodec}: kind, length, fields, where later versions may append. Keepalives measure the
+ * round trip and the offset of the clocks, and find out that a channel is dead. Nothing a peer
+ * sends is believed before it is checked, proven or not.
+ *
+ * <p>Everything runs on one event loop. Not here: what the messages mean, when to dial again, and
+ * what a proven host is granted; those are the migration engine's.
  *
  * <p>Dependencies point one way: endpoint uses {@code link}, which uses {@code encap}, which uses
  * {@code packet}.

@@ -16,6 +16,9 @@ public interface LinkReceiver {
   /** A read batch has ended: flush what was written because of it. */
   default void onBatchEnd() {}
 
+  /** There is room again after a frame was answered with {@link Link.Sent#FULL}. */
+  default void onWritable() {}
+
   /** The link came up (again). */
   default void onUp() {}
 

@@ -1,10 +1,21 @@
 /**
- * Carries encapsulated packets between two hosts.
+ * Carries packets and what belongs to them between two hosts.
  *
- * <p>A link is a raw socket for IP-in-IP, or a number of TLS 1.3 connections over which the flows
- * are spread, so that one flow's loss does not hold up another. The queue in front of a connection
- * is short and drops what has grown old. What a test or an operator adds (a capture tap, seeded
- * faults, a rate limit, a count) is a link that wraps another link, not a flag inside it.
+ * <p>A {@code Link} is one way to one remote host for one migration. {@code TlsLink} is a TLS 1.3
+ * connection with frames in it: a {@code FrameConnection} is the connection's last handler, its
+ * {@code FrameWriter} lays frames into pieces of a record's size until the batch is flushed, its
+ * {@code FrameReader} finds them again in whatever pieces they come. A frame that lies about its
+ * length or type ends the connection and is counted: a stream that has lost its step is of no use.
+ *
+ * <p>What waits in front of a connection is bounded in bytes and the sender is told when it is
+ * full; packets are refused long before anything else is. The kernel is given little more than it
+ * can send at once, so that the queue is where its length is known.
+ *
+ * <p>What a test or an operator adds (a count, seeded faults) is a link that wraps another link,
+ * not a flag inside it; {@code LoopbackLink} is two links in memory.
+ *
+ * <p>Not here: who may connect and what a connection is for ({@code endpoint}), certificates
+ * ({@code identity}), and opening a link again after it went down, which is for whoever wanted it.
  */
 @NullMarked
 package dev.holdfast.tunnel.link;

@@ -27,6 +27,7 @@ public enum DropReason {
   DISCARDED_AT_ROLLBACK("it was staged at the endpoint when the migration was rolled back"),
   STALE_EPOCH("it belongs to an earlier ownership of the address"),
   FRAME_TOO_LONG("a tunnel frame's length is over the limit"),
+  FRAME_TOO_SHORT("a tunnel frame's length leaves no room for what its type needs"),
   FRAME_UNKNOWN("a tunnel frame's type is unknown");
 
   private final String text;

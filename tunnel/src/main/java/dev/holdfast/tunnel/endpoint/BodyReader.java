@@ -1,0 +1,133 @@
+package dev.holdfast.tunnel.endpoint;
+
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import io.netty.buffer.ByteBuf;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads the fields of a message that a peer wrote. Nothing is believed: every length is compared
+ * with what is there before anything is allocated for it.
+ */
+record BodyReader(ByteBuf in) {
+  private static final int FIRST_CAPACITY = 64;
+
+  /** Reads one value. */
+  interface Field<T> {
+    T read(BodyReader body) throws ControlFormatException;
+  }
+
+  private void need(long bytes, String what) throws ControlFormatException {
+    if (bytes > in.readableBytes()) {
+      throw new ControlFormatException(
+          what + " needs " + bytes + " bytes, there are " + in.readableBytes());
+    }
+  }
+
+  int u8() throws ControlFormatException {
+    need(1, "a byte");
+    return in.readUnsignedByte();
+  }
+
+  int u16() throws ControlFormatException {
+    need(2, "a 16-bit number");
+    return in.readUnsignedShort();
+  }
+
+  long u32() throws ControlFormatException {
+    need(4, "a 32-bit number");
+    return in.readUnsignedInt();
+  }
+
+  long s64() throws ControlFormatException {
+    need(8, "a 64-bit number");
+    return in.readLong();
+  }
+
+  boolean flag() throws ControlFormatException {
+    int value = u8();
+    if (value > 1) {
+      throw new ControlFormatException("a flag is 0 or 1, not " + value);
+    }
+    return value == 1;
+  }
+
+  byte[] bytes() throws ControlFormatException {
+    long length = u32();
+    need(length, "a field");
+    return fixed((int) length);
+  }
+
+  private byte[] fixed(int length) throws ControlFormatException {
+    need(length, "a field");
+    byte[] value = new byte[length];
+    in.readBytes(value);
+    return value;
+  }
+
+  String text() throws ControlFormatException {
+    try {
+      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes())).toString();
+    } catch (CharacterCodingException e) {
+      throw new ControlFormatException("a text is not UTF-8");
+    }
+  }
+
+  UUID uuid() throws ControlFormatException {
+    return new UUID(s64(), s64());
+  }
+
+  <T> @Nullable T optional(Field<T> field) throws ControlFormatException {
+    return flag() ? field.read(this) : null;
+  }
+
+  IpAddress address() throws ControlFormatException {
+    int family = u8();
+    if (family != 4 && family != 6) {
+      throw new ControlFormatException("an address family is 4 or 6, not " + family);
+    }
+    IpAddress address = IpAddress.ofBytes(fixed(family == 4 ? 4 : 16));
+    if (address.isV4() != (family == 4)) {
+      throw new ControlFormatException("an IPv4-mapped address does not stand for an IPv6 one");
+    }
+    return address;
+  }
+
+  IpPrefix prefix() throws ControlFormatException {
+    IpAddress address = address();
+    int length = u8();
+    if (length > address.width()) {
+      throw new ControlFormatException(
+          "a prefix length is at most " + address.width() + ", not " + length);
+    }
+    return new IpPrefix(address, length);
+  }
+
+  MacAddress mac() throws ControlFormatException {
+    return MacAddress.ofBytes(fixed(6));
+  }
+
+  <T> List<T> list(Field<T> field) throws ControlFormatException {
+    long count = u32();
+    need(count, "a list"); // each element has a byte at least
+    List<T> values = new ArrayList<>((int) Math.min(count, FIRST_CAPACITY));
+    for (long i = 0; i < count; i++) {
+      values.add(field.read(this));
+    }
+    return List.copyOf(values);
+  }
+
+  /** Fields behind their length; what a later version has appended to them is skipped. */
+  <T> T sized(Field<T> field) throws ControlFormatException {
+    int length = u16();
+    need(length, "an element");
+    return field.read(new BodyReader(in.readSlice(length)));
+  }
+}

@@ -1,0 +1,262 @@
+package dev.holdfast.tunnel.endpoint;
+
+import dev.holdfast.tunnel.encap.TlsFrame;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Fault;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Finish;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
+import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
+import dev.holdfast.tunnel.endpoint.ControlMessage.FlowSnapshot;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Held;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Hello;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Ping;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Pong;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Release;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Released;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Rollback;
+import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
+import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Control messages as bytes: kind (2 bytes), length of the body (4), body; big-endian.
+ *
+ * <p>A later version may append fields to a body and add kinds; an earlier one skips what it does
+ * not know. The order of the fields written here is therefore fixed for good, and so are the kinds.
+ */
+public final class ControlCodec {
+  /** How many flows fit into one {@link FlowSnapshot}; a longer list is sent as several. */
+  public static final int MAX_FLOWS = 100_000;
+
+  private static final int HEADER = 6;
+  private static final int LONGEST = TlsFrame.MAX_CONTROL_FRAME - 1;
+
+  private static final int HELLO = 1;
+  private static final int PING = 2;
+  private static final int PONG = 3;
+  private static final int ARM_REQUEST = 4;
+  private static final int ARM_REPLY = 5;
+  private static final int FLOW_SNAPSHOT = 6;
+  private static final int HELD = 7;
+  private static final int RELEASE = 8;
+  private static final int RELEASED = 9;
+  private static final int ROLLBACK = 10;
+  private static final int ROLLED_BACK = 11;
+  private static final int FINISH = 12;
+  private static final int FINISHED = 13;
+  private static final int FAULT = 14;
+
+  private ControlCodec() {}
+
+  /**
+   * Appends one message.
+   *
+   * @throws IllegalArgumentException when it does not fit into a control frame; {@code out} is as
+   *     it was
+   */
+  public static void encode(ControlMessage message, ByteBuf out) {
+    int start = out.writerIndex();
+    out.writeShort(kindOf(message));
+    out.writeInt(0);
+    writeBody(message, new BodyWriter(out));
+    int length = out.writerIndex() - start;
+    if (length > LONGEST) {
+      out.writerIndex(start);
+      throw new IllegalArgumentException(
+          message.getClass().getSimpleName()
+              + " of "
+              + length
+              + " bytes is longer than a control frame may be");
+    }
+    out.setInt(start + 2, length - HEADER);
+  }
+
+  /**
+   * Reads one message: all readable bytes of {@code in}.
+   *
+   * @return null for a kind that this version does not know
+   * @throws ControlFormatException for anything that is not a whole message
+   */
+  public static @Nullable ControlMessage decode(ByteBuf in) throws ControlFormatException {
+    BodyReader header = new BodyReader(in);
+    int kind = header.u16();
+    long length = header.u32();
+    if (length != in.readableBytes()) {
+      throw new ControlFormatException(
+          "message kind "
+              + kind
+              + " says that it has "
+              + length
+              + " bytes, it has "
+              + in.readableBytes());
+    }
+    try {
+      return readBody(kind, new BodyReader(in));
+    } catch (ControlFormatException e) {
+      ControlFormatException named =
+          new ControlFormatException("message kind " + kind + ": " + e.getMessage());
+      named.initCause(e);
+      throw named;
+    }
+  }
+
+  private static int kindOf(ControlMessage message) {
+    return switch (message) {
+      case Hello m -> HELLO;
+      case Ping m -> PING;
+      case Pong m -> PONG;
+      case ArmRequest m -> ARM_REQUEST;
+      case ArmReply m -> ARM_REPLY;
+      case FlowSnapshot m -> FLOW_SNAPSHOT;
+      case Held m -> HELD;
+      case Release m -> RELEASE;
+      case Released m -> RELEASED;
+      case Rollback m -> ROLLBACK;
+      case RolledBack m -> ROLLED_BACK;
+      case Finish m -> FINISH;
+      case Finished m -> FINISHED;
+      case Fault m -> FAULT;
+    };
+  }
+
+  private static void writeBody(ControlMessage message, BodyWriter out) {
+    switch (message) {
+      case Hello m -> {
+        out.u16(m.minVersion());
+        out.u16(m.maxVersion());
+        out.text(m.hostName());
+        out.text(m.software());
+        out.list(m.capabilities(), BodyWriter::text);
+      }
+      case Ping m -> {
+        out.s64(m.nonce());
+        out.s64(m.epochNanos());
+      }
+      case Pong m -> {
+        out.s64(m.nonce());
+        out.s64(m.epochNanos());
+      }
+      case ArmRequest m -> writeArmRequest(m, out);
+      case ArmReply m -> {
+        out.s64(m.request());
+        out.text(m.refusal());
+        out.list(m.checks(), BodyWriter::text);
+        out.bytes(m.token());
+      }
+      case FlowSnapshot m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.list(m.flows(), (body, flow) -> body.sized(flow, ControlCodec::writeFlow));
+      }
+      case Held m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+      }
+      case Release m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.s64(m.acceptedEpochNanos());
+      }
+      case Released m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.s64(m.acceptedEpochNanos());
+        out.s64(m.delivered());
+        out.s64(m.stagedUpTo());
+      }
+      case Rollback m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+      }
+      case RolledBack m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.text(m.refusal());
+      }
+      case Finish m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+      }
+      case Finished m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.text(m.countersJson());
+      }
+      case Fault m -> {
+        out.text(m.code());
+        out.text(m.text());
+        out.optional(m.migration(), BodyWriter::uuid);
+      }
+    }
+  }
+
+  private static void writeArmRequest(ArmRequest m, BodyWriter out) {
+    out.s64(m.request());
+    out.uuid(m.migration());
+    out.text(m.name());
+    out.s64(m.epoch());
+    out.flag(m.dryRun());
+    out.list(m.oldAddresses(), BodyWriter::address);
+    out.list(m.newAddresses(), BodyWriter::address);
+    out.optional(m.guestMac(), BodyWriter::mac);
+    out.text(m.deliver());
+    out.text(m.encapsulation());
+    out.text(m.returnPath());
+    out.list(m.oldLans(), BodyWriter::prefix);
+    out.text(m.dnsName());
+  }
+
+  private static void writeFlow(BodyWriter out, FlowEntry flow) {
+    out.u8(flow.protocol());
+    out.address(flow.guest());
+    out.u16(flow.guestPort());
+    out.address(flow.peer());
+    out.u16(flow.peerPort());
+  }
+
+  // Java evaluates arguments from left to right (JLS 15.7.4): the order here is the order read.
+  private static @Nullable ControlMessage readBody(int kind, BodyReader in)
+      throws ControlFormatException {
+    return switch (kind) {
+      case HELLO -> new Hello(in.u16(), in.u16(), in.text(), in.text(), in.list(BodyReader::text));
+      case PING -> new Ping(in.s64(), in.s64());
+      case PONG -> new Pong(in.s64(), in.s64());
+      case ARM_REQUEST -> readArmRequest(in);
+      case ARM_REPLY -> new ArmReply(in.s64(), in.text(), in.list(BodyReader::text), in.bytes());
+      case FLOW_SNAPSHOT ->
+          new FlowSnapshot(
+              in.uuid(), in.s64(), in.list(body -> body.sized(ControlCodec::readFlow)));
+      case HELD -> new Held(in.uuid(), in.s64());
+      case RELEASE -> new Release(in.uuid(), in.s64(), in.s64());
+      case RELEASED -> new Released(in.uuid(), in.s64(), in.s64(), in.s64(), in.s64());
+      case ROLLBACK -> new Rollback(in.uuid(), in.s64());
+      case ROLLED_BACK -> new RolledBack(in.uuid(), in.s64(), in.text());
+      case FINISH -> new Finish(in.uuid(), in.s64());
+      case FINISHED -> new Finished(in.uuid(), in.s64(), in.text());
+      case FAULT -> new Fault(in.text(), in.text(), in.optional(BodyReader::uuid));
+      default -> null;
+    };
+  }
+
+  private static ArmRequest readArmRequest(BodyReader in) throws ControlFormatException {
+    return new ArmRequest(
+        in.s64(),
+        in.uuid(),
+        in.text(),
+        in.s64(),
+        in.flag(),
+        in.list(BodyReader::address),
+        in.list(BodyReader::address),
+        in.optional(BodyReader::mac),
+        in.text(),
+        in.text(),
+        in.text(),
+        in.list(BodyReader::prefix),
+        in.text());
+  }
+
+  private static FlowEntry readFlow(BodyReader in) throws ControlFormatException {
+    return new FlowEntry(in.u8(), in.address(), in.u16(), in.address(), in.u16());
+  }
+}

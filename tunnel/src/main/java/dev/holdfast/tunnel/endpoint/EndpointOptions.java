@@ -1,0 +1,60 @@
+package dev.holdfast.tunnel.endpoint;
+
+import dev.holdfast.tunnel.identity.TlsContexts;
+import dev.holdfast.tunnel.link.TlsLink;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * What a {@link TunnelEndpoint} does not need to be told.
+ *
+ * @param software what it calls itself in its hello
+ * @param capabilities told in its hello
+ * @param connectTimeout for a connection to be opened, proven and answered
+ * @param greetingTimeout for an accepted connection to complete its handshake, and again to say
+ *     what it is for
+ * @param pingInterval between two keepalives of a control channel
+ * @param silentPings keepalives without anything heard after which a channel is dead
+ * @param halfOpen accepted connections that have not yet said what they are for: as many from the
+ *     addresses of configured remote hosts, and as many from all others
+ * @param linkLimits queue in front of each data connection
+ */
+public record EndpointOptions(
+    String software,
+    List<String> capabilities,
+    Duration connectTimeout,
+    Duration greetingTimeout,
+    Duration pingInterval,
+    int silentPings,
+    int halfOpen,
+    TlsLink.Limits linkLimits,
+    TlsContexts.Engine engine) {
+  public static final EndpointOptions DEFAULT =
+      new EndpointOptions(
+          "holdfast",
+          List.of(),
+          Duration.ofSeconds(5),
+          Duration.ofSeconds(5),
+          Duration.ofSeconds(1),
+          4,
+          64,
+          TlsLink.Limits.DEFAULT,
+          TlsContexts.Engine.AUTO);
+
+  public EndpointOptions {
+    capabilities = List.copyOf(capabilities);
+  }
+
+  public EndpointOptions withSoftware(String software) {
+    return new EndpointOptions(
+        software,
+        capabilities,
+        connectTimeout,
+        greetingTimeout,
+        pingInterval,
+        silentPings,
+        halfOpen,
+        linkLimits,
+        engine);
+  }
+}
