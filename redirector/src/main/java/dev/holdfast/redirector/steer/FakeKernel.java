@@ -96,6 +96,12 @@ public final class FakeKernel implements Kernel {
   }
 
   @Override
+  public String nftQuery(String arguments) throws IOException {
+    String answer = answers.get("nft " + arguments);
+    return answer != null ? answer : facts != null ? facts.nftQuery(arguments) : "{}";
+  }
+
+  @Override
   public String sysctl(String path) throws IOException {
     String answer = answers.get("sysctl " + path);
     if (answer != null) {

@@ -20,8 +20,10 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  * inet prerouting     packet for the old address: capture mark, untracked               (captured4/6)
  * (routing            capture mark -> TUN; return mark -> TUN; from the TUN -> guest)
  * inet forward        neighbour discovery never enters the tunnel; where forwarding was off before
- *                     us, only marked packets are forwarded                             (narrow4/6)
- * inet output         this host's own packets for the old address: capture mark
+ *                     us, what comes to this host's own MAC must be ours to go on       (narrow4/6)
+ *                     or go to the old address, for neighbours who missed a rollback    (passed4/6)
+ * inet output         redirects, which a router says before it asks the rules above (unrouted4/6)
+ *                     this host's own packets for the old address: capture mark
  *                     resets that a filter of this host makes in the guest's name: dropped
  *                     this host's own ICMP errors about an old address: dropped         (quoted4/6)
  * arp input           ARP for the old address: capture mark, so that the kernel's own proxy entry
@@ -124,9 +126,12 @@ final class HoldfastTables {
         set delivered6 { type ipv6_addr; }
         set quoted4 { typeof @th,192,32; }
         set quoted6 { typeof @th,256,128; }
-        set narrow4 { type ifname; }
-        set narrow6 { type ifname; }
-        set straight { type ifname . ifname; }
+        set passed4 { type ipv4_addr; }
+        set passed6 { type ipv6_addr; }
+        set narrow4 { type ifname . ether_addr; }
+        set narrow6 { type ifname . ether_addr; }
+        set unrouted4 { type ifname; }
+        set unrouted6 { type ifname; }
         set blocked { type ifname; }
 
         chain prerouting {
@@ -143,11 +148,11 @@ final class HoldfastTables {
           type filter hook forward priority raw; policy accept;
           meta mark and @OURS@ != 0 icmpv6 type { nd-router-solicit, nd-router-advert, \
       nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } counter drop
-          meta mark and @OURS@ == 0 iifname . oifname != @straight jump narrow
-        }
-        chain narrow {
-          meta nfproto ipv4 iifname @narrow4 counter drop
-          meta nfproto ipv6 iifname @narrow6 counter drop
+          meta mark and @OURS@ != 0 accept
+          ip daddr @passed4 accept
+          ip6 daddr @passed6 accept
+          meta nfproto ipv4 iifname . ether daddr @narrow4 counter drop
+          meta nfproto ipv6 iifname . ether daddr @narrow6 counter drop
         }
         chain output {
           type filter hook output priority raw; policy accept;
@@ -159,6 +164,8 @@ final class HoldfastTables {
           icmpv6 type { destination-unreachable, time-exceeded } @th,256,128 @quoted6 counter drop
           icmpv6 type { destination-unreachable, time-exceeded } @th,128,128 @quoted6 counter drop
           icmpv6 type nd-redirect @th,192,128 @quoted6 counter drop
+          oifname @unrouted4 icmp type redirect counter drop
+          oifname @unrouted6 icmpv6 type nd-redirect counter drop
           ip saddr @captured4 tcp flags & rst != 0 counter drop
           ip6 saddr @captured6 tcp flags & rst != 0 counter drop
           ip saddr @delivered4 tcp flags & rst != 0 counter drop

@@ -31,6 +31,7 @@ public final class HostFacts {
    *
    * @param mac null where it has none, as a TUN
    * @param kind bridge, veth, tun ...; empty for hardware
+   * @param filtersVlans a bridge that looks at VLAN tags
    * @param master the bridge or bond that it belongs to
    */
   public record Device(
@@ -39,6 +40,7 @@ public final class HostFacts {
       int mtu,
       @Nullable MacAddress mac,
       String kind,
+      boolean filtersVlans,
       @Nullable String master) {
     public boolean isBridge() {
       return kind.equals("bridge");
@@ -84,6 +86,7 @@ public final class HostFacts {
         link.path("mtu").asInt(0),
         ethernet ? MacAddress.parse(address) : null,
         link.path("linkinfo").path("info_kind").asString(""),
+        link.path("linkinfo").path("info_data").path("vlan_filtering").asInt(0) != 0,
         master.isEmpty() ? null : master);
   }
 
@@ -250,6 +253,35 @@ public final class HostFacts {
     }
     List<MacAddress> learnt = port == null ? List.of() : learntBehind(port);
     return learnt.size() == 1 ? Optional.of(learnt.getFirst()) : Optional.empty();
+  }
+
+  /** A policy rule: its priority and table, and the mark it looks at (0: none). */
+  public record Rule(int priority, String table, long mark, long mask) {}
+
+  /** Policy rules of IPv4, by rising priority. */
+  public List<Rule> rules() throws IOException {
+    List<Rule> rules = new ArrayList<>();
+    for (JsonNode rule : ask("rule show")) {
+      rules.add(
+          new Rule(
+              rule.path("priority").asInt(0),
+              rule.path("table").asString(""),
+              Long.decode(rule.path("fwmark").asString("0")),
+              Long.decode(rule.path("fwmask").asString("0xffffffff"))));
+    }
+    return rules;
+  }
+
+  /** Families of the nft tables that have our name. */
+  public List<String> ourTables() throws IOException {
+    List<String> families = new ArrayList<>();
+    JsonNode answer = parse(kernel.nftQuery("list tables"), "nft list tables");
+    for (JsonNode object : answer.path("nftables")) {
+      if (object.path("table").path("name").asString("").equals(SteeringNames.TABLE)) {
+        families.add(object.path("table").path("family").asString(""));
+      }
+    }
+    return families;
   }
 
   /** "4", and "6" where the kernel has it. */

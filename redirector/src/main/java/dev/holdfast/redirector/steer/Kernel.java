@@ -21,6 +21,9 @@ public interface Kernel {
   /** Runs {@code bridge -j ARGUMENTS} and returns what it printed ("[]" for nothing). */
   String bridgeQuery(String arguments) throws IOException;
 
+  /** Runs {@code nft -j ARGUMENTS} and returns what it printed ("{}" for nothing). */
+  String nftQuery(String arguments) throws IOException;
+
   /** Value of a sysctl, trimmed; path relative to /proc/sys, with dots or slashes. */
   String sysctl(String path) throws IOException;
 

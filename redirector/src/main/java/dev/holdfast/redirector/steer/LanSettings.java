@@ -3,8 +3,10 @@ package dev.holdfast.redirector.steer;
 import static dev.holdfast.redirector.steer.NftElements.key;
 import static dev.holdfast.redirector.steer.NftElements.name;
 
+import dev.holdfast.redirector.steer.HostFacts.Device;
 import dev.holdfast.redirector.steer.KernelChange.Command;
 import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,9 +65,10 @@ final class LanSettings {
           family.equals("4")
               ? "net/ipv4/conf/" + plan.lan() + "/forwarding"
               : "net/ipv6/conf/" + plan.lan() + "/force_forwarding";
-      String lan = name(plan.lan());
-      NftElements guard =
-          new NftElements().add("inet straight", key(lan, lan)).add("inet narrow" + family, lan);
+      NftElements guard = new NftElements();
+      Optional<MacAddress> mac = facts.device(plan.lan()).map(Device::mac);
+      mac.ifPresent(own -> guard.add("inet narrow" + family, key(name(plan.lan()), own)));
+      guard.add("inet unrouted" + family, name(plan.lan()));
       changes.add(
           new KernelChange(
               "forward IPv%s from %s, but only what is ours".formatted(family, plan.lan()),

@@ -2,6 +2,8 @@ package dev.holdfast.redirector.steer;
 
 import dev.holdfast.redirector.steer.KernelChange.Command;
 import dev.holdfast.tunnel.device.NftContext;
+import java.io.FileInputStream;
+import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -26,6 +28,7 @@ import org.slf4j.LoggerFactory;
 public final class LinuxKernel implements Kernel, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LinuxKernel.class);
   private static final Path SYSCTLS = Path.of("/proc/sys");
+  private static final int LONGEST_SYSCTL = 4096;
   private static final String V6 = "-6 ";
   private static final Pattern FAILED_LINE = Pattern.compile("(?m)^Command failed -:(\\d+)$");
 
@@ -105,6 +108,12 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
     return ask("bridge", arguments);
   }
 
+  @Override
+  public String nftQuery(String arguments) throws IOException {
+    String answer = ask("nft", arguments);
+    return answer.equals("[]") ? "{}" : answer;
+  }
+
   private static String ask(String tool, String arguments) throws IOException {
     List<String> command = new ArrayList<>(List.of(tool, "-j"));
     command.addAll(List.of(arguments.strip().split("\\s+")));
@@ -112,12 +121,18 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
     return answer.isEmpty() ? "[]" : answer;
   }
 
+  /**
+   * In one read with room for all of it: a second read of such a file gives nothing, and {@code
+   * Files.readString} begins with a single byte, since the file's size is said to be 0.
+   */
   @Override
   public String sysctl(String path) throws IOException {
-    try {
-      return Files.readString(file(path)).strip();
-    } catch (NoSuchFileException e) {
-      throw new KernelRefusal("sysctl " + path + ": No such file or directory");
+    byte[] room = new byte[LONGEST_SYSCTL];
+    try (FileInputStream stream = new FileInputStream(file(path).toFile())) {
+      int length = Math.max(0, stream.read(room));
+      return new String(room, 0, length, StandardCharsets.UTF_8).strip();
+    } catch (FileNotFoundException e) {
+      throw new KernelRefusal("sysctl " + path + ": " + e.getMessage());
     }
   }
 

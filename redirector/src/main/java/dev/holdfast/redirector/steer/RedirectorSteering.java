@@ -57,7 +57,8 @@ public final class RedirectorSteering {
             List.of(),
             "stop capturing " + plan.oldAddresses(),
             List.of(
-                new Command.Nft(capture().removals() + block().removals() + quench().removals()))));
+                new Command.Nft(
+                    capture().removals() + block().removals() + aftermath().removals()))));
     return changes;
   }
 
@@ -96,12 +97,13 @@ public final class RedirectorSteering {
 
   /** Switches capture on, and blocks the guest's port. */
   public String holdScript() {
-    return capture().additions() + block().additions() + quench().additions();
+    return capture().additions() + block().additions() + aftermath().additions();
   }
 
   /**
-   * Switches capture off; the guest's port stays blocked, and this host goes on saying nothing of
-   * its own about the old addresses until the changes of {@link #arm} are undone.
+   * Switches capture off; the guest's port stays blocked. Until the changes of {@link #arm} are
+   * undone, this host says nothing of its own about the old addresses, and forwards to the guest
+   * what neighbours still send to this host's MAC.
    */
   public String unholdScript() {
     return capture().removals();
@@ -144,10 +146,12 @@ public final class RedirectorSteering {
     return elements;
   }
 
-  private NftElements quench() {
+  private NftElements aftermath() {
     NftElements elements = new NftElements();
-    plan.oldAddresses()
-        .forEach(old -> elements.add("inet quoted" + (old.isV4() ? "4" : "6"), number(old)));
+    for (IpAddress old : plan.oldAddresses()) {
+      String width = old.isV4() ? "4" : "6";
+      elements.add("inet quoted" + width, number(old)).add("inet passed" + width, old.toString());
+    }
     return elements;
   }
 }

@@ -42,6 +42,11 @@ final class WatchingKernel implements Kernel {
   }
 
   @Override
+  public String nftQuery(String arguments) throws IOException {
+    return kernel.nftQuery(arguments);
+  }
+
+  @Override
   public String sysctl(String path) throws IOException {
     return kernel.sysctl(path);
   }

@@ -1,0 +1,85 @@
+package dev.holdfast.steer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.lab.Namespace;
+import dev.holdfast.redirector.steer.RedirectorSteering;
+import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.nio.file.Path;
+import java.util.List;
+
+/** {@link OldSite} with its host armed as redirector, and every neighbour entry fresh. */
+final class ArmedOldSite implements AutoCloseable {
+  static final List<String> OLD = List.of(OldSite.OLD4, OldSite.OLD6);
+
+  final OldSite site = new OldSite();
+  final List<Namespace> askers = List.of(site.client, site.router, site.peer, site.host);
+  final List<String> before;
+  final Rig rig;
+  final RedirectorSteering steering;
+
+  ArmedOldSite(Path folder, int innerMtu) throws Exception {
+    before = Snapshot.of(site.host);
+    expectAnswers(askers);
+    rig = new Rig(site.host, folder);
+    SteeringPlan plan =
+        new SteeringPlan(
+            "m1",
+            OLD.stream().map(IpAddress::parse).toList(),
+            List.of(),
+            MacAddress.parse(OldSite.GUEST_MAC),
+            "br0",
+            MacAddress.parse(OldSite.BRIDGE_MAC),
+            "gp",
+            List.of(),
+            Rig.TUN,
+            innerMtu);
+    steering = new RedirectorSteering(plan, rig.facts);
+    rig.arm(steering, plan);
+  }
+
+  static void expectAnswers(List<Namespace> askers) throws Exception {
+    for (Namespace from : askers) {
+      for (String old : OLD) {
+        assertThat(Pings.answered(from, old)).as("%s to %s", from.name(), old).isEqualTo(5);
+      }
+    }
+  }
+
+  /** Everybody's packets go to the TUN, and not to the guest. */
+  void expectCapture() throws Exception {
+    long guestHeard = Pings.requestsHeard(site.guest);
+    rig.tun.forget();
+    expectAnswers(askers);
+    assertThat(rig.tun.seen())
+        .hasSize(askers.size() * OLD.size() * 5)
+        .allMatch(p -> p.icmpType() > 0);
+    assertThat(Pings.requestsHeard(site.guest)).isEqualTo(guestHeard);
+  }
+
+  /** Everybody's packets go to the guest, and not to the TUN. */
+  void expectGuest() throws Exception {
+    long guestHeard = Pings.requestsHeard(site.guest);
+    rig.tun.forget();
+    expectAnswers(askers);
+    assertThat(Pings.requestsHeard(site.guest))
+        .isEqualTo(guestHeard + askers.size() * OLD.size() * 5);
+    assertThat(rig.tun.seen()).isEmpty();
+  }
+
+  long errorsHeard() throws Exception {
+    long sum = 0;
+    for (Namespace where : List.of(site.client, site.router, site.peer, site.guest)) {
+      sum += Pings.errorsHeard(where);
+    }
+    return sum;
+  }
+
+  @Override
+  public void close() throws Exception {
+    rig.close();
+    site.close();
+  }
+}

@@ -1,0 +1,112 @@
+package dev.holdfast.steer;
+
+import dev.holdfast.tunnel.device.FdReadiness;
+import dev.holdfast.tunnel.device.PacketDevice;
+import dev.holdfast.tunnel.device.TunDevice;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.packet.PacketFault;
+import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
+
+/** Stands in for the guest behind a TUN: answers echo requests, and remembers what else came. */
+final class TunEcho implements AutoCloseable {
+
+  /** A packet that the TUN gave; {@code icmpType} is -1 where it is no ICMP. */
+  record Seen(IpAddress source, IpAddress destination, int protocol, int icmpType, int hopLimit) {}
+
+  private final EventLoopGroup group =
+      new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+  private final ByteBuf in = Unpooled.directBuffer(PacketDevice.READ_SIZE);
+  private final ByteBuf out = Unpooled.directBuffer(PacketDevice.READ_SIZE);
+  private final PacketView view = new PacketView();
+  private final TunDevice tun;
+  private final FdReadiness readiness;
+  private final List<Seen> seen = new CopyOnWriteArrayList<>();
+
+  TunEcho(TunDevice tun) throws IOException {
+    this.tun = tun;
+    readiness = FdReadiness.register(loop(), tun.fd(), this::take);
+  }
+
+  IoEventLoop loop() {
+    return (IoEventLoop) group.next();
+  }
+
+  List<Seen> seen() {
+    return List.copyOf(seen);
+  }
+
+  void forget() {
+    seen.clear();
+  }
+
+  /** Writes a packet to the TUN, as if it had come through the tunnel. */
+  void send(PacketBuilder packet) throws Exception {
+    boolean taken =
+        group
+            .submit(() -> {
+              out.clear();
+              packet.writeWithVnet(out);
+              return tun.write(out);
+            })
+            .get();
+    if (!taken) {
+      throw new IOException("the TUN did not take the packet");
+    }
+  }
+
+  private void take() {
+    try {
+      while (tun.read(in.clear()) > 0) {
+        int start = VirtioNetHeader.LENGTH;
+        if (view.check(in, start, in.writerIndex() - start) != PacketFault.NONE) {
+          throw new IOException("the kernel gave a packet that is none");
+        }
+        int type = view.isIcmp() ? view.icmpType() : -1;
+        seen.add(
+            new Seen(view.source(), view.destination(), view.protocol(), type, view.hopLimit()));
+        if (type == (view.isV4() ? 8 : 128)) {
+          answer();
+        }
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private void answer() throws IOException {
+    int at = view.transportStart();
+    byte[] payload = new byte[view.end() - at - 8];
+    in.getBytes(at + 8, payload);
+    out.clear();
+    new PacketBuilder(view.destination(), view.source())
+        .icmp(view.isV4() ? 0 : 129, 0, in.getInt(at + 4))
+        .payload(payload)
+        .writeWithVnet(out);
+    boolean unused = tun.write(out);
+  }
+
+  @Override
+  public void close() throws InterruptedException {
+    if (in.refCnt() == 0) {
+      return;
+    }
+    readiness.close();
+    group.shutdownGracefully(0, 1, TimeUnit.SECONDS).sync();
+    tun.close();
+    in.release();
+    out.release();
+  }
+}

@@ -1,0 +1,73 @@
+package dev.holdfast.redirector.steer;
+
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Whose questions for which addresses are answered on one interface, and with which MAC. Any thread
+ * may change it while it is in use.
+ */
+public final class AnswerTable {
+  private record Guest(Set<IpAddress> own, List<IpPrefix> oldLans, MacAddress answer) {}
+
+  private final Map<IpAddress, MacAddress> captured = new ConcurrentHashMap<>();
+  private final Map<MacAddress, Guest> guests = new ConcurrentHashMap<>();
+
+  /** At the redirector, while it captures: whoever asks for {@code old} is told {@code answer}. */
+  public void capture(IpAddress old, MacAddress answer) {
+    captured.put(old, answer);
+  }
+
+  public void release(IpAddress old) {
+    captured.remove(old);
+  }
+
+  /**
+   * At the endpoint: {@code guest}, and nobody else, is told {@code answer} for every address of
+   * the LAN that it has left.
+   *
+   * @param own its old and new addresses, never answered for: it asks for them to find out whether
+   *     somebody else has them
+   */
+  public void serve(
+      MacAddress guest, Set<IpAddress> own, List<IpPrefix> oldLans, MacAddress answer) {
+    guests.put(guest, new Guest(Set.copyOf(own), List.copyOf(oldLans), answer));
+  }
+
+  public void stopServing(MacAddress guest) {
+    guests.remove(guest);
+  }
+
+  /** Whether there is anything to answer. */
+  public boolean isEmpty() {
+    return captured.isEmpty() && guests.isEmpty();
+  }
+
+  /**
+   * @param asker who asks, by the frame's source
+   * @return the MAC to answer with; null where this host has nothing to say
+   */
+  @Nullable MacAddress answer(MacAddress asker, IpAddress target) {
+    MacAddress here = captured.get(target);
+    if (here != null) {
+      return here;
+    }
+    Guest guest = guests.get(asker);
+    return guest != null
+            && !guest.own().contains(target)
+            && guest.oldLans().stream().anyMatch(lan -> lan.contains(target))
+        ? guest.answer()
+        : null;
+  }
+
+  /** Answers to guests stand for their routers too, and must not deny that they are routers. */
+  boolean speaksForRouters(IpAddress target) {
+    return !captured.containsKey(target);
+  }
+}

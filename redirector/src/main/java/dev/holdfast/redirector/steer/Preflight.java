@@ -1,0 +1,106 @@
+package dev.holdfast.redirector.steer;
+
+import dev.holdfast.redirector.migration.MigrationPlan.Check;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Would steering work on this host, and if not, why not and what helps? A list of small checks that
+ * change nothing.
+ */
+public final class Preflight {
+  private final HostFacts facts;
+  private final KernelLedger ledger;
+  private final String host;
+
+  /**
+   * @param host this host's name, for the checks
+   * @param ledger tells what of ours may be in the kernel already
+   */
+  public Preflight(String host, HostFacts facts, KernelLedger ledger) {
+    this.host = host;
+    this.facts = facts;
+    this.ledger = ledger;
+  }
+
+  /** No check has failed; there may be warnings. */
+  public static boolean passes(List<Check> checks) {
+    return checks.stream().noneMatch(check -> check.result().equals("failed"));
+  }
+
+  /** What every host needs, in either role. */
+  public List<Check> host(String tun) {
+    return new HostChecks(new Findings(host), facts, ledger).all(tun);
+  }
+
+  /**
+   * What the old host needs for one migration.
+   *
+   * @param from the old LAN's interface; null where it was not given and the guest's port is on no
+   *     bridge
+   */
+  public List<Check> redirector(
+      List<IpAddress> oldAddresses,
+      @Nullable String from,
+      @Nullable String guestPort,
+      @Nullable MacAddress guestMac) {
+    var checks = new GuestChecks(new Findings(host), facts);
+    return checks.atRedirector(oldAddresses, from, guestPort, guestMac);
+  }
+
+  /** What the new host needs for one migration. */
+  public List<Check> endpoint(
+      List<IpAddress> oldAddresses,
+      List<IpAddress> newAddresses,
+      @Nullable MacAddress guestMac,
+      String deliver,
+      List<IpPrefix> oldLans) {
+    var checks = new GuestChecks(new Findings(host), facts);
+    return checks.atEndpoint(oldAddresses, newAddresses, guestMac, deliver, oldLans);
+  }
+
+  /** Collects what was found. */
+  static final class Findings {
+    /** One question to the kernel and what is made of the answer. */
+    interface Question {
+      void ask() throws IOException;
+    }
+
+    private final String host;
+    private final List<Check> checks = new ArrayList<>();
+
+    Findings(String host) {
+      this.host = host;
+    }
+
+    /** A question that cannot be asked is a check that failed. */
+    void ask(String name, Question question) {
+      try {
+        question.ask();
+      } catch (IOException e) {
+        failed(name, String.valueOf(e.getMessage()), "see whether ip and nft work for root here");
+      }
+    }
+
+    void ok(String name, String detail) {
+      checks.add(new Check(host, name, "ok", detail, ""));
+    }
+
+    void warning(String name, String detail, String fix) {
+      checks.add(new Check(host, name, "warning", detail, fix));
+    }
+
+    void failed(String name, String detail, String fix) {
+      checks.add(new Check(host, name, "failed", detail, fix));
+    }
+
+    List<Check> all() {
+      return List.copyOf(checks);
+    }
+  }
+}
