@@ -26,12 +26,11 @@ public record IpPrefix(IpAddress address, int length) {
       IpAddress address = IpAddress.parse(text);
       return new IpPrefix(address, address.width());
     }
-    try {
-      return new IpPrefix(
-          IpAddress.parse(text.substring(0, slash)), Integer.parseInt(text.substring(slash + 1)));
-    } catch (NumberFormatException e) {
-      throw new IllegalArgumentException("'" + text + "' has no prefix length after the slash", e);
+    String length = text.substring(slash + 1);
+    if (!length.matches("\\d{1,3}")) {
+      throw new IllegalArgumentException("'" + text + "' has no prefix length after the slash");
     }
+    return new IpPrefix(IpAddress.parse(text.substring(0, slash)), Integer.parseInt(length));
   }
 
   /** The prefix that holds {@code address} alone. */

@@ -177,7 +177,7 @@ public final class PacketBuilder {
   }
 
   /** The bytes behind the transport header. */
-  public PacketBuilder payload(byte... bytes) {
+  public PacketBuilder payload(byte[] bytes) {
     payload = bytes.clone();
     return this;
   }

@@ -136,7 +136,7 @@ class SegmenterTest {
   @Test
   void theSegmentsTogetherAreThePacket() {
     var random = new Random(8);
-    for (int round = 0; round < 400; round++) {
+    for (int round = 0; round < 150; round++) {
       PacketBuilder builder = random.nextBoolean() ? v4() : v6();
       boolean tcp = random.nextBoolean();
       if (tcp) {
@@ -172,7 +172,7 @@ class SegmenterTest {
     ByteBuf out = Bytes.empty(1_000_000);
     int[] kinds = {0, 1, 4, 5, 0x81, 0x84};
     int passed = 0;
-    for (int i = 0; i < 100_000; i++) {
+    for (int i = 0; i < 30_000; i++) {
       PacketBuilder builder = random.nextBoolean() ? v4() : v6();
       builder = random.nextBoolean() ? builder.udp(1, 2) : builder.tcp(1, 2, 3, 4, 0, 5);
       int start = builder.payload(random.nextInt(300)).gso(1).writeWithVnet(in.clear());
@@ -198,7 +198,7 @@ class SegmenterTest {
       assertThat(count).isEqualTo(segmenter.segmentCount());
       assertThat(longest).isEqualTo(segmenter.maxSegmentLength());
     }
-    assertThat(passed).isGreaterThan(10_000);
+    assertThat(passed).isGreaterThan(3000);
   }
 
   /** Cuts the packet, and checks what is true of every segment. */
