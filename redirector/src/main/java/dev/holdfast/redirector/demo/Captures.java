@@ -1,0 +1,99 @@
+package dev.holdfast.redirector.demo;
+
+import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.Namespace;
+import dev.holdfast.redirector.demo.measure.ForbiddenPackets;
+import dev.holdfast.redirector.demo.measure.HeaderLog;
+import dev.holdfast.redirector.demo.measure.Tap;
+import dev.holdfast.redirector.demo.measure.TcpHeader;
+import dev.holdfast.tunnel.packet.IpAddress;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * All taps of one scenario: TCP headers at the client, and forbidden packets at the client, both
+ * sides of the router, the guest and the peer on the old LAN.
+ */
+final class Captures {
+  private final HeaderLog client;
+  private final ForbiddenPackets forbidden = new ForbiddenPackets();
+  private final List<Tap> taps = new ArrayList<>();
+
+  private Captures(IpAddress service) {
+    client = new HeaderLog(service);
+  }
+
+  /**
+   * Opens all of them.
+   *
+   * @param service the guest's old address
+   * @param keep folder for capture files; null: none
+   */
+  static Captures open(Lab lab, IpAddress service, @Nullable Path keep, Cleanup cleanup)
+      throws Exception {
+    var captures = new Captures(service);
+    cleanup.add("the captures", captures::close);
+    captures.taps.add(
+        Tap.open(
+            lab.client(),
+            "eth0",
+            "tcp",
+            file(keep, "client.pcap"),
+            (epochNanos, headers) -> {
+              TcpHeader header = TcpHeader.of(headers);
+              if (header != null) {
+                captures.client.add(epochNanos, header);
+              }
+            }));
+    captures.watch(lab.client(), "eth0", keep);
+    captures.watch(lab.router(), "to-client", keep);
+    captures.watch(lab.router(), "to-old", keep);
+    captures.watch(lab.guest(), "eth0", keep);
+    Namespace peer = lab.peer();
+    if (peer != null) {
+      captures.watch(peer, "eth0", keep);
+    }
+    return captures;
+  }
+
+  private void watch(Namespace machine, String device, @Nullable Path keep) throws Exception {
+    String name = machine.name().replaceFirst("^hf\\d+-", "") + "-" + device;
+    taps.add(forbidden.watch(machine, device, file(keep, "forbidden-at-" + name + ".pcap")));
+  }
+
+  private static @Nullable Path file(@Nullable Path folder, String name) throws IOException {
+    return folder == null
+        ? null
+        : Files.createDirectories(folder.resolve("captures")).resolve(name);
+  }
+
+  /** What the client's tap has seen of connections with the guest's old address. */
+  HeaderLog client() {
+    return client;
+  }
+
+  /** Resets and ICMP errors, wherever they were seen. */
+  List<String> forbidden() {
+    return forbidden.seen();
+  }
+
+  /** Closes every tap; safe to call twice. */
+  void close() throws IOException, InterruptedException {
+    IOException failure = null;
+    for (Tap tap : taps) {
+      try {
+        tap.close();
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    if (failure != null) {
+      throw failure;
+    }
+  }
+}

@@ -1,0 +1,104 @@
+package dev.holdfast.redirector.demo;
+
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a scenario is to be like. {@link #defaults()} is the demo without options.
+ *
+ * @param encapsulation tls or ipip
+ * @param pause how long the guest is without a network
+ * @param connections from the client, a quarter of each kind
+ * @param ipv6 whether old, new and client addresses are IPv6
+ * @param hold queue or drop
+ * @param delay one way, between the sites
+ * @param without whether Holdfast is left out
+ * @param keep folder for configuration, logs and captures; null: a temporary one
+ * @param ending how it goes
+ * @param deletePort whether the old host deletes the guest's port once the guest has gone
+ * @param lowestMac whether the guest's port gives the old host's bridge its MAC
+ * @param peerConnections from a machine on the old host's bridge; zero: there is none
+ * @param saturate whether bulk streams run as fast as they can
+ * @param seed of all bytes
+ */
+public record ScenarioOptions(
+    String encapsulation,
+    Duration pause,
+    int connections,
+    boolean ipv6,
+    String hold,
+    Duration delay,
+    boolean without,
+    @Nullable Path keep,
+    Ending ending,
+    boolean deletePort,
+    boolean lowestMac,
+    int peerConnections,
+    boolean saturate,
+    long seed) {
+
+  public static ScenarioOptions defaults() {
+    return new Draft().options();
+  }
+
+  /** These options with some changed: {@code options.with(o -> o.ipv6 = true)}. */
+  public ScenarioOptions with(Consumer<Draft> change) {
+    var draft = new Draft();
+    draft.encapsulation = encapsulation;
+    draft.pause = pause;
+    draft.connections = connections;
+    draft.ipv6 = ipv6;
+    draft.hold = hold;
+    draft.delay = delay;
+    draft.without = without;
+    draft.keep = keep;
+    draft.ending = ending;
+    draft.deletePort = deletePort;
+    draft.lowestMac = lowestMac;
+    draft.peerConnections = peerConnections;
+    draft.saturate = saturate;
+    draft.seed = seed;
+    change.accept(draft);
+    return draft.options();
+  }
+
+  /** Options in the making. */
+  public static final class Draft {
+    public String encapsulation = "tls";
+    public Duration pause = Duration.ofSeconds(2);
+    public int connections = 32;
+    public boolean ipv6;
+    public String hold = "queue";
+    public Duration delay = Duration.ZERO;
+    public boolean without;
+    public @Nullable Path keep;
+    public Ending ending = Ending.MOVED;
+    public boolean deletePort;
+    public boolean lowestMac;
+    public int peerConnections;
+    public boolean saturate;
+    public long seed = 1;
+
+    private Draft() {}
+
+    private ScenarioOptions options() {
+      return new ScenarioOptions(
+          encapsulation,
+          pause,
+          connections,
+          ipv6,
+          hold,
+          delay,
+          without,
+          keep,
+          ending,
+          deletePort,
+          lowestMac,
+          peerConnections,
+          saturate,
+          seed);
+    }
+  }
+}

@@ -1,0 +1,62 @@
+package dev.holdfast.redirector.demo.lab;
+
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The guest's move as its cable sees it: pulled out here, plugged in there, the network card being
+ * the same all the time.
+ *
+ * <p>A namespace cannot be paused as a virtual machine can. What stands for the pause is the time
+ * without carrier; the guest's own TCP notices it and backs off, which a paused one would not do.
+ */
+public final class GuestCable {
+  private final Lab lab;
+
+  public GuestCable(Lab lab) {
+    this.lab = lab;
+  }
+
+  /** Takes the carrier away from the guest and from its port at the old host, which stays there. */
+  public void unplug() throws IOException {
+    lab.cable().ip("link set old down", "link set guest down");
+  }
+
+  /** Deletes the port at the old host, as a hypervisor does when the guest has gone. */
+  public void deleteOldPort() throws IOException {
+    lab.oldHost().ip("link del " + Lab.OLD_PORT);
+  }
+
+  /** Gives guest and port at the new host their carrier. */
+  public void plugInAtNewHost() throws IOException {
+    lab.cable().ip("link set new up", "link set guest up");
+  }
+
+  /** Gives guest and port at the old host their carrier back. */
+  public void plugInAtOldHost() throws IOException {
+    lab.cable().ip("link set old up", "link set guest up");
+  }
+
+  /**
+   * Makes the guest aware of the move: it gets its new address and gateway, and keeps the old
+   * address, deprecated, for the connections that it has. The old prefix must go, or the guest
+   * would look for its old LAN on the new one.
+   */
+  public void takeNewAddresses() throws IOException {
+    List<String> lines = new ArrayList<>();
+    LabAddresses v4 = LabAddresses.V4;
+    // The old address is never gone, not even between two lines.
+    lines.add("addr add " + v4.guestOld() + "/32 dev eth0 preferred_lft 0");
+    lines.add("addr del " + v4.inLan(v4.guestOld()) + " dev eth0");
+    lines.add("addr add " + v4.inLan(v4.guestNew()) + " dev eth0");
+    lines.add("route replace default via " + v4.newGateway() + " dev eth0");
+    LabAddresses v6 = LabAddresses.V6;
+    // An IPv6 address is there once, whatever its prefix length: losing the prefix's route makes
+    // it one of 128 bits in all but the display.
+    lines.add("addr change " + v6.inLan(v6.guestOld()) + " dev eth0 preferred_lft 0 noprefixroute");
+    lines.add("addr add " + v6.inLan(v6.guestNew()) + " dev eth0 nodad");
+    lines.add("route replace default via " + v6.newGateway() + " dev eth0");
+    lab.guest().ip(lines);
+  }
+}

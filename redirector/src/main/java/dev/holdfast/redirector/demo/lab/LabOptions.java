@@ -1,0 +1,36 @@
+package dev.holdfast.redirector.demo.lab;
+
+import java.time.Duration;
+
+/**
+ * How a lab is to be.
+ *
+ * @param prefix of the namespaces' names, such as {@code hf1234-}
+ * @param delay one way, between the sites; zero: none, and no gateway
+ * @param peer whether a machine of its own hangs on the old host's bridge
+ * @param lowestMac whether the guest's port has the lowest MAC of the old host's bridge, so that
+ *     the bridge's own is taken from it
+ */
+public record LabOptions(String prefix, Duration delay, boolean peer, boolean lowestMac) {
+
+  /** No delay, no peer; names with this process's id. */
+  public static LabOptions plain() {
+    return new LabOptions("hf" + ProcessHandle.current().pid() + "-", Duration.ZERO, false, false);
+  }
+
+  public LabOptions withDelay(Duration oneWay) {
+    return new LabOptions(prefix, oneWay, peer, lowestMac);
+  }
+
+  public LabOptions withPeer(boolean wanted) {
+    return new LabOptions(prefix, delay, wanted, lowestMac);
+  }
+
+  public LabOptions withLowestMac(boolean wanted) {
+    return new LabOptions(prefix, delay, peer, wanted);
+  }
+
+  boolean isDelayed() {
+    return delay.isPositive();
+  }
+}

@@ -1,0 +1,208 @@
+package dev.holdfast.redirector.demo.load;
+
+import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.demo.lab.Namespace;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.time.SystemClock;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
+
+/** All connections of one run, from connect to judgement. */
+public final class Workload {
+  private static final int BULK_BYTES_A_SECOND = 1_600_000;
+  private static final Duration CHUNK_EVERY = Duration.ofMillis(20);
+  private static final int SATURATING_CHUNK = 64 << 10;
+  private static final Duration LOOK_EVERY = Duration.ofMillis(5);
+
+  private final Course course = new Course();
+  private final List<Conversation> conversations = new ArrayList<>();
+  private final List<SocketChannel> channels = new ArrayList<>();
+  private final StandardProtocolFamily family;
+  private final IpAddress service;
+  private final GuestServices services;
+
+  private Workload(IpAddress service, GuestServices services) {
+    this.service = service;
+    this.family = family(service);
+    this.services = services;
+  }
+
+  /**
+   * Opens the guest's services and every connection; on return each is established and busy.
+   *
+   * @param service the guest's address
+   * @param saturate whether bulk streams run as fast as the kernel takes them, instead of at
+   *     {@value #BULK_BYTES_A_SECOND} bytes a second in all
+   * @param seed determines every byte
+   */
+  public static Workload open(
+      Namespace guest,
+      IpAddress service,
+      List<Clients> clients,
+      boolean saturate,
+      long seed,
+      Cleanup cleanup)
+      throws Exception {
+    var workload = new Workload(service, GuestServices.open(guest, family(service), cleanup));
+    cleanup.add("the connections", workload::abandon);
+    int total = clients.stream().mapToInt(Clients::count).sum();
+    Script script = script(total, saturate);
+    for (Clients each : clients) {
+      workload.prepare(each, script, seed);
+    }
+    workload.connect();
+    return workload;
+  }
+
+  private static Script script(int connections, boolean saturate) {
+    if (saturate) {
+      return new Script(SATURATING_CHUNK, Duration.ZERO);
+    }
+    long beats = TimeUnit.SECONDS.toMillis(1) / CHUNK_EVERY.toMillis();
+    long streams = Math.max(1, connections / 2);
+    return new Script((int) Math.max(1, BULK_BYTES_A_SECOND / beats / streams), CHUNK_EVERY);
+  }
+
+  private static StandardProtocolFamily family(IpAddress address) {
+    return address.isV4() ? StandardProtocolFamily.INET : StandardProtocolFamily.INET6;
+  }
+
+  /** Binds the clients' sockets, so that the guest knows by their ports which is which. */
+  private void prepare(Clients clients, Script script, long seed) throws Exception {
+    List<SocketChannel> bound =
+        clients
+            .machine()
+            .call(() -> {
+              List<SocketChannel> all = new ArrayList<>();
+              for (int i = 0; i < clients.count(); i++) {
+                SocketChannel channel = SocketChannel.open(family);
+                channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+                channel.bind(new InetSocketAddress(clients.address().toInetAddress(), 0));
+                all.add(channel);
+              }
+              return all;
+            });
+    for (SocketChannel channel : bound) {
+      var address = (InetSocketAddress) channel.getLocalAddress();
+      var conversation =
+          new Conversation(
+              conversations.size(),
+              seed,
+              clients.machine().name(),
+              address,
+              channel,
+              script,
+              course);
+      services.expect(address, conversation);
+      conversations.add(conversation);
+      channels.add(channel);
+    }
+  }
+
+  private void connect() throws IOException {
+    for (int i = 0; i < conversations.size(); i++) {
+      Conversation conversation = conversations.get(i);
+      SocketChannel channel = channels.get(i);
+      boolean connected =
+          channel.connect(
+              new InetSocketAddress(service.toInetAddress(), conversation.kind().port()));
+      if (!connected) {
+        throw new IOException("a blocking connect came back without a connection");
+      }
+      conversation.clientConnected();
+    }
+  }
+
+  public int size() {
+    return conversations.size();
+  }
+
+  /** Bytes written from now on count for {@code phase}; with AFTER the silent begin to speak. */
+  public void enter(Phase phase) {
+    course.enter(phase);
+  }
+
+  /**
+   * Waits until every connection that has not failed has moved new bytes both ways since the move.
+   *
+   * @param progress is told how many have, now and then
+   * @return how many have not when {@code limit} was over; 0: all have
+   */
+  public int awaitMoved(Duration limit, IntConsumer progress) throws InterruptedException {
+    long end = SystemClock.INSTANCE.nanoTime() + limit.toNanos();
+    while (true) {
+      int waiting = 0;
+      int moved = 0;
+      for (Conversation each : conversations) {
+        if (each.hasMovedBothWays()) {
+          moved++;
+        } else if (!each.hasFailed()) {
+          waiting++;
+        }
+      }
+      progress.accept(moved);
+      if (waiting == 0 || SystemClock.INSTANCE.nanoTime() - end >= 0) {
+        return waiting;
+      }
+      Thread.sleep(LOOK_EVERY);
+    }
+  }
+
+  /** Brings every connection to its end and judges it; what has not ended by then is abandoned. */
+  public List<ConnectionResult> finish(Duration limit) throws InterruptedException {
+    course.close();
+    long end = SystemClock.INSTANCE.nanoTime() + limit.toNanos();
+    for (Conversation each : conversations) {
+      long left = end - SystemClock.INSTANCE.nanoTime();
+      boolean ended = each.running().await(Math.max(0, left), TimeUnit.NANOSECONDS);
+      if (!ended) {
+        each.abandon();
+      }
+    }
+    List<ConnectionResult> results = conversations.stream().map(Conversation::result).toList();
+    abandon();
+    return results;
+  }
+
+  /** Closes every socket and lets every thread go. */
+  public void abandon() {
+    conversations.forEach(Conversation::abandon);
+    course.enter(Phase.AFTER);
+    course.close();
+  }
+
+  /**
+   * Makes a new connection from {@code machine} to the guest's echo service and sends a few bytes
+   * there and back.
+   *
+   * @return whether the same bytes came back in time
+   */
+  public static boolean echo(Namespace machine, IpAddress service, Duration limit)
+      throws Exception {
+    SocketChannel channel = machine.call(() -> SocketChannel.open(family(service)));
+    try (channel) {
+      byte[] bytes = new byte[1000];
+      new SeededBytes(service.low()).fill(0, bytes, 0, bytes.length);
+      var socket = channel.socket();
+      int millis = (int) limit.toMillis();
+      socket.connect(
+          new InetSocketAddress(service.toInetAddress(), GuestServices.ECHO_PORT), millis);
+      socket.setSoTimeout(millis);
+      int written = channel.write(ByteBuffer.wrap(bytes));
+      socket.shutdownOutput();
+      byte[] back = socket.getInputStream().readAllBytes();
+      return written == bytes.length && java.util.Arrays.equals(back, bytes);
+    } catch (IOException e) {
+      return false;
+    }
+  }
+}
