@@ -6,10 +6,8 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Set;
 import org.xbill.DNS.AAAARecord;
 import org.xbill.DNS.ARecord;
 import org.xbill.DNS.DClass;
@@ -23,12 +21,12 @@ import org.xbill.DNS.Type;
  * @param name absolute, with the final dot
  * @param type such as A
  * @param ttl seconds; of no meaning when there are no values
- * @param values the data: addresses in their shortest form, names in lower case; the order has no
- *     meaning
+ * @param values the data: addresses in their shortest form, names in lower case; sorted, as the
+ *     order that a server gives has no meaning
  */
 public record RecordSet(String name, String type, long ttl, List<String> values) {
   public RecordSet {
-    values = List.copyOf(values);
+    values = values.stream().distinct().sorted().toList(); // servers rotate them
   }
 
   /** The set that the records of this name and type among {@code records} make. */
@@ -63,15 +61,15 @@ public record RecordSet(String name, String type, long ttl, List<String> values)
   }
 
   boolean sameValues(RecordSet other) {
-    return new HashSet<>(values).equals(new HashSet<>(other.values));
+    return values.equals(other.values);
   }
 
   /** This set with {@code removed} taken out and {@code added} put in; all others stay. */
   RecordSet replacing(Collection<String> removed, Collection<String> added) {
-    Set<String> left = new LinkedHashSet<>(values);
+    List<String> left = new ArrayList<>(values);
     left.removeAll(removed);
     left.addAll(added);
-    return new RecordSet(name, type, ttl, List.copyOf(left));
+    return new RecordSet(name, type, ttl, left);
   }
 
   RecordSet withTtl(long seconds) {
