@@ -76,6 +76,7 @@ class FdReadinessIT {
       ping();
       assertThat(seen.take()).isEqualTo("read " + LENGTH_OF_PING);
       readiness.pause();
+      loop.submit(() -> {}).get(); // by then it is paused
       ping();
       ping();
       assertThat(seen).isEmpty();
@@ -93,6 +94,7 @@ class FdReadinessIT {
     try (TunDevice tun = tun()) {
       var readiness = FdReadiness.register(loop, tun.fd(), () -> readOne(tun));
       readiness.pause();
+      loop.submit(() -> {}).get();
       namespace.ip("link del hf0");
       assertThat(loop.submit(seen::isEmpty).get()).isTrue();
       readiness.resume();

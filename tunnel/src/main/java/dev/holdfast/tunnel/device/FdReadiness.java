@@ -65,7 +65,10 @@ public final class FdReadiness implements AutoCloseable {
     return readiness;
   }
 
-  /** Stops the calls until {@link #resume}; takes effect at once on the loop's thread. */
+  /**
+   * Stops the calls until {@link #resume}: at once on the loop's thread, in the loop's next turn
+   * from any other.
+   */
   public void pause() {
     if (loop.inEventLoop()) {
       setPaused(true);

@@ -93,6 +93,7 @@ class FdReadinessTest {
       for (int round = 0; round < 3; round++) {
         readiness.pause();
         readiness.pause();
+        turns();
         write(1);
         turns();
         assertThat(reads).isEmpty();
@@ -106,6 +107,7 @@ class FdReadinessTest {
   void aHangUpWhilePausedIsReportedAfterwards() throws Exception {
     try (var readiness = FdReadiness.register(loop, out.intValue(), this::readOne)) {
       readiness.pause();
+      turns();
       in.close();
       turns();
       assertThat(reads).isEmpty();
