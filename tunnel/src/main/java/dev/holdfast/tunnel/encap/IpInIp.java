@@ -26,7 +26,7 @@ public final class IpInIp {
   private static final int DONT_FRAGMENT = 0x4000;
 
   /** RFC 4213 section 3.2: an IPv6 packet of this size passes whatever the IPv4 path is like. */
-  private static final int IPV6_MINIMUM_MTU = 1280;
+  public static final int IPV6_MINIMUM_MTU = 1280;
 
   private IpInIp() {}
 

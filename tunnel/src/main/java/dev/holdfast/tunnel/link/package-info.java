@@ -11,6 +11,11 @@
  * full; packets are refused long before anything else is. The kernel is given little more than it
  * can send at once, so that the queue is where its length is known.
  *
+ * <p>{@code IpInIpLink} has no connection and no cryptography: it cuts super-packets up, puts an
+ * outer IPv4 header before each and hands them to a raw socket. All such links of a daemon share
+ * the sockets of one {@code IpInIpReceiver}, which gives what arrives to whoever is registered for
+ * the outer source address. Only packets go this way; staging and markers need a {@code TlsLink}.
+ *
  * <p>What a test or an operator adds (a count, seeded faults) is a link that wraps another link,
  * not a flag inside it; {@code LoopbackLink} is two links in memory.
  *

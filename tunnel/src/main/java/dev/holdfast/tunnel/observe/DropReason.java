@@ -5,6 +5,7 @@ import java.util.Locale;
 /** Why a packet was not delivered. No packet is dropped without one of these being counted. */
 public enum DropReason {
   MALFORMED("not a well-formed IP packet"),
+  CONGESTED("the path marked it for congestion and its sender would not understand the mark"),
   BAD_OFFLOAD("its virtio-net header does not fit its bytes"),
   NOT_GRANTED("its inner address was not granted to the remote host that sent it"),
   UNKNOWN_REMOTE("it came from an address that is no remote host's"),

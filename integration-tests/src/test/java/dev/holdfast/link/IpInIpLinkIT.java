@@ -1,0 +1,289 @@
+package dev.holdfast.link;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.holdfast.lab.Namespace;
+import dev.holdfast.tunnel.device.RawIpSocket;
+import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.IpInIpLink;
+import dev.holdfast.tunnel.link.IpInIpReceiver;
+import dev.holdfast.tunnel.link.Link.Sent;
+import dev.holdfast.tunnel.link.LinkReceiver;
+import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.Checksums;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.packet.PacketFault;
+import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufUtil;
+import io.netty.buffer.Unpooled;
+import io.netty.channel.IoEventLoop;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import java.util.Arrays;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.Callable;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * IP-in-IP links between two hosts.
+ *
+ * <pre>
+ *   namespace left                               namespace right
+ *   10.78.1.1 on wire -------------------------- wire on 10.78.1.2      (MTU 1500)
+ *   10.78.1.3 (a stranger's)
+ * </pre>
+ */
+@Timeout(60)
+class IpInIpLinkIT {
+  private static final IpAddress LEFT = IpAddress.parse("10.78.1.1");
+  private static final IpAddress RIGHT = IpAddress.parse("10.78.1.2");
+  private static final IpAddress STRANGER = IpAddress.parse("10.78.1.3");
+  private static final int PATH_MTU = 1500;
+
+  private final MultiThreadIoEventLoopGroup group =
+      new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+  private final IoEventLoop loop = group.next();
+  private final BlockingQueue<DropReason> droppedAtLeft = new LinkedBlockingQueue<>();
+  private final BlockingQueue<DropReason> droppedAtRight = new LinkedBlockingQueue<>();
+  private final Arrivals atLeft = new Arrivals();
+  private final Arrivals atRight = new Arrivals();
+  private Namespace left;
+  private Namespace right;
+  private IpInIpReceiver leftEnd;
+  private IpInIpReceiver rightEnd;
+  private IpInIpLink link;
+
+  private static final class Arrivals implements LinkReceiver {
+    final BlockingQueue<byte[]> packets = new LinkedBlockingQueue<>();
+    final BlockingQueue<Integer> batches = new LinkedBlockingQueue<>();
+    private int inBatch;
+
+    @Override
+    public void onFrame(FrameType type, ByteBuf payload) {
+      if (type == FrameType.PACKET) {
+        packets.add(ByteBufUtil.getBytes(payload));
+        inBatch++;
+      }
+    }
+
+    @Override
+    public void onBatchEnd() {
+      batches.add(inBatch);
+      inBatch = 0;
+    }
+  }
+
+  @BeforeEach
+  void make() throws Exception {
+    left = Namespace.create("left");
+    right = Namespace.create("right");
+    Namespace.connect(left, "wire", right, "wire");
+    left.ip("addr add 10.78.1.1/24 dev wire");
+    left.ip("addr add 10.78.1.3/24 dev wire");
+    right.ip("addr add 10.78.1.2/24 dev wire");
+    leftEnd = left.call(() -> IpInIpReceiver.open(loop, LEFT, droppedAtLeft::add));
+    rightEnd = right.call(() -> IpInIpReceiver.open(loop, RIGHT, droppedAtRight::add));
+    link = leftEnd.link(RIGHT, PATH_MTU);
+    onLoop(() -> {
+      leftEnd.register(RIGHT, atLeft);
+      rightEnd.register(LEFT, atRight);
+      return 0;
+    });
+  }
+
+  @AfterEach
+  void remove() throws Exception {
+    leftEnd.close();
+    rightEnd.close();
+    group.shutdownGracefully(0, 0, TimeUnit.SECONDS).syncUninterruptibly();
+    left.close();
+    right.close();
+  }
+
+  private <T> T onLoop(Callable<T> body) throws Exception {
+    return loop.submit(body).get();
+  }
+
+  private Sent send(IpInIpLink through, PacketBuilder packet) throws Exception {
+    ByteBuf payload = Unpooled.directBuffer();
+    int unused = packet.writeWithVnet(payload);
+    return onLoop(() -> {
+      Sent sent = through.send(FrameType.PACKET, payload);
+      through.flush();
+      assertThat(payload.refCnt()).isZero();
+      return sent;
+    });
+  }
+
+  /** The packet alone: without the virtio_net_hdr, which must be zero. */
+  private static byte[] next(Arrivals arrivals) throws InterruptedException {
+    byte[] payload = arrivals.packets.take();
+    assertThat(Arrays.copyOf(payload, VirtioNetHeader.LENGTH)).containsOnly(0);
+    return Arrays.copyOfRange(payload, VirtioNetHeader.LENGTH, payload.length);
+  }
+
+  private static byte[] bytes(PacketBuilder packet) {
+    ByteBuf plain = Unpooled.buffer();
+    int unused = packet.write(plain);
+    return ByteBufUtil.getBytes(plain);
+  }
+
+  private static PacketBuilder tcp() {
+    return PacketBuilder.of("10.9.0.2", "10.1.0.10")
+        .identification(5)
+        .tcp(40_000, 80, 1_000, 2_000, PacketView.ACK, 500);
+  }
+
+  @Test
+  void packetsOfBothVersionsArriveAsTheyWereBothWays() throws Exception {
+    PacketBuilder four = tcp().ttl(7).trafficClass(0xb9).payload(1_400);
+    PacketBuilder six =
+        PacketBuilder.of("fd00:9::2", "fd00:1::10").ttl(9).udp(53, 53).payload(1_000);
+    assertThat(send(link, four)).isEqualTo(Sent.OK);
+    assertThat(send(link, six)).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).isEqualTo(bytes(four));
+    assertThat(next(atRight)).isEqualTo(bytes(six));
+
+    IpInIpLink back = rightEnd.link(LEFT, PATH_MTU);
+    PacketBuilder reply = PacketBuilder.of("10.1.0.10", "10.9.0.2").icmp(0, 0, 1).payload(56);
+    assertThat(send(back, reply)).isEqualTo(Sent.OK);
+    assertThat(next(atLeft)).isEqualTo(bytes(reply));
+    assertThat(droppedAtLeft).isEmpty();
+    assertThat(droppedAtRight).isEmpty();
+    assertThat(icmpErrorsSentBy(right)).isZero();
+    assertThat(icmpErrorsSentBy(left)).isZero();
+  }
+
+  @Test
+  void aSuperPacketArrivesAsSegmentsWithTheirChecksums() throws Exception {
+    int mss = PATH_MTU - 20 - 40;
+    int length = 60_000;
+    assertThat(send(link, tcp().payload(length).gso(mss))).isEqualTo(Sent.OK);
+    byte[] expected = bytes(tcp().payload(length));
+    int seen = 0;
+    while (seen < length) {
+      ByteBuf segment = Unpooled.wrappedBuffer(next(atRight));
+      PacketView view = new PacketView();
+      assertThat(view.check(segment, 0, segment.readableBytes())).isEqualTo(PacketFault.NONE);
+      assertThat(Checksums.verifyTransport(view)).isTrue();
+      assertThat(view.tcpSequence()).isEqualTo(1_000 + seen);
+      byte[] data = ByteBufUtil.getBytes(segment, view.tcpPayloadStart(), view.tcpPayloadLength());
+      assertThat(data).isEqualTo(Arrays.copyOfRange(expected, 40 + seen, 40 + seen + data.length));
+      seen += data.length;
+    }
+    assertThat(atRight.batches.take()).isGreaterThan(1);
+  }
+
+  @Test
+  void aChecksumLeftToTheDeviceIsCompleted() throws Exception {
+    assertThat(send(link, tcp().payload(100).checksumLeft())).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).isEqualTo(bytes(tcp().payload(100)));
+  }
+
+  @Test
+  void whatMayNotBeFragmentedIsTooBigByOneByte() throws Exception {
+    assertThat(link.innerMtu()).isEqualTo(1_480);
+    assertThat(send(link, tcp().payload(1_441))).isEqualTo(Sent.TOO_BIG);
+    assertThat(send(link, tcp().payload(60_000).gso(1_441))).isEqualTo(Sent.TOO_BIG);
+    PacketBuilder six = PacketBuilder.of("fd00:9::2", "fd00:1::10").udp(53, 53);
+    assertThat(send(link, six.payload(1_481 - 48))).isEqualTo(Sent.TOO_BIG);
+    assertThat(send(link, tcp().payload(1_440))).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).hasSize(1_480);
+    onLoop(() -> {
+      link.pathMtu(1_400);
+      return 0;
+    });
+    assertThat(send(link, tcp().payload(1_440))).isEqualTo(Sent.TOO_BIG);
+    assertThat(droppedAtLeft).isEmpty();
+  }
+
+  @Test
+  void whatMayBeFragmentedArrivesWhole() throws Exception {
+    PacketBuilder large =
+        PacketBuilder.of("10.9.0.2", "10.1.0.10")
+            .dontFragment(false)
+            .identification(9)
+            .udp(1, 2)
+            .payload(8_000);
+    assertThat(send(link, large)).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).isEqualTo(bytes(large));
+  }
+
+  @Test
+  void whatTheInterfaceDoesNotTakeIsCounted() throws Exception {
+    IpInIpLink optimist = leftEnd.link(RIGHT, 9_000);
+    assertThat(send(optimist, tcp().payload(2_000))).isEqualTo(Sent.OK);
+    assertThat(droppedAtLeft.take()).isEqualTo(DropReason.TOO_BIG);
+    assertThat(send(leftEnd.link(IpAddress.parse("192.0.2.1"), 1_500), tcp())).isEqualTo(Sent.OK);
+    assertThat(droppedAtLeft.take()).isEqualTo(DropReason.LINK_DOWN);
+  }
+
+  @Test
+  void aStrangersPacketIsCountedAndNotDelivered() throws Exception {
+    try (IpInIpReceiver stranger =
+        left.call(() -> IpInIpReceiver.open(loop, STRANGER, reason -> {}))) {
+      assertThat(send(stranger.link(RIGHT, PATH_MTU), tcp())).isEqualTo(Sent.OK);
+      assertThat(droppedAtRight.take()).isEqualTo(DropReason.UNKNOWN_REMOTE);
+    }
+    onLoop(() -> {
+      rightEnd.unregister(LEFT);
+      return 0;
+    });
+    assertThat(send(link, tcp())).isEqualTo(Sent.OK);
+    assertThat(droppedAtRight.take()).isEqualTo(DropReason.UNKNOWN_REMOTE);
+    assertThat(atRight.packets).isEmpty();
+  }
+
+  @Test
+  void whatIsNoPacketInsideIsCounted() throws Exception {
+    try (RawIpSocket raw =
+        left.call(() -> RawIpSocket.open(LEFT, RawIpSocket.PROTOCOL_IPV4, (packet, why) -> {}))) {
+      ByteBuf garbage = Unpooled.directBuffer();
+      garbage.writeByte(0x45).writeByte(0).writeShort(60).writeInt(0x4000);
+      garbage.writeByte(64).writeByte(4).writeShort(0);
+      garbage.writeInt(LEFT.v4Bits()).writeInt(RIGHT.v4Bits()).writeZero(40);
+      raw.send(garbage);
+      assertThat(raw.flush()).isOne();
+      assertThat(droppedAtRight.take()).isEqualTo(DropReason.MALFORMED);
+    }
+  }
+
+  @Test
+  void otherFramesHaveNoPlaceHere() {
+    ByteBuf marker = Unpooled.buffer().writeLong(1);
+    assertThatThrownBy(() -> onLoop(() -> link.send(FrameType.MARKER, marker)))
+        .hasRootCauseInstanceOf(IllegalArgumentException.class);
+    assertThat(marker.refCnt()).isZero();
+  }
+
+  @Test
+  void aClosedLinkIsDown() throws Exception {
+    onLoop(() -> {
+      link.close();
+      return 0;
+    });
+    assertThat(link.isUp()).isFalse();
+    assertThat(send(link, tcp())).isEqualTo(Sent.DOWN);
+    leftEnd.close();
+    leftEnd.close();
+  }
+
+  private static long icmpErrorsSentBy(Namespace host) throws Exception {
+    String[] lines =
+        host.run("cat", "/proc/net/snmp")
+            .lines()
+            .filter(line -> line.startsWith("Icmp:"))
+            .toArray(String[]::new);
+    int column = Arrays.asList(lines[0].split(" ", -1)).indexOf("OutDestUnreachs");
+    return Long.parseLong(lines[1].split(" ", -1)[column]);
+  }
+}
