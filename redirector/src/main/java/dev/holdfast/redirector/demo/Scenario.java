@@ -60,13 +60,25 @@ public final class Scenario {
    * @throws Exception when the lab cannot be built or a daemon does not do what it is asked
    */
   public static ScenarioResult run(ScenarioOptions options, Story story) throws Exception {
+    return run(options, story, Bystander.NONE);
+  }
+
+  /** Like {@link #run(ScenarioOptions, Story)}, with somebody beside. */
+  public static ScenarioResult run(ScenarioOptions options, Story story, Bystander bystander)
+      throws Exception {
     var cleanup = new Cleanup();
-    Thread hook = Thread.ofPlatform().name("cleanup").unstarted(cleanup::close);
+    Thread hook =
+        Thread.ofPlatform()
+            .name("cleanup")
+            .unstarted(() -> {
+              story.tell("told to end: taking everything down");
+              cleanup.close();
+            });
     Runtime.getRuntime().addShutdownHook(hook);
     try {
       story.tell("building the lab: client, router, old host, new host, guest");
       var scenario = new Scenario(options, story, cleanup, Stage.set(options, cleanup));
-      return scenario.play();
+      return scenario.play(bystander);
     } finally {
       cleanup.close();
       try {
@@ -77,16 +89,20 @@ public final class Scenario {
     }
   }
 
-  private ScenarioResult play() throws Exception {
+  private ScenarioResult play(Bystander bystander) throws Exception {
     Lab lab = stage.lab();
     IpAddress service = stage.addresses().guestOld();
     List<String> namesBefore = lookUp().stream().map(IpAddress::toString).toList();
     if (migration != null) {
       stage.startDaemons(cleanup);
       story.tell("two daemons run, each in its own namespace, with a configuration file");
+      story.tell(
+          "it sets TTL %d s and drain.time-wait 1 s, so that the end need not be waited for"
+              .formatted(NameService.LOWERED_TTL));
     }
     Captures captures = Captures.open(lab, service, options.keep(), cleanup);
     Workload workload = openConnections(service);
+    bystander.begun(lab);
     if (migration != null) {
       story.tell(migration.arm());
     }
@@ -99,6 +115,7 @@ public final class Scenario {
     boolean newOk = Workload.echo(lab.client(), newAddress, ECHO_WITHIN);
     story.tell(
         "a new connection by name goes to %s: %s".formatted(newAddress, newOk ? "ok" : "failed"));
+    bystander.moved(lab);
     awaitTraffic(begun);
     Moments moments = begun.endingAt(SystemClock.INSTANCE.epochNanos());
     List<ConnectionResult> results = workload.finish(allMoved ? ENDED_WITHIN : GIVEN_UP_WITHIN);

@@ -1,8 +1,12 @@
 package dev.holdfast.redirector.demo.lab;
 
 import dev.holdfast.tunnel.packet.IpAddress;
+import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +26,7 @@ public final class Lab {
 
   private static final String LOWEST_MAC = "02:00:00:00:00:03";
   private static final String HIGH_MAC = "fe:54:00:10:00:10"; // what libvirt gives a tap
+  private static final String PEER_PORT = "vnet4";
   private static final String WAN = "wan0";
 
   private final LabOptions options;
@@ -63,122 +68,138 @@ public final class Lab {
     }
     names.replaceAll(name -> options.prefix() + name);
     var lab = new Lab(options, Namespace.make(cleanup, names));
-    lab.wireSites();
-    lab.wireGuest();
+    lab.layCables();
     if (options.isDelayed()) {
-      lab.wireDelay(cleanup);
+      DelayRelay relay = DelayRelay.start(lab.router, lab.gateway, WAN, options.delay());
+      cleanup.add("the delay between the sites", relay::close);
     }
-    for (LabAddresses family : List.of(LabAddresses.V4, LabAddresses.V6)) {
-      lab.address(family);
-    }
-    for (Namespace forwarding : List.of(lab.router, lab.gateway, lab.oldHost, lab.newHost)) {
-      forwarding.sysctl("net/ipv4/ip_forward", "1");
-      forwarding.sysctl("net/ipv6/conf/all/forwarding", "1");
-    }
+    lab.configure();
     return lab;
   }
 
-  private void wireSites() throws Exception {
+  private void layCables() throws Exception {
     cable.sysctl("net/ipv6/conf/default/disable_ipv6", "1"); // it only carries frames
-    router.ip(
-        "link set lo up",
-        "link add to-client type veth peer name eth0 netns " + client,
-        "link add to-old type veth peer name eth0 netns " + oldHost,
-        "link set to-client up",
-        "link set to-old up");
-    List<String> atNewSite = new ArrayList<>();
-    if (gateway != router) {
-      atNewSite.add("link set lo up");
-    }
-    atNewSite.add("link add to-new type veth peer name eth0 netns " + newHost);
-    atNewSite.add("link set to-new up");
-    gateway.ip(atNewSite);
-    client.ip("link set lo up", "link set eth0 up");
-    wireHost(oldHost, "52:54:00:a1:00:02");
-    wireHost(newHost, "52:54:00:a2:00:02");
-  }
-
-  private static void wireHost(Namespace host, String uplinkMac) throws Exception {
-    host.ip(
-        "link set lo up",
-        "link set eth0 address " + uplinkMac,
-        "link add " + BRIDGE + " type bridge forward_delay 0 stp_state 0",
-        "link set " + BRIDGE + " up",
-        "link set eth0 master " + BRIDGE,
-        "link set eth0 up");
-  }
-
-  private void wireGuest() throws Exception {
+    router.ip(veth("to-client", client, "eth0"), veth("to-old", oldHost, "eth0"));
+    gateway.ip(veth("to-new", newHost, "eth0"));
     cable.ip(
         "link add cable type bridge forward_delay 0 stp_state 0 mcast_snooping 0",
         "link set cable up",
-        "link add guest type veth peer name eth0 netns " + guest,
-        "link add old type veth peer name " + OLD_PORT + " netns " + oldHost,
-        "link add new type veth peer name " + NEW_PORT + " netns " + newHost,
+        veth("guest", guest, "eth0"),
+        veth("old", oldHost, OLD_PORT),
+        veth("new", newHost, NEW_PORT),
         "link set guest master cable",
         "link set old master cable",
         "link set new master cable",
         "link set guest up",
         "link set old up");
-    guest.ip("link set lo up", "link set eth0 address " + GUEST_MAC, "link set eth0 up");
-    plugPort(oldHost, OLD_PORT, options.lowestMac() ? LOWEST_MAC : HIGH_MAC);
-    plugPort(newHost, NEW_PORT, HIGH_MAC);
     if (peer != null) {
-      oldHost.ip("link add vnet4 type veth peer name eth0 netns " + peer);
-      plugPort(oldHost, "vnet4", "fe:54:00:10:00:20");
-      peer.ip("link set lo up", "link set eth0 up");
+      oldHost.ip(veth(PEER_PORT, peer, "eth0"));
     }
+  }
+
+  private static String veth(String device, Namespace other, String otherDevice) {
+    return "link add %s type veth peer name %s netns %s".formatted(device, otherDevice, other);
+  }
+
+  private void configure() throws Exception {
+    var lines = new Lines();
+    lines.up(client, "eth0");
+    lines.up(router, "to-client", "to-old");
+    lines.up(gateway, "to-new");
+    lines.add(guest, "link set eth0 address " + GUEST_MAC);
+    lines.up(guest, "eth0");
+    host(lines, oldHost, "52:54:00:a1:00:02");
+    host(lines, newHost, "52:54:00:a2:00:02");
+    port(lines, oldHost, OLD_PORT, options.lowestMac() ? LOWEST_MAC : HIGH_MAC);
+    port(lines, newHost, NEW_PORT, HIGH_MAC);
+    if (peer != null) {
+      port(lines, oldHost, PEER_PORT, "fe:54:00:10:00:20");
+      lines.up(peer, "eth0");
+    }
+    if (gateway != router) {
+      for (Namespace each : List.of(router, gateway)) {
+        lines.add(each, "link set " + WAN + " mtu 1500 txqueuelen 10000");
+        lines.up(each, WAN);
+      }
+    }
+    address(lines, LabAddresses.V4);
+    address(lines, LabAddresses.V6);
+    lines.run();
+    for (Namespace forwarding : new HashSet<>(List.of(router, gateway, oldHost, newHost))) {
+      forwarding.sysctl("net/ipv4/ip_forward", "1");
+      forwarding.sysctl("net/ipv6/conf/all/forwarding", "1");
+    }
+  }
+
+  private static void host(Lines lines, Namespace host, String uplinkMac) {
+    lines.add(
+        host,
+        "link set eth0 address " + uplinkMac,
+        "link add " + BRIDGE + " type bridge forward_delay 0 stp_state 0",
+        "link set eth0 master " + BRIDGE);
+    lines.up(host, BRIDGE, "eth0");
   }
 
   /** As a hypervisor does it: a port has no address of its own in the host, IPv6 neither. */
-  private static void plugPort(Namespace host, String port, String mac) throws Exception {
+  private static void port(Lines lines, Namespace host, String port, String mac) throws Exception {
     host.sysctl("net/ipv6/conf/" + port + "/disable_ipv6", "1");
-    host.ip(
-        "link set " + port + " address " + mac,
-        "link set " + port + " master " + BRIDGE,
-        "link set " + port + " up");
+    lines.add(host, "link set " + port + " address " + mac);
+    lines.add(host, "link set " + port + " master " + BRIDGE);
+    lines.up(host, port);
   }
 
-  private void wireDelay(Cleanup cleanup) throws Exception {
-    DelayRelay relay = DelayRelay.start(router, gateway, WAN, options.delay());
-    cleanup.add("the delay between the sites", relay::close);
-    for (Namespace each : List.of(router, gateway)) {
-      each.ip("link set " + WAN + " mtu 1500 txqueuelen 10000", "link set " + WAN + " up");
-    }
-  }
-
-  private void address(LabAddresses lan) throws Exception {
-    addresses(lan, client, "eth0", lan.client(), lan.router().toString());
-    addresses(lan, router, "to-client", lan.router(), null);
-    addresses(lan, router, "to-old", lan.oldGateway(), null);
-    addresses(lan, gateway, "to-new", lan.newGateway(), null);
-    addresses(lan, oldHost, BRIDGE, lan.oldHost(), lan.oldGateway().toString());
-    addresses(lan, newHost, BRIDGE, lan.newHost(), lan.newGateway().toString());
-    addresses(lan, guest, "eth0", lan.guestOld(), lan.oldGateway().toString());
+  private void address(Lines lines, LabAddresses lan) {
+    lines.address(client, "eth0", lan, lan.client(), lan.router());
+    lines.address(router, "to-client", lan, lan.router(), null);
+    lines.address(router, "to-old", lan, lan.oldGateway(), null);
+    lines.address(gateway, "to-new", lan, lan.newGateway(), null);
+    lines.address(oldHost, BRIDGE, lan, lan.oldHost(), lan.oldGateway());
+    lines.address(newHost, BRIDGE, lan, lan.newHost(), lan.newGateway());
+    lines.address(guest, "eth0", lan, lan.guestOld(), lan.oldGateway());
     if (peer != null) {
-      addresses(lan, peer, "eth0", lan.peer(), lan.oldGateway().toString());
+      lines.address(peer, "eth0", lan, lan.peer(), lan.oldGateway());
     }
     if (gateway != router) {
-      addresses(lan, router, WAN, lan.wanRouter(), null);
-      addresses(lan, gateway, WAN, lan.wanGateway(), lan.wanRouter().toString());
-      router.ip("route add %s via %s dev %s".formatted(lan.newLan(), lan.wanGateway(), WAN));
+      lines.address(router, WAN, lan, lan.wanRouter(), null);
+      lines.address(gateway, WAN, lan, lan.wanGateway(), lan.wanRouter());
+      lines.add(
+          router, "route add %s via %s dev %s".formatted(lan.newLan(), lan.wanGateway(), WAN));
     }
   }
 
-  private static void addresses(
-      LabAddresses lan,
-      Namespace machine,
-      String device,
-      IpAddress address,
-      @Nullable String defaultRoute)
-      throws Exception {
-    List<String> lines = new ArrayList<>();
-    lines.add(
-        "addr add " + lan.inLan(address) + " dev " + device + (address.isV6() ? " nodad" : ""));
-    if (defaultRoute != null) {
-      lines.add("route add default via " + defaultRoute + " dev " + device);
+  /** What each machine is to be told, gathered so that {@code ip} runs once for each. */
+  private static final class Lines {
+    private final Map<Namespace, List<String>> all = new LinkedHashMap<>();
+
+    void add(Namespace machine, String... more) {
+      all.computeIfAbsent(machine, key -> new ArrayList<>(List.of("link set lo up")))
+          .addAll(List.of(more));
     }
-    machine.ip(lines);
+
+    void up(Namespace machine, String... devices) {
+      for (String device : devices) {
+        add(machine, "link set " + device + " up");
+      }
+    }
+
+    void address(
+        Namespace machine,
+        String device,
+        LabAddresses lan,
+        IpAddress address,
+        @Nullable IpAddress defaultRoute) {
+      String option = address.isV6() ? " nodad" : "";
+      add(machine, "addr add " + lan.inLan(address) + " dev " + device + option);
+      if (defaultRoute != null) {
+        add(machine, "route add default via " + defaultRoute + " dev " + device);
+      }
+    }
+
+    void run() throws IOException {
+      for (var each : all.entrySet()) {
+        each.getKey().ip(each.getValue());
+      }
+    }
   }
 
   public LabOptions options() {

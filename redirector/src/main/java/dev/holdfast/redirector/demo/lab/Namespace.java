@@ -24,12 +24,11 @@ public final class Namespace implements AutoCloseable {
    * @return in the order of {@code names}
    */
   public static List<Namespace> make(Cleanup cleanup, List<String> names) throws Exception {
-    for (String name : names) {
-      cleanup.make(
-          "network namespace " + name,
-          () -> Tool.run(List.of("ip", "netns", "add", name)),
-          () -> delete(name));
-    }
+    List<String> lines = names.stream().map(name -> "netns add " + name).toList();
+    cleanup.make(
+        "network namespaces",
+        () -> Tool.run(List.of("ip", "-batch", "-"), String.join("\n", lines) + "\n"),
+        () -> delete(names));
     List<Namespace> made = new ArrayList<>();
     for (String name : names) {
       var namespace = new Namespace(name, NetworkNamespace.open(name));
@@ -43,9 +42,20 @@ public final class Namespace implements AutoCloseable {
     return made;
   }
 
-  private static void delete(String name) throws IOException {
-    if (Files.exists(Path.of("/run/netns", name))) {
-      Tool.run(List.of("ip", "netns", "del", name));
+  /** Goes on where one cannot be deleted. */
+  private static void delete(List<String> names) throws IOException {
+    IOException failure = null;
+    for (String name : names) {
+      try {
+        if (Files.exists(Path.of("/run/netns", name))) {
+          Tool.run(List.of("ip", "netns", "del", name));
+        }
+      } catch (IOException e) {
+        failure = e;
+      }
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 

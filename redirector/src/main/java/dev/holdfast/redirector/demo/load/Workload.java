@@ -13,6 +13,10 @@ import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 
@@ -108,18 +112,30 @@ public final class Workload {
     }
   }
 
-  private void connect() throws IOException {
-    for (int i = 0; i < conversations.size(); i++) {
-      Conversation conversation = conversations.get(i);
-      SocketChannel channel = channels.get(i);
-      boolean connected =
-          channel.connect(
-              new InetSocketAddress(service.toInetAddress(), conversation.kind().port()));
-      if (!connected) {
-        throw new IOException("a blocking connect came back without a connection");
+  /** All at once: one after the other, each would take a round trip. */
+  private void connect() throws IOException, InterruptedException {
+    List<Future<?>> connecting = new ArrayList<>();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int i = 0; i < conversations.size(); i++) {
+        Conversation conversation = conversations.get(i);
+        SocketChannel channel = channels.get(i);
+        connecting.add(threads.submit(() -> connect(conversation, channel)));
       }
-      conversation.clientConnected();
     }
+    for (Future<?> each : connecting) {
+      try {
+        each.get();
+      } catch (ExecutionException e) {
+        throw new IOException("a connection to the guest cannot be made: " + e.getCause(), e);
+      }
+    }
+  }
+
+  private boolean connect(Conversation conversation, SocketChannel channel) throws IOException {
+    boolean connected =
+        channel.connect(new InetSocketAddress(service.toInetAddress(), conversation.kind().port()));
+    conversation.clientConnected();
+    return connected;
   }
 
   public int size() {

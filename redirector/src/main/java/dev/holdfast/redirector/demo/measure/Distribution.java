@@ -2,6 +2,7 @@ package dev.holdfast.redirector.demo.measure;
 
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 
 /** A set of measured values, in whatever unit, sorted. */
 public final class Distribution {
@@ -13,6 +14,11 @@ public final class Distribution {
 
   public int size() {
     return sorted.length;
+  }
+
+  /** All of them, smallest first. */
+  public List<Double> values() {
+    return Arrays.stream(sorted).boxed().toList();
   }
 
   public boolean isEmpty() {
