@@ -1,0 +1,242 @@
+package dev.holdfast.redirector.path;
+
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.decide.Verdict;
+import dev.holdfast.redirector.flow.Direction;
+import dev.holdfast.redirector.flow.Flow;
+import dev.holdfast.redirector.flow.Origin;
+import dev.holdfast.tunnel.device.PacketDevice;
+import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.Link;
+import dev.holdfast.tunnel.link.LinkReceiver;
+import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.OffloadCheck;
+import dev.holdfast.tunnel.packet.PacketFault;
+import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import dev.holdfast.tunnel.time.Clock;
+import io.netty.buffer.ByteBuf;
+import java.io.IOException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * From the tunnel to the TUN: what a proven remote host sent for one migration. Read it from top to
+ * bottom.
+ *
+ * <pre>
+ * onFrame -> packet: check -> probe? -> track flow -> decide -> deliver | drop
+ *         -> stage | unstage | marker
+ * </pre>
+ *
+ * <p>That the host is proven says who sent the bytes, not that they are sound: every length and the
+ * offload header are checked, and the inner address must be this migration's. Data loop only.
+ */
+public final class InboundPath implements LinkReceiver {
+  private static final Logger log = LoggerFactory.getLogger(InboundPath.class);
+  private static final int STAGING_ID = 8;
+
+  private final MigrationPath path;
+  private final PacketDevice device;
+  private final Clock clock;
+  private final LinkEvents events;
+  private final boolean staging;
+  private final PacketView view = new PacketView();
+  private boolean replied;
+
+  /** What the path's owner wants to know. Called on the data loop. */
+  public interface LinkEvents {
+    void linkDown(String reason);
+
+    /** Everything that was sent before this marker has been handled at the far end. */
+    void markerAnswered(long marker);
+
+    /** The sender has sent everything before {@code marker}. */
+    void markerSeen(long marker);
+  }
+
+  /**
+   * @param staging true for the TLS data connection; false for IP-in-IP, which carries packets
+   *     alone
+   */
+  public InboundPath(
+      MigrationPath path, PacketDevice device, Clock clock, LinkEvents events, boolean staging) {
+    this.path = path;
+    this.device = device;
+    this.clock = clock;
+    this.events = events;
+    this.staging = staging;
+  }
+
+  @Override
+  public void onFrame(FrameType type, ByteBuf payload) {
+    switch (type) {
+      case PACKET -> packet(payload);
+      case STAGE -> stage(payload);
+      case UNSTAGE -> {
+        if (staging && payload.readableBytes() == STAGING_ID) {
+          path.staging.remove(payload.readLong());
+        }
+      }
+      case MARKER -> marker(payload);
+      case MARKER_REPLY -> {
+        if (staging && payload.readableBytes() == STAGING_ID) {
+          events.markerAnswered(payload.readLong());
+        }
+      }
+      case CONTROL, BIND, BOUND -> path.drops.count(DropReason.FRAME_UNKNOWN);
+    }
+  }
+
+  private void packet(ByteBuf payload) {
+    if (!isSound(payload)) {
+      return;
+    }
+    if (Probe.is(view, path.token)) {
+      probe();
+      return;
+    }
+    boolean toGuest = path.role == Role.ENDPOINT;
+    Direction direction = toGuest ? Direction.TO_GUEST : Direction.FROM_GUEST;
+    if (!isGranted(toGuest)) {
+      path.drops.count(DropReason.NOT_GRANTED);
+      return;
+    }
+    Flow known = path.flows.find(view, direction);
+    Verdict verdict = path.decision.decide(path.state, direction, view, known);
+    switch (verdict) {
+      case Verdict.Pass pass -> {
+        path.flows.track(known, view, direction, clock.nanoTime(), Origin.SEEN);
+        if (toGuest) {
+          path.toGuestPackets++;
+          path.toGuestBytes += view.length();
+        } else {
+          path.fromGuestPackets++;
+          path.fromGuestBytes += view.length();
+        }
+        deliver(payload);
+      }
+      case Verdict.Drop(DropReason reason) -> path.drops.count(reason);
+      case Verdict.Hold hold -> path.drops.count(DropReason.WRONG_STATE);
+      case Verdict.Tunnel tunnel -> path.drops.count(DropReason.LOOP);
+      case Verdict.Reject reject -> path.drops.count(DropReason.STALE_SYN);
+    }
+  }
+
+  /**
+   * Checks the packet behind the virtio header, and that header against it; counts what is wrong.
+   */
+  private boolean isSound(ByteBuf payload) {
+    int vnet = payload.readerIndex();
+    int length = payload.readableBytes() - VirtioNetHeader.LENGTH;
+    if (length <= 0
+        || view.check(payload, vnet + VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
+      path.drops.count(DropReason.MALFORMED);
+      return false;
+    }
+    if (OffloadCheck.check(payload, vnet, view) != PacketFault.NONE) {
+      path.drops.count(DropReason.BAD_OFFLOAD);
+      return false;
+    }
+    return true;
+  }
+
+  private boolean isGranted(boolean toGuest) {
+    for (int i = 0; i < path.olds.size(); i++) {
+      if (toGuest ? view.isTo(path.olds.get(i)) : view.isFrom(path.olds.get(i))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  /** Answers a probe by the link on which live packets go, so that both ways of it are proven. */
+  private void probe() {
+    if (Probe.isRequest(view)) {
+      Link live = path.live;
+      if (live != null) {
+        Link.Sent sent =
+            live.send(
+                FrameType.PACKET,
+                Probe.answer(view.source(), path.token, Probe.number(view), view.length()));
+        replied = true;
+        if (sent != Link.Sent.OK) {
+          log.warn("a probe could not be answered: {}", sent);
+        }
+      }
+    } else {
+      MigrationPath.ProbeListener listener = path.probes;
+      if (listener != null) {
+        listener.answered(Probe.number(view));
+      }
+    }
+  }
+
+  private void stage(ByteBuf payload) {
+    if (!staging || path.role != Role.ENDPOINT || payload.readableBytes() <= STAGING_ID) {
+      path.drops.count(DropReason.WRONG_STATE);
+      return;
+    }
+    long id = payload.readLong();
+    if (id <= path.deliveredUpTo) {
+      return; // sent again after a reconnect, and the guest has it
+    }
+    if (!isSound(payload)) {
+      return;
+    }
+    if (!isGranted(true)) {
+      path.drops.count(DropReason.NOT_GRANTED);
+      return;
+    }
+    path.stagedTotal++;
+    if (path.isReleased()) {
+      // The release overtook it: it is next in order, and the guest waits for it.
+      path.deliveredUpTo = id;
+      path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
+      path.toGuestPackets++;
+      path.toGuestBytes += view.length();
+      deliver(payload);
+    } else {
+      path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
+      path.staging.add(id, payload);
+    }
+  }
+
+  private void marker(ByteBuf payload) {
+    if (!staging || payload.readableBytes() != STAGING_ID) {
+      path.drops.count(DropReason.FRAME_UNKNOWN);
+      return;
+    }
+    long marker = payload.readLong();
+    Link stage = path.stage;
+    if (stage != null) {
+      stage.send(FrameType.MARKER_REPLY, MigrationPath.number(marker));
+      replied = true;
+    }
+    events.markerSeen(marker);
+  }
+
+  private void deliver(ByteBuf payload) {
+    try {
+      if (!device.write(payload)) {
+        path.drops.count(DropReason.DEVICE_FULL);
+      }
+    } catch (IOException e) {
+      path.drops.count(DropReason.DEVICE_FULL);
+      log.error("cannot deliver to the guest: {}", e.getMessage());
+    }
+  }
+
+  @Override
+  public void onBatchEnd() {
+    if (replied) {
+      replied = false;
+      path.flush();
+    }
+  }
+
+  @Override
+  public void onDown(String reason) {
+    events.linkDown(reason);
+  }
+}

@@ -1,0 +1,212 @@
+package dev.holdfast.redirector.path;
+
+import dev.holdfast.redirector.decide.Verdict;
+import dev.holdfast.redirector.flow.Direction;
+import dev.holdfast.redirector.flow.Flow;
+import dev.holdfast.redirector.flow.Origin;
+import dev.holdfast.tunnel.device.PacketDevice;
+import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.Link;
+import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.PacketFault;
+import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import dev.holdfast.tunnel.time.Clock;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+import java.io.IOException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * From the TUN into the tunnel. Read it from top to bottom to learn what happens to a packet.
+ *
+ * <pre>
+ * onReadable -> read -> check -> find migration -> track flow -> decide -> tunnel | hold | drop
+ * </pre>
+ *
+ * <p>The same file serves both hosts: at the old one what arrives is for the old address (towards
+ * the guest), at the new one it is from it. Data loop only.
+ */
+public final class OutboundPath {
+  /**
+   * Packets taken in one go, so that a busy TUN does not starve the links that are read by the same
+   * thread.
+   */
+  private static final int BATCH = 64;
+
+  private static final int LONGEST = VirtioNetHeader.LENGTH + 65_535;
+
+  /**
+   * A packet shorter than this is copied to a buffer of its own size: what waits in a queue costs
+   * what it holds.
+   */
+  private static final int COPY_BELOW = 16 * 1024;
+
+  private final PacketDevice device;
+  private final PathTable paths;
+  private final ByteBufAllocator allocator;
+  private final Clock clock;
+  private final DropCounters hostDrops;
+  private final PacketView view = new PacketView();
+  private final java.util.ArrayList<MigrationPath> touched = new java.util.ArrayList<>();
+  private @Nullable ByteBuf scratch;
+
+  public OutboundPath(
+      PacketDevice device,
+      PathTable paths,
+      ByteBufAllocator allocator,
+      Clock clock,
+      DropCounters hostDrops) {
+    this.device = device;
+    this.paths = paths;
+    this.allocator = allocator;
+    this.clock = clock;
+    this.hostDrops = hostDrops;
+  }
+
+  /**
+   * Carries what the TUN has, up to a batch.
+   *
+   * @throws IOException when the TUN is gone
+   */
+  public void onReadable() throws IOException {
+    long now = clock.nanoTime();
+    for (int i = 0; i < BATCH; i++) {
+      ByteBuf packet = read();
+      if (packet == null) {
+        break;
+      }
+      carry(packet, now);
+    }
+    flushTouched();
+  }
+
+  private @Nullable ByteBuf read() throws IOException {
+    ByteBuf buffer = scratch;
+    if (buffer == null) {
+      buffer = allocator.directBuffer(LONGEST, LONGEST);
+      scratch = buffer;
+    }
+    buffer.clear();
+    int length = device.read(buffer);
+    if (length <= 0) {
+      return null;
+    }
+    if (length < COPY_BELOW) {
+      return allocator.directBuffer(length, length).writeBytes(buffer);
+    }
+    scratch = null;
+    return buffer;
+  }
+
+  /** Takes over the reference to {@code packet}: {@code [virtio_net_hdr][IP packet]}. */
+  private void carry(ByteBuf packet, long now) {
+    int length = packet.readableBytes() - VirtioNetHeader.LENGTH;
+    if (view.check(packet, VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
+      drop(packet, hostDrops, DropReason.MALFORMED);
+      return;
+    }
+    MigrationPath path = paths.redirecting(view);
+    Direction direction = Direction.TO_GUEST;
+    if (path == null) {
+      path = paths.serving(view);
+      direction = Direction.FROM_GUEST;
+    }
+    if (path == null) {
+      drop(
+          packet,
+          hostDrops,
+          view.destination().isMulticast() ? DropReason.MULTICAST : DropReason.NO_MIGRATION);
+      return;
+    }
+    Flow known = path.flows.find(view, direction);
+    Verdict verdict = path.decision.decide(path.state, direction, view, known);
+    switch (verdict) {
+      case Verdict.Drop(DropReason reason) -> drop(packet, path.drops, reason);
+      case Verdict.Hold hold ->
+          hold(path, packet, path.flows.track(known, view, direction, now, Origin.SEEN), now);
+      case Verdict.Tunnel tunnel -> {
+        Flow flow = path.flows.track(known, view, direction, now, Origin.SEEN);
+        if (direction == Direction.TO_GUEST && path.mustWait()) {
+          hold(path, packet, flow, now);
+        } else {
+          tunnel(path, direction, packet);
+        }
+      }
+      case Verdict.Pass pass -> giveBack(path, packet);
+      case Verdict.Reject reject -> drop(packet, path.drops, DropReason.STALE_SYN);
+    }
+  }
+
+  /** It was captured, but the guest is on this host (again): the kernel routes it to the guest. */
+  private void giveBack(MigrationPath path, ByteBuf packet) {
+    try {
+      if (!device.write(packet)) {
+        path.drops.count(DropReason.DEVICE_FULL);
+      }
+    } catch (IOException e) {
+      path.drops.count(DropReason.DEVICE_FULL);
+    } finally {
+      packet.release();
+    }
+  }
+
+  private void hold(MigrationPath path, ByteBuf packet, @Nullable Flow flow, long now) {
+    path.hold.offer(packet, 0, view, flow, now, path.mirror);
+    packet.release();
+    touch(path);
+  }
+
+  private void tunnel(MigrationPath path, Direction direction, ByteBuf packet) {
+    int bytes = view.length();
+    Link live = path.live;
+    if (live == null) {
+      drop(packet, path.drops, DropReason.LINK_DOWN);
+      return;
+    }
+    switch (live.send(FrameType.PACKET, packet)) {
+      case OK -> {
+        if (direction == Direction.TO_GUEST) {
+          path.toGuestPackets++;
+          path.toGuestBytes += bytes;
+        } else {
+          path.fromGuestPackets++;
+          path.fromGuestBytes += bytes;
+        }
+      }
+      case DOWN -> path.drops.count(DropReason.LINK_DOWN);
+      case FULL -> path.drops.count(DropReason.LINK_FULL);
+      case TOO_BIG -> path.drops.count(DropReason.TOO_BIG);
+    }
+    touch(path);
+  }
+
+  private static void drop(ByteBuf packet, DropCounters counters, DropReason reason) {
+    counters.count(reason);
+    packet.release();
+  }
+
+  private void touch(MigrationPath path) {
+    if (!path.flushWanted) {
+      path.flushWanted = true;
+      touched.add(path);
+    }
+  }
+
+  private void flushTouched() {
+    for (MigrationPath path : touched) {
+      path.flushWanted = false;
+      path.flush();
+    }
+    touched.clear();
+  }
+
+  /** Frees what is kept between batches. */
+  public void close() {
+    if (scratch != null) {
+      scratch.release();
+      scratch = null;
+    }
+  }
+}

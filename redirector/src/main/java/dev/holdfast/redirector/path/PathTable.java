@@ -1,0 +1,61 @@
+package dev.holdfast.redirector.path;
+
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.PacketView;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which migration serves a packet that the TUN gave us: by its destination where we are the
+ * redirector, by its source where we are the endpoint. A host in the middle of a chain is both for
+ * one address, so there are two maps. Data loop only.
+ */
+public final class PathTable {
+  private final AddressMap<MigrationPath> redirected = new AddressMap<>();
+  private final AddressMap<MigrationPath> served = new AddressMap<>();
+  private final List<MigrationPath> all = new ArrayList<>();
+
+  public void add(MigrationPath path) {
+    for (IpAddress old : path.olds) {
+      (path.role == Role.REDIRECTOR ? redirected : served).put(old, path);
+    }
+    all.add(path);
+  }
+
+  public void remove(MigrationPath path) {
+    if (!all.remove(path)) {
+      return;
+    }
+    for (IpAddress old : path.olds) {
+      AddressMap<MigrationPath> map = path.role == Role.REDIRECTOR ? redirected : served;
+      if (map.get(old.high(), old.low()) == path) {
+        map.remove(old);
+      }
+    }
+  }
+
+  public Collection<MigrationPath> all() {
+    return List.copyOf(all);
+  }
+
+  @Nullable MigrationPath redirecting(PacketView view) {
+    return redirected.get(view.destinationHigh(), view.destinationLow());
+  }
+
+  /** Whose guest a packet out of the tunnel is for: we are its endpoint. */
+  @Nullable MigrationPath served(PacketView view) {
+    return served.get(view.destinationHigh(), view.destinationLow());
+  }
+
+  /** Whose guest a packet out of the tunnel is from: we are its redirector. */
+  @Nullable MigrationPath redirected(PacketView view) {
+    return redirected.get(view.sourceHigh(), view.sourceLow());
+  }
+
+  @Nullable MigrationPath serving(PacketView view) {
+    return served.get(view.sourceHigh(), view.sourceLow());
+  }
+}
