@@ -1,0 +1,90 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.tunnel.endpoint.ControlChannel;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
+import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import java.util.concurrent.CompletableFuture;
+
+/** The questions that a redirector puts to an endpoint, each with its answer awaited. */
+final class Asking {
+  private static final long ARM_MILLIS = 20_000;
+
+  private Asking() {}
+
+  /**
+   * May this be armed?
+   *
+   * @throws RequestRefused with the endpoint's reason
+   */
+  static ArmReply arm(Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
+      throws RequestRefused {
+    long request = host.calls().newRequest();
+    CompletableFuture<ControlMessage> answer = host.calls().expectReply(request);
+    channel.send(
+        new ControlMessage.ArmRequest(
+            request,
+            record.uuid(),
+            record.name(),
+            record.epoch(),
+            dryRun,
+            record.olds(),
+            record.news(),
+            record.mac(),
+            record.deliver(),
+            record.encapsulation(),
+            record.returnPath(),
+            record.oldLans().stream().map(IpPrefix::parse).toList(),
+            record.dnsName() == null ? "" : record.dnsName()));
+    ArmReply reply =
+        ControlCalls.await(
+            answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
+    if (!reply.accepted()) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED, record.remote() + " refuses: " + reply.refusal());
+    }
+    return reply;
+  }
+
+  /**
+   * Tells the endpoint to forget it. Answers with its refusal, "" when it agrees.
+   *
+   * @throws RequestRefused when a held guest's endpoint cannot be asked: it may have released
+   */
+  static String rollback(Host host, MigrationRecord record, long millis) throws RequestRefused {
+    try {
+      ControlChannel channel = host.control(record.remote());
+      CompletableFuture<ControlMessage> answer =
+          host.calls().expect(RolledBack.class, record.uuid());
+      channel.send(new ControlMessage.Rollback(record.uuid(), record.epoch()));
+      return ControlCalls.await(answer, RolledBack.class, millis, record.remote(), "the rollback")
+          .refusal();
+    } catch (RequestRefused e) {
+      if (record.state() == MigrationState.ARMED) {
+        return ""; // it cannot have released what was never held
+      }
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          e.getMessage()
+              + "; it may have released the guest already, so this host goes on holding: try again when it answers",
+          e);
+    }
+  }
+
+  /**
+   * Tells the endpoint that no connection is left; "" when it agrees, otherwise what went wrong.
+   */
+  static String finish(Host host, MigrationRecord record, long millis) {
+    try {
+      ControlChannel channel = host.control(record.remote());
+      CompletableFuture<ControlMessage> answer = host.calls().expect(Finished.class, record.uuid());
+      channel.send(new ControlMessage.Finish(record.uuid(), record.epoch()));
+      ControlCalls.await(answer, Finished.class, millis, record.remote(), "that it is done");
+      return "";
+    } catch (RequestRefused e) {
+      return String.valueOf(e.getMessage());
+    }
+  }
+}

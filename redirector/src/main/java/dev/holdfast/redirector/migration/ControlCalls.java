@@ -1,0 +1,102 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers that are awaited from remote hosts. A caller registers what it waits for before it asks;
+ * the answer, from whichever connection it comes, completes it. An answer that nobody waits for is
+ * late, and ignored.
+ */
+final class ControlCalls {
+  private final AtomicLong nextRequest = new AtomicLong(1);
+  private final Map<Object, CompletableFuture<ControlMessage>> waiting = new ConcurrentHashMap<>();
+
+  /** What kind of answer about which migration. */
+  private record Topic(Class<? extends ControlMessage> answer, UUID migration) {}
+
+  long newRequest() {
+    return nextRequest.getAndIncrement();
+  }
+
+  CompletableFuture<ControlMessage> expectReply(long request) {
+    return register(request);
+  }
+
+  CompletableFuture<ControlMessage> expect(Class<? extends ControlMessage> answer, UUID migration) {
+    return register(new Topic(answer, migration));
+  }
+
+  private CompletableFuture<ControlMessage> register(Object key) {
+    CompletableFuture<ControlMessage> future =
+        waiting.computeIfAbsent(key, k -> new CompletableFuture<>());
+    future.whenComplete((answer, failure) -> waiting.remove(key, future));
+    return future;
+  }
+
+  /** Hands an answer to whoever waits for it; false when nobody does. */
+  boolean complete(ControlMessage message) {
+    Object key =
+        switch (message) {
+          case ControlMessage.ArmReply reply -> (Object) reply.request();
+          case ControlMessage.Released m -> new Topic(ControlMessage.Released.class, m.migration());
+          case ControlMessage.RolledBack m ->
+              new Topic(ControlMessage.RolledBack.class, m.migration());
+          case ControlMessage.Finished m -> new Topic(ControlMessage.Finished.class, m.migration());
+          default -> "none";
+        };
+    CompletableFuture<ControlMessage> future = waiting.get(key);
+    return future != null && future.complete(message);
+  }
+
+  /** Fails what waits for an answer about {@code migration}, with the remote host's own words. */
+  void fail(@Nullable UUID migration, String text) {
+    waiting.forEach((key, future) -> {
+      if (key instanceof Topic topic && topic.migration().equals(migration)) {
+        future.completeExceptionally(new RequestRefused(RequestRefused.Kind.REFUSED, text));
+      }
+    });
+  }
+
+  /**
+   * Waits for an answer.
+   *
+   * @throws RequestRefused when none has come within {@code millis}, saying that {@code remote} did
+   *     not {@code answer}
+   */
+  static <T extends ControlMessage> T await(
+      CompletableFuture<ControlMessage> future,
+      Class<T> type,
+      long millis,
+      String remote,
+      String what)
+      throws RequestRefused {
+    try {
+      return type.cast(future.get(millis, TimeUnit.MILLISECONDS));
+    } catch (TimeoutException e) {
+      future.cancel(false);
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          remote + " did not answer " + what + " within " + millis + " ms",
+          e);
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof RequestRefused refused) {
+        throw refused;
+      }
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED, remote + ": " + what + " failed: " + e.getCause(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED, "interrupted while waiting for " + remote, e);
+    }
+  }
+}

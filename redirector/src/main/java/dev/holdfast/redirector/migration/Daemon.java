@@ -1,0 +1,198 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.control.ControlServer;
+import dev.holdfast.redirector.path.DataLoop;
+import dev.holdfast.redirector.steer.KernelLedger;
+import dev.holdfast.redirector.steer.LinuxKernel;
+import dev.holdfast.tunnel.endpoint.RemoteHost;
+import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
+import dev.holdfast.tunnel.identity.HostIdentity;
+import dev.holdfast.tunnel.identity.IdentityException;
+import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.time.Clock;
+import dev.holdfast.tunnel.time.SystemClock;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A running daemon: everything wired together, in the order in which each part needs the one
+ * before.
+ *
+ * <p>Closing it does not end its migrations: they are in the journal, their kernel objects are in
+ * the ledger, and the next daemon takes over. {@code finish}, {@code rollback} and {@code cleanup}
+ * are what ends them.
+ */
+public final class Daemon implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(Daemon.class);
+
+  private final CountDownLatch stopped = new CountDownLatch(1);
+  private final DataLoop data;
+  private final TunnelEndpoint endpoint;
+  private final ControlServer control;
+  private final MigrationJournal journal;
+  private final KernelLedger ledger;
+  private final MigrationEngine engine;
+  private final ScheduledExecutorService timer;
+  private final FileChannel lock;
+
+  private Daemon(
+      DataLoop data,
+      TunnelEndpoint endpoint,
+      ControlServer control,
+      MigrationJournal journal,
+      KernelLedger ledger,
+      MigrationEngine engine,
+      ScheduledExecutorService timer,
+      FileChannel lock) {
+    this.data = data;
+    this.endpoint = endpoint;
+    this.control = control;
+    this.journal = journal;
+    this.ledger = ledger;
+    this.engine = engine;
+    this.timer = timer;
+    this.lock = lock;
+  }
+
+  /** Where the ledger of kernel changes is; {@code cleanup} reads it. */
+  public static Path ledgerFile(Config config) {
+    return config.daemon().state().resolve("kernel.jsonl");
+  }
+
+  /**
+   * Starts, takes over what an earlier daemon left, and answers on the control socket when it
+   * returns.
+   *
+   * @throws IOException with a sentence that says what to do
+   */
+  public static Daemon start(Config config, String version) throws IOException {
+    Clock clock = SystemClock.INSTANCE;
+    Files.createDirectories(config.daemon().state());
+    FileChannel lock = lock(config);
+    HostIdentity identity = identity(config, clock);
+    LinuxKernel kernel = new LinuxKernel();
+    KernelLedger ledger = KernelLedger.open(ledgerFile(config), kernel);
+    MigrationJournal journal = MigrationJournal.open(config.daemon().state());
+    DataLoop data = new DataLoop();
+    ScheduledExecutorService timer =
+        Executors.newSingleThreadScheduledExecutor(
+            task -> Thread.ofPlatform().name("timer").daemon().unstarted(task));
+    RemoteRequests requests = new RemoteRequests();
+    TunnelEndpoint endpoint =
+        new TunnelEndpoint(
+            identity,
+            config.remotes().stream()
+                .map(r -> new RemoteHost(r.name(), r.endpoint(), r.fingerprint(), r.addresses()))
+                .toList(),
+            data.group(),
+            requests,
+            clock);
+    Host host =
+        new Host(
+            config,
+            clock,
+            journal,
+            kernel,
+            ledger,
+            data,
+            endpoint,
+            new ControlCalls(),
+            new EventHub(),
+            new HostObjects(config, clock, data, kernel, ledger, new DropCounters()),
+            timer);
+    MigrationEngine engine = new MigrationEngine(host, requests, version);
+    try {
+      requests.attach(engine);
+      engine.takeOver();
+      endpoint.listen(config.tunnel().listen());
+      ControlServer control = new ControlServer(config.daemon().control(), engine);
+      control.start();
+      log.info(
+          "{} is ready: tunnel on {}, control on {}, TLS by {}",
+          config.daemon().name(),
+          config.tunnel().listen(),
+          config.daemon().control(),
+          endpoint.engineName());
+      return new Daemon(data, endpoint, control, journal, ledger, engine, timer, lock);
+    } catch (IOException | RuntimeException e) {
+      endpoint.close();
+      timer.shutdownNow();
+      data.close();
+      journal.close();
+      ledger.close();
+      lock.close();
+      throw e;
+    }
+  }
+
+  private static HostIdentity identity(Config config, Clock clock) throws IOException {
+    try {
+      HostIdentity identity =
+          HostIdentity.load(config.identity().certificate(), config.identity().key(), clock);
+      identity.warnings().forEach(log::warn);
+      return identity;
+    } catch (IdentityException e) {
+      throw new IOException(e.getMessage(), e);
+    }
+  }
+
+  private static FileChannel lock(Config config) throws IOException {
+    Path file = config.daemon().state().resolve("lock");
+    FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileLock held = channel.tryLock();
+    if (held == null) {
+      channel.close();
+      throw new IOException(
+          "another holdfast daemon uses "
+              + config.daemon().state()
+              + "; stop it, or give this one a state of its own");
+    }
+    return channel;
+  }
+
+  public MigrationService service() {
+    return engine;
+  }
+
+  /** Returns when {@link #close} was called. */
+  public void awaitStop() throws InterruptedException {
+    stopped.await();
+  }
+
+  @Override
+  public void close() {
+    try {
+      control.close();
+    } catch (RuntimeException e) {
+      log.warn("the control socket was not closed cleanly: {}", e.getMessage());
+    }
+    int live = engine.live().size();
+    if (live > 0) {
+      log.warn(
+          "{} migrations are not at their end: their kernel objects stay, and the next daemon takes over; or holdfast cleanup",
+          live);
+    }
+    timer.shutdownNow();
+    endpoint.close();
+    data.close();
+    try {
+      journal.close();
+      ledger.close();
+      lock.close();
+    } catch (IOException e) {
+      log.warn("not closed cleanly: {}", e.getMessage());
+    }
+    stopped.countDown();
+  }
+}

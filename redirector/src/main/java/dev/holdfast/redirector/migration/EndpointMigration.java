@@ -1,0 +1,260 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.path.InboundPath;
+import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import dev.holdfast.tunnel.link.LinkReceiver;
+import dev.holdfast.tunnel.link.TlsLink;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A migration on the host where the guest runs afterwards: it is granted, prepares the way to the
+ * guest, keeps what is staged, and at release delivers it without asking anyone.
+ */
+final class EndpointMigration extends LiveMigration implements InboundPath.LinkEvents {
+  private static final long REPEAT_MILLIS = 500;
+  private static final long HELD_SECONDS = 3;
+
+  private final EndpointSteps steps;
+  private final AtomicBoolean noted = new AtomicBoolean();
+  private final CountDownLatch heldKnown = new CountDownLatch(1);
+  private volatile long delivered;
+
+  EndpointMigration(Host host, MigrationRecord record) {
+    super(host, record);
+    this.steps = new EndpointSteps(host, record);
+  }
+
+  /** Makes every kernel object and the path; what was made is undone when something fails. */
+  void arm() throws RequestRefused {
+    lock.lock();
+    try {
+      host.journal().record(record);
+      raise();
+      Rehearsal.run(host.clock());
+      enter(MigrationState.ARMED, host.clock().epochNanos(), "armed for " + record.remote());
+    } catch (RuntimeException | RequestRefused e) {
+      lower();
+      host.journal().forget(record.id());
+      throw e;
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Makes what the record says should exist; used at arm and when a restarted daemon takes over.
+   */
+  void raise() throws RequestRefused {
+    steps.apply();
+    MigrationPath made =
+        Paths.build(host, record, Role.ENDPOINT, HexFormat.of().parseHex(record.token()));
+    host.objects().addPath(made);
+    host.data().run(() -> made.enter(record.state()));
+    path = made;
+  }
+
+  private void lower() {
+    MigrationPath there = path;
+    if (there != null) {
+      host.objects().removePath(there);
+    }
+    steps.undo();
+  }
+
+  /** A data connection that showed the right token. Data loop. */
+  LinkReceiver receiver() {
+    return new InboundPath(
+        java.util.Objects.requireNonNull(path), host.objects().device(), host.clock(), this, true);
+  }
+
+  /** The data connection stands. Data loop. */
+  void connected(TlsLink link) {
+    MigrationPath there = java.util.Objects.requireNonNull(path);
+    there.linkUp(link, host.objects().liveLink(record, there, link, this));
+    event("link", "data connection from " + record.remote() + " is up");
+  }
+
+  void held() {
+    lock.lock();
+    try {
+      if (record.state() == MigrationState.ARMED) {
+        enter(
+            MigrationState.HOLDING,
+            host.clock().epochNanos(),
+            "held: packets for " + record.oldAddresses() + " are staged here");
+      }
+    } finally {
+      lock.unlock();
+    }
+    heldKnown.countDown();
+  }
+
+  /** Learns which connections were alive at hold. */
+  void snapshot(List<ControlMessage.FlowEntry> flows) {
+    MigrationPath there = path;
+    if (there != null) {
+      Paths.addSnapshot(host, there, flows);
+    }
+  }
+
+  /**
+   * The guest runs here now. Delivers what is staged, then tells the redirector. Asking again
+   * changes nothing and gives the same answer.
+   */
+  void release() throws RequestRefused {
+    awaitHeld();
+    lock.lock();
+    try {
+      switch (record.state()) {
+        case REDIRECTING, DRAINING -> tellReleased();
+        case HOLDING -> {
+          long accepted = host.clock().epochNanos();
+          MigrationPath there = java.util.Objects.requireNonNull(path);
+          record = record.withAccepted(accepted);
+          journalled(MigrationState.REDIRECTING, accepted);
+          delivered = host.data().call(() -> host.objects().deliverStaged(there));
+          event(
+              "state",
+              String.format(
+                  Locale.ROOT,
+                  "released: %d staged packets delivered to the guest within %.1f ms",
+                  delivered,
+                  (host.clock().epochNanos() - accepted) / 1e6));
+          tellReleased();
+          repeatUntilNoted();
+        }
+        default -> throw illegal("release");
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The word of the hold may still be on its way, when a quick tool releases right after it. */
+  private void awaitHeld() {
+    try {
+      if (record.state() == MigrationState.ARMED
+          && !heldKnown.await(HELD_SECONDS, TimeUnit.SECONDS)) {
+        event("progress", "released, but the old host has not said that it holds");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
+  private void tellReleased() {
+    MigrationPath there = java.util.Objects.requireNonNull(path);
+    long upTo = host.data().call(there::deliveredUpTo);
+    ControlMessage.Released message =
+        new ControlMessage.Released(
+            record.uuid(), record.epoch(), record.acceptedEpochNanos(), delivered, upTo);
+    host.endpoint()
+        .control(record.remote())
+        .thenAccept(channel -> channel.send(message))
+        .exceptionally(
+            failure -> null); // repeated until the redirector's marker shows that it knows
+  }
+
+  private void repeatUntilNoted() {
+    host.later(
+        REPEAT_MILLIS,
+        "released-" + record.name(),
+        () -> {
+          if (!noted.get() && !record.state().isEnded()) {
+            tellReleased();
+            repeatUntilNoted();
+          }
+        });
+  }
+
+  /** The redirector gives the address back to itself; refused once released here. */
+  String rollback() {
+    lock.lock();
+    try {
+      if (record.state() == MigrationState.REDIRECTING
+          || record.state() == MigrationState.DRAINING) {
+        return "released at " + host.config().daemon().name() + " already; the guest runs there";
+      }
+      if (!record.state().isEnded()) {
+        lower();
+        enter(
+            MigrationState.ROLLED_BACK,
+            host.clock().epochNanos(),
+            "rolled back by " + record.remote());
+      }
+      return "";
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** No connection is left, says the redirector. */
+  String finish() {
+    lock.lock();
+    try {
+      if (!record.state().isEnded()) {
+        report = Reports.of(host, this);
+        lower();
+        if (record.state() == MigrationState.REDIRECTING) {
+          enter(
+              MigrationState.DRAINING,
+              host.clock().epochNanos(),
+              "draining has ended at the old host");
+        }
+        if (record.state() == MigrationState.DRAINING) {
+          enter(MigrationState.DONE, host.clock().epochNanos(), "done: nothing of it is left here");
+        } else {
+          enter(
+              MigrationState.ROLLED_BACK,
+              host.clock().epochNanos(),
+              "ended before release by " + record.remote());
+        }
+      }
+      return "";
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
+  List<String> legal() {
+    List<String> verbs = new ArrayList<>();
+    if (record.state() == MigrationState.HOLDING) {
+      verbs.add("release");
+    }
+    return verbs;
+  }
+
+  @Override
+  MigrationView.@Nullable DnsView dnsView() {
+    return null;
+  }
+
+  @Override
+  public void linkDown(String reason) {
+    MigrationPath there = path;
+    if (there != null) {
+      there.linkDown();
+    }
+    if (!record.state().isEnded()) {
+      event("link", "data connection is down: " + reason);
+    }
+  }
+
+  @Override
+  public void markerAnswered(long marker) {}
+
+  @Override
+  public void markerSeen(long marker) {
+    noted.set(true);
+  }
+}

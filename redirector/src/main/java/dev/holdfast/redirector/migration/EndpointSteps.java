@@ -1,0 +1,100 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.steer.AnswerTable;
+import dev.holdfast.redirector.steer.EndpointSteering;
+import dev.holdfast.redirector.steer.HostFacts;
+import dev.holdfast.redirector.steer.KernelChange;
+import dev.holdfast.redirector.steer.KernelLedger;
+import dev.holdfast.redirector.steer.NeighbourResponder;
+import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/** What an endpoint does to its own host's kernel for one migration, and how it takes that back. */
+final class EndpointSteps {
+  private final Host host;
+  private final MigrationRecord record;
+  private volatile @Nullable NeighbourResponder responder;
+
+  EndpointSteps(Host host, MigrationRecord record) {
+    this.host = host;
+    this.record = record;
+  }
+
+  static SteeringPlan plan(Host host, MigrationRecord record) throws IOException {
+    MacAddress bridgeMac =
+        new HostFacts(host.kernel())
+            .device(record.deliver())
+            .filter(HostFacts.Device::isBridge)
+            .map(HostFacts.Device::mac)
+            .orElse(null);
+    return new SteeringPlan(
+        record.id(),
+        record.olds(),
+        record.news(),
+        record.mac(),
+        record.deliver(),
+        bridgeMac,
+        null,
+        record.oldLans().stream().map(IpPrefix::parse).toList(),
+        host.config().tunnel().device(),
+        Paths.innerMtu(record));
+  }
+
+  /** Every change that arming makes here, in order; nothing is done. */
+  static List<KernelChange> changes(Host host, MigrationRecord record) throws IOException {
+    EndpointSteering steering =
+        new EndpointSteering(plan(host, record), new HostFacts(host.kernel()));
+    List<KernelChange> changes = new ArrayList<>(steering.shared());
+    changes.addAll(steering.arm());
+    return changes;
+  }
+
+  /**
+   * Makes the way to the guest and the way back. From then on the guest, and nobody else, is
+   * answered when it asks for its old LAN; it does so only once it runs here.
+   *
+   * @throws RequestRefused with the kernel's own words
+   */
+  void apply() throws RequestRefused {
+    try {
+      host.objects().acquire(record.id());
+      if ("ipip".equals(record.encapsulation())) {
+        host.objects().openIpInIp();
+      }
+      SteeringPlan made = plan(host, record);
+      EndpointSteering steers = new EndpointSteering(made, new HostFacts(host.kernel()));
+      host.ledger().reapply(record.id());
+      host.ledger().apply(KernelLedger.HOST, steers.shared());
+      host.ledger().apply(record.id(), steers.arm());
+      MacAddress guest = made.guestMac();
+      MacAddress here = made.bridgeMac();
+      if (guest != null && here != null) {
+        AnswerTable answers = new AnswerTable();
+        Set<IpAddress> own = new HashSet<>(made.oldAddresses());
+        own.addAll(made.newAddresses());
+        answers.serve(guest, own, made.oldLans(), here);
+        responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
+      }
+    } catch (IOException e) {
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED, "the kernel could not be set up: " + e.getMessage(), e);
+    }
+  }
+
+  void undo() {
+    NeighbourResponder answering = responder;
+    responder = null;
+    if (answering != null) {
+      answering.close();
+    }
+    Steps.undo(host, record);
+  }
+}

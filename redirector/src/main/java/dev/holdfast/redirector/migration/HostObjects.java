@@ -1,0 +1,243 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.hold.HoldBudget;
+import dev.holdfast.redirector.path.DataLoop;
+import dev.holdfast.redirector.path.InboundPath;
+import dev.holdfast.redirector.path.IpInIpDispatch;
+import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.redirector.path.OutboundPath;
+import dev.holdfast.redirector.path.PathTable;
+import dev.holdfast.redirector.steer.HostFacts;
+import dev.holdfast.redirector.steer.HostSteering;
+import dev.holdfast.redirector.steer.Kernel;
+import dev.holdfast.redirector.steer.KernelLedger;
+import dev.holdfast.tunnel.device.FdReadiness;
+import dev.holdfast.tunnel.device.PacketDevice;
+import dev.holdfast.tunnel.device.TunDevice;
+import dev.holdfast.tunnel.link.IpInIpLink;
+import dev.holdfast.tunnel.link.Link;
+import dev.holdfast.tunnel.link.TlsLink;
+import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.time.Clock;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
+import java.io.IOException;
+import java.util.HashSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What all migrations of a host share: the TUN, the raw sockets, the kernel's tables and rules, the
+ * packet paths. Made with the first migration, taken down with the last, so that an idle daemon
+ * leaves the kernel as it found it.
+ */
+final class HostObjects {
+  private static final Logger log = LoggerFactory.getLogger(HostObjects.class);
+
+  /** hold.max-bytes is one migration's; all of them together may hold this many times as much. */
+  private static final int HELD_MIGRATIONS = 4;
+
+  private static final long HELD_PACKETS = 1 << 20;
+
+  private final Config config;
+  private final Clock clock;
+  private final DataLoop data;
+  private final Kernel kernel;
+  private final KernelLedger ledger;
+  private final PathTable paths = new PathTable();
+  private final DropCounters drops;
+  private final HoldBudget holdBudget;
+  private final Set<String> users = new HashSet<>();
+  private @Nullable TunDevice tun;
+  private @Nullable FdReadiness readiness;
+  private @Nullable OutboundPath outbound;
+  private volatile @Nullable IpInIpDispatch ipInIp;
+
+  HostObjects(
+      Config config,
+      Clock clock,
+      DataLoop data,
+      Kernel kernel,
+      KernelLedger ledger,
+      DropCounters drops) {
+    this.config = config;
+    this.clock = clock;
+    this.data = data;
+    this.kernel = kernel;
+    this.ledger = ledger;
+    this.drops = drops;
+    this.holdBudget = new HoldBudget(HELD_PACKETS, config.hold().maxBytes() * HELD_MIGRATIONS);
+  }
+
+  HoldBudget holdBudget() {
+    return holdBudget;
+  }
+
+  /** What happened to packets of no migration. */
+  DropCounters drops() {
+    return drops;
+  }
+
+  /**
+   * Makes what is shared, if {@code migration} is the first to need it.
+   *
+   * @throws IOException when the TUN cannot be opened or the kernel refuses; what was made is
+   *     undone
+   */
+  synchronized void acquire(String migration) throws IOException {
+    if (users.isEmpty()) {
+      try {
+        raise();
+      } catch (IOException | RuntimeException e) {
+        lower();
+        throw e;
+      }
+    }
+    users.add(migration);
+  }
+
+  /** Takes down what is shared, if {@code migration} was the last to need it. */
+  synchronized void release(String migration) {
+    if (users.remove(migration) && users.isEmpty()) {
+      lower();
+    }
+  }
+
+  private void raise() throws IOException {
+    TunDevice opened = TunDevice.open(config.tunnel().device());
+    tun = opened;
+    if (ledger.owners().contains(KernelLedger.HOST)) {
+      ledger.reapply(KernelLedger.HOST); // a killed daemon's: its routes went with its TUN
+    }
+    ledger.apply(
+        KernelLedger.HOST,
+        new HostSteering(new HostFacts(kernel), config.tunnel().device()).changes());
+    OutboundPath path =
+        new OutboundPath(opened, paths, PooledByteBufAllocator.DEFAULT, clock, drops);
+    outbound = path;
+    readiness =
+        FdReadiness.register(
+            data.loop(),
+            opened.fd(),
+            () -> {
+              try {
+                path.onReadable();
+              } catch (IOException e) {
+                log.error("the TUN cannot be read: {}", e.getMessage());
+              }
+            });
+  }
+
+  private void lower() {
+    FdReadiness watched = readiness;
+    readiness = null;
+    if (watched != null) {
+      data.run(watched::close);
+    }
+    IpInIpDispatch dispatch = ipInIp;
+    ipInIp = null;
+    if (dispatch != null) {
+      data.run(dispatch::close);
+    }
+    OutboundPath path = outbound;
+    outbound = null;
+    if (path != null) {
+      data.run(path::close);
+    }
+    try {
+      for (String failure : ledger.undo(KernelLedger.HOST)) {
+        log.warn("not undone: {}", failure);
+      }
+    } catch (IOException e) {
+      log.warn("the ledger of kernel changes cannot be written: {}", e.getMessage());
+    }
+    TunDevice opened = tun;
+    tun = null;
+    if (opened != null) {
+      opened.close();
+    }
+  }
+
+  /** The TUN; only between {@link #acquire} and {@link #release}. */
+  synchronized PacketDevice device() {
+    TunDevice opened = tun;
+    if (opened == null) {
+      throw new IllegalStateException("no migration has asked for the TUN");
+    }
+    return opened;
+  }
+
+  void addPath(MigrationPath path) {
+    data.run(() -> paths.add(path));
+  }
+
+  void removePath(MigrationPath path) {
+    data.run(() -> {
+      paths.remove(path);
+      IpInIpDispatch dispatch = ipInIp;
+      if (dispatch != null) {
+        dispatch.remove(path);
+      }
+      path.close();
+    });
+  }
+
+  /**
+   * Opens the raw socket for IP-in-IP, if it is not open.
+   *
+   * @throws IOException naming what is missing
+   */
+  synchronized IpInIpDispatch openIpInIp() throws IOException {
+    IpInIpDispatch dispatch = ipInIp;
+    if (dispatch == null) {
+      dispatch =
+          IpInIpDispatch.open(
+              data.loop(), IpAddress.of(config.tunnel().listen().getAddress()), paths, drops);
+      ipInIp = dispatch;
+    }
+    return dispatch;
+  }
+
+  /** What carries live packets of a migration whose data connection is {@code tls}. Data loop. */
+  Link liveLink(
+      MigrationRecord record, MigrationPath path, TlsLink tls, InboundPath.LinkEvents events) {
+    IpInIpDispatch dispatch = ipInIp;
+    if (!"ipip".equals(record.encapsulation()) || dispatch == null) {
+      return tls;
+    }
+    Config.Remote remote = Paths.remote(config, record.remote());
+    IpInIpLink live =
+        dispatch.link(path, IpAddress.of(remote.endpoint().getAddress()), path.innerMtu());
+    dispatch.add(path, new InboundPath(path, device(), clock, events, false));
+    return live;
+  }
+
+  /** Gives the guest what was staged for it. Data loop; returns how many packets. */
+  long deliverStaged(MigrationPath path) {
+    PacketDevice device = device();
+    return path.deliverStaged(packet -> write(device, path, packet), clock.nanoTime());
+  }
+
+  /**
+   * Gives the guest, which runs here again, what was held for it. Data loop; returns how many
+   * packets.
+   */
+  long reinject(MigrationPath path) {
+    PacketDevice device = device();
+    return path.reinject(packet -> write(device, path, packet));
+  }
+
+  private static void write(PacketDevice device, MigrationPath path, ByteBuf packet) {
+    try {
+      if (!device.write(packet)) {
+        path.drops().count(dev.holdfast.tunnel.observe.DropReason.DEVICE_FULL);
+      }
+    } catch (IOException e) {
+      path.drops().count(dev.holdfast.tunnel.observe.DropReason.DEVICE_FULL);
+    }
+  }
+}

@@ -1,0 +1,202 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.flow.Flow;
+import dev.holdfast.redirector.path.MigrationPath;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One migration on this host while it lives: its record, its state, its part of the packet path.
+ * What both roles share is here; what they do on a transition is in {@link RedirectorMigration} and
+ * {@link EndpointMigration}.
+ *
+ * <p>Transitions are made under {@link #lock}, by whichever thread asks; the packet path belongs to
+ * the data loop.
+ */
+abstract class LiveMigration {
+  final Host host;
+  final ReentrantLock lock = new ReentrantLock();
+  private final List<String> alerts = new ArrayList<>();
+  volatile MigrationRecord record;
+  volatile @Nullable MigrationPath path;
+  volatile @Nullable ContinuityReport report;
+
+  LiveMigration(Host host, MigrationRecord record) {
+    this.host = host;
+    this.record = record;
+  }
+
+  /** What may be asked of it in its present state. */
+  abstract List<String> legal();
+
+  abstract MigrationView.@Nullable DnsView dnsView();
+
+  /** How many connections are known, where the packet path knows {@code inPath} of them. */
+  int knownFlows(int inPath) {
+    return inPath;
+  }
+
+  final MigrationState state() {
+    return record.state();
+  }
+
+  /** Journals the transition, then makes it. The one place where a state changes. */
+  final void enter(MigrationState next, long epochNanos, String text) {
+    journalled(next, epochNanos);
+    MigrationPath there = path;
+    if (there != null) {
+      host.data().run(() -> there.enter(next));
+    }
+    event("state", text);
+  }
+
+  /** The first half of {@link #enter}, for a transition whose other half is a step of its own. */
+  final void journalled(MigrationState next, long epochNanos) {
+    MigrationState from = record.state();
+    if (!from.mayBecome(next)) {
+      throw new IllegalStateException(
+          "migration "
+              + record.name()
+              + " is "
+              + from.label()
+              + " and cannot become "
+              + next.label());
+    }
+    MigrationRecord entered = record.entering(next, epochNanos);
+    host.journal().record(entered);
+    record = entered;
+  }
+
+  /** Journals a change that is not one of state. */
+  final void amend(MigrationRecord amended) {
+    host.journal().record(amended);
+    record = amended;
+  }
+
+  final void event(String type, String text) {
+    host.events()
+        .publish(
+            new MigrationService.Event(
+                host.clock().epochNanos(),
+                type,
+                record.id(),
+                record.name(),
+                record.state().label(),
+                text));
+  }
+
+  /** Something that an operator should know, kept with the migration. */
+  final void alert(String text) {
+    synchronized (alerts) {
+      if (alerts.size() < 100) {
+        alerts.add(text);
+      }
+    }
+    event("alert", text);
+  }
+
+  /** The refusal of a request that this state does not allow. */
+  final RequestRefused illegal(String verb) {
+    return new RequestRefused(
+        RequestRefused.Kind.CONFLICT,
+        "migration "
+            + record.name()
+            + " is "
+            + record.state().label()
+            + " here ("
+            + record.role().label()
+            + "): cannot "
+            + verb
+            + "; legal now: "
+            + (legal().isEmpty() ? "nothing, it has ended" : String.join(", ", legal())));
+  }
+
+  final MigrationView view() {
+    MigrationRecord now = record;
+    MigrationPath there = path;
+    List<String> notes;
+    synchronized (alerts) {
+      notes = List.copyOf(alerts);
+    }
+    Figures figures = there == null ? Figures.NONE : host.data().call(() -> Figures.of(there));
+    int flows = knownFlows(figures.flows);
+    ContinuityReport ended = report;
+    if (ended != null) {
+      figures = figures.afterwards(ended);
+    }
+    return new MigrationView(
+        "holdfast.migration/1",
+        now.id(),
+        now.name(),
+        now.epoch(),
+        now.role().label(),
+        now.remote(),
+        now.state().label(),
+        legal(),
+        now.oldAddresses(),
+        now.newAddresses(),
+        now.guestMac(),
+        now.encapsulation(),
+        now.returnPath(),
+        now.holdPolicy(),
+        there != null && there.isLinkUp(),
+        now.history(),
+        figures.held,
+        figures.traffic,
+        flows,
+        figures.flowsAtHold,
+        figures.drops,
+        dnsView(),
+        notes,
+        ended);
+  }
+
+  /** What the packet path counted, taken on the data loop. */
+  record Figures(
+      MigrationView.HeldView held,
+      MigrationView.TrafficView traffic,
+      int flows,
+      int flowsAtHold,
+      Map<String, Long> drops) {
+    static final Figures NONE =
+        new Figures(
+            new MigrationView.HeldView(0, 0, 0, 0, 0, 0),
+            new MigrationView.TrafficView(0, 0, 0, 0),
+            0,
+            0,
+            Map.of());
+
+    static Figures of(MigrationPath path) {
+      int[] atHold = new int[1];
+      path.flows().forEach((Flow flow) -> atHold[0] += flow.wasAliveAtHold() ? 1 : 0);
+      return new Figures(
+          path.held(),
+          new MigrationView.TrafficView(
+              path.toGuestPackets(),
+              path.toGuestBytes(),
+              path.fromGuestPackets(),
+              path.fromGuestBytes()),
+          path.flows().size(),
+          atHold[0],
+          path.drops().nonZero());
+    }
+
+    /** The figures of a migration whose path is gone: those of its report. */
+    Figures afterwards(ContinuityReport ended) {
+      return new Figures(
+          new MigrationView.HeldView(
+              0, 0, ended.staged(), ended.replaced(), held.dropped(), ended.held()),
+          new MigrationView.TrafficView(
+              traffic.toGuestPackets(),
+              ended.bytesToGuest(),
+              traffic.fromGuestPackets(),
+              ended.bytesFromGuest()),
+          flows,
+          ended.before(),
+          ended.dropped());
+    }
+  }
+}

@@ -1,0 +1,310 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.capture.FlowLearner;
+import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.tunnel.packet.IpAddress;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The migrations of this host, and what can be asked of them.
+ *
+ * <p>Requests come on the control API's threads and wait for each other only within one migration.
+ * What remote hosts say comes through {@link RemoteRequests}.
+ */
+final class MigrationEngine implements MigrationService {
+  private static final Logger log = LoggerFactory.getLogger(MigrationEngine.class);
+
+  private final Host host;
+  private final RemoteRequests requests;
+  private final String version;
+  private final long startedEpochNanos;
+  private final Map<String, LiveMigration> migrations = new ConcurrentHashMap<>();
+  private final Object admission = new Object();
+
+  MigrationEngine(Host host, RemoteRequests requests, String version) {
+    this.host = host;
+    this.requests = requests;
+    this.version = version;
+    this.startedEpochNanos = host.clock().epochNanos();
+  }
+
+  /** Takes over what the journal has: live migrations go on, ended ones can still be shown. */
+  void takeOver() {
+    for (MigrationRecord record : host.journal().records()) {
+      LiveMigration migration =
+          switch (record.role()) {
+            case REDIRECTOR -> new RedirectorMigration(host, record);
+            case ENDPOINT -> new EndpointMigration(host, record);
+          };
+      if (record.state() == MigrationState.PLANNED) {
+        // Died while it was armed: nobody was told that it stands.
+        Steps.undo(host, record);
+        host.journal().forget(record.id());
+        continue;
+      }
+      migrations.put(record.id(), migration);
+      if (!record.state().isEnded()) {
+        resume(migration);
+      } else if (host.ledger().owners().contains(record.id())) {
+        Steps.undo(host, record); // it died between ending and cleaning up
+      }
+    }
+  }
+
+  private static void resume(LiveMigration migration) {
+    try {
+      switch (migration) {
+        case RedirectorMigration redirector -> redirector.resume();
+        case EndpointMigration endpoint -> endpoint.raise();
+        default -> throw new IllegalStateException("a migration of no role");
+      }
+      migration.event(
+          "state", "taken over from an earlier daemon in state " + migration.state().label());
+    } catch (RequestRefused | RuntimeException e) {
+      migration.alert("could not be taken over: " + e.getMessage());
+      log.error("migration {} could not be taken over", migration.record.name(), e);
+    }
+  }
+
+  Host host() {
+    return host;
+  }
+
+  @Nullable LiveMigration byId(String id) {
+    return migrations.get(id);
+  }
+
+  /**
+   * Lets {@code migration} in, unless its name or an address is taken.
+   *
+   * @throws RequestRefused {@code CONFLICT}, naming what has it
+   */
+  void admit(LiveMigration migration) throws RequestRefused {
+    synchronized (admission) {
+      requireFree(migration.record);
+      for (LiveMigration other : migrations.values()) {
+        if (other instanceof RedirectorMigration ended && ended.state().isEnded()) {
+          ended.settle(); // its kernel objects may have the same names
+        }
+      }
+      migrations.put(migration.record.id(), migration);
+    }
+  }
+
+  /**
+   * @throws RequestRefused {@code CONFLICT} when the name or an old address is that of a live
+   *     migration
+   */
+  void requireFree(MigrationRecord wanted) throws RequestRefused {
+    for (LiveMigration other : migrations.values()) {
+      MigrationRecord record = other.record;
+      if (record.state().isEnded()
+          || record.role() != wanted.role()
+          || record.id().equals(wanted.id())) {
+        continue;
+      }
+      if (record.name().equals(wanted.name())) {
+        throw new RequestRefused(
+            RequestRefused.Kind.CONFLICT,
+            "the name "
+                + wanted.name()
+                + " is taken by a migration that is "
+                + record.state().label()
+                + "; choose another, or roll it back or finish it first");
+      }
+      for (String old : wanted.oldAddresses()) {
+        if (record.oldAddresses().contains(old)) {
+          throw new RequestRefused(
+              RequestRefused.Kind.CONFLICT,
+              old
+                  + " belongs to migration "
+                  + record.name()
+                  + ", which is "
+                  + record.state().label());
+        }
+      }
+    }
+  }
+
+  void forget(LiveMigration migration) {
+    migrations.remove(migration.record.id());
+  }
+
+  @Override
+  public MigrationPlan plan(MigrationRequest request) throws RequestRefused {
+    MigrationRecord record = Planner.record(host, MigrationSpec.of(request, host.config()));
+    requireFree(record);
+    return Planner.plan(host, record);
+  }
+
+  @Override
+  public MigrationView arm(MigrationRequest request) throws RequestRefused {
+    MigrationRecord record = Planner.record(host, MigrationSpec.of(request, host.config()));
+    requireFree(record);
+    Planner.requirePassed(Planner.checks(host, record));
+    RedirectorMigration migration = new RedirectorMigration(host, record);
+    admit(migration);
+    try {
+      migration.arm();
+    } catch (RequestRefused e) {
+      forget(migration);
+      throw e;
+    }
+    return migration.view();
+  }
+
+  @Override
+  public MigrationView hold(String id) throws RequestRefused {
+    RedirectorMigration migration = redirector(id, "hold");
+    migration.hold();
+    return migration.view();
+  }
+
+  @Override
+  public MigrationView release(String id) throws RequestRefused {
+    LiveMigration migration = find(id);
+    switch (migration) {
+      case RedirectorMigration redirector -> redirector.release();
+      case EndpointMigration endpoint -> endpoint.release();
+      default -> throw migration.illegal("release");
+    }
+    return migration.view();
+  }
+
+  @Override
+  public MigrationView rollback(String id) throws RequestRefused {
+    RedirectorMigration migration = redirector(id, "rollback");
+    migration.rollback();
+    return migration.view();
+  }
+
+  @Override
+  public MigrationView finish(String id, boolean force) throws RequestRefused {
+    RedirectorMigration migration = redirector(id, "finish");
+    migration.finish(force);
+    return migration.view();
+  }
+
+  private RedirectorMigration redirector(String id, String verb) throws RequestRefused {
+    LiveMigration migration = find(id);
+    if (migration instanceof RedirectorMigration redirector) {
+      return redirector;
+    }
+    throw new RequestRefused(
+        RequestRefused.Kind.CONFLICT,
+        "this host is the endpoint of migration "
+            + migration.record.name()
+            + "; "
+            + verb
+            + " is for its redirector, "
+            + migration.record.remote());
+  }
+
+  /**
+   * By UUID, or the newest of that name.
+   *
+   * @throws RequestRefused {@code UNKNOWN}
+   */
+  LiveMigration find(String id) throws RequestRefused {
+    LiveMigration exact = migrations.get(id);
+    if (exact != null) {
+      return exact;
+    }
+    return migrations.values().stream()
+        .filter(migration -> migration.record.name().equals(id))
+        .max(Comparator.comparingLong(migration -> migration.record.epoch()))
+        .orElseThrow(() ->
+            new RequestRefused(
+                RequestRefused.Kind.UNKNOWN,
+                "no migration '"
+                    + id
+                    + "' on this host; holdfast migration list shows those there are"));
+  }
+
+  private List<LiveMigration> newestFirst() {
+    return migrations.values().stream()
+        .sorted(Comparator.comparingLong((LiveMigration migration) -> -migration.record.epoch()))
+        .toList();
+  }
+
+  @Override
+  public List<MigrationView> list() {
+    return newestFirst().stream().map(LiveMigration::view).toList();
+  }
+
+  @Override
+  public MigrationView show(String id) throws RequestRefused {
+    return find(id).view();
+  }
+
+  @Override
+  public List<FlowView> flows(@Nullable String id, boolean remaining) throws RequestRefused {
+    List<FlowView> views = new ArrayList<>();
+    for (LiveMigration migration : id == null ? newestFirst() : List.of(find(id))) {
+      views.addAll(flows(migration, remaining));
+    }
+    return views;
+  }
+
+  private List<FlowView> flows(LiveMigration migration, boolean remaining) {
+    String name = migration.record.name();
+    if (migration instanceof RedirectorMigration redirector) {
+      FlowLearner learner = redirector.learner();
+      if (learner != null && migration.state() == MigrationState.ARMED) {
+        List<FlowView> views = new ArrayList<>();
+        learner.withTable(
+            table -> views.addAll(Reports.flows(name, table, remaining, host.clock().nanoTime())));
+        return views;
+      }
+    }
+    MigrationPath path = migration.path;
+    if (path == null || migration.state().isEnded()) {
+      return List.of();
+    }
+    return host.data()
+        .call(() -> Reports.flows(name, path.flows(), remaining, host.clock().nanoTime()));
+  }
+
+  @Override
+  public HostStatus status() {
+    List<HostStatus.RemoteStatus> remotes = new ArrayList<>();
+    for (Config.Remote remote : host.config().remotes()) {
+      remotes.add(requests.status(remote));
+    }
+    return new HostStatus(
+        "holdfast.status/1",
+        host.config().daemon().name(),
+        version,
+        ProcessHandle.current().pid(),
+        startedEpochNanos,
+        host.endpoint().engineName(),
+        remotes,
+        list(),
+        host.objects().drops().nonZero());
+  }
+
+  @Override
+  public AutoCloseable subscribe(Consumer<Event> listener) {
+    return host.events().subscribe(listener);
+  }
+
+  /** True when one of the old addresses is served by a live migration of that role. */
+  boolean serves(IpAddress old) {
+    return migrations.values().stream()
+        .anyMatch(m -> !m.state().isEnded() && m.record.olds().contains(old));
+  }
+
+  /** Every migration that has not ended. */
+  List<LiveMigration> live() {
+    return migrations.values().stream().filter(m -> !m.state().isEnded()).toList();
+  }
+}

@@ -1,0 +1,146 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.capture.FlowLearner;
+import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.decide.Decision;
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.flow.FlowKey;
+import dev.holdfast.redirector.flow.FlowTable;
+import dev.holdfast.redirector.flow.FlowTimers;
+import dev.holdfast.redirector.flow.Origin;
+import dev.holdfast.redirector.hold.HoldLimits;
+import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.tunnel.encap.IpInIp;
+import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
+import java.io.IOException;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Builds a migration's part of the packet path from its record and the config, and fills its flow
+ * table.
+ */
+final class Paths {
+  private static final int MAX_FLOWS = 262_144;
+  private static final int LAN_MTU = 1500;
+  private static final SecureRandom RANDOM = new SecureRandom();
+
+  private Paths() {}
+
+  static Config.Remote remote(Config config, String name) {
+    return config.remotes().stream()
+        .filter(remote -> remote.name().equals(name))
+        .findFirst()
+        .orElseThrow(
+            () -> new IllegalStateException("the config no longer has [[remote]] " + name));
+  }
+
+  /** The longest inner packet that the migration's encapsulation takes, in bytes. */
+  static int innerMtu(MigrationRecord record) {
+    return "ipip".equals(record.encapsulation()) ? LAN_MTU - IpInIp.V4_OUTER : LAN_MTU;
+  }
+
+  static MigrationPath build(Host host, MigrationRecord record, Role role, byte[] token) {
+    Config config = host.config();
+    Config.HoldPolicy policy =
+        Config.HoldPolicy.valueOf(record.holdPolicy().toUpperCase(Locale.ROOT));
+    HoldLimits limits = HoldLimits.of(config.hold().maxBytes(), config.hold().maxAge().toNanos());
+    return new MigrationPath(
+        record.uuid(),
+        role,
+        record.olds(),
+        token,
+        new Decision(role, record.olds(), policy, config.drain().staleSyn()),
+        innerMtu(record),
+        flowTable(host),
+        host.objects().holdBudget(),
+        limits);
+  }
+
+  private static FlowTable flowTable(Host host) {
+    return new FlowTable(
+        MAX_FLOWS,
+        FlowTimers.DEFAULTS.withTimeWait(host.config().drain().timeWait().toNanos()),
+        RANDOM.nextLong());
+  }
+
+  /**
+   * Starts to learn the guest's connections on its port, or on the LAN's interface where it has
+   * none.
+   *
+   * @throws RequestRefused when it cannot be captured there
+   */
+  static FlowLearner learn(Host host, MigrationRecord record) throws RequestRefused {
+    String port = record.guestPort() == null ? record.from() : record.guestPort();
+    try {
+      return FlowLearner.start(port, record.olds(), flowTable(host), host.clock());
+    } catch (IOException e) {
+      throw new RequestRefused(RequestRefused.Kind.FAILED, String.valueOf(e.getMessage()), e);
+    }
+  }
+
+  /**
+   * Adds what the guest itself lists.
+   *
+   * @throws RequestRefused when the command fails
+   */
+  static int addListed(Host host, MigrationRecord record, FlowLearner learner)
+      throws RequestRefused {
+    String command = record.flowListCommand();
+    if (command == null) {
+      return 0;
+    }
+    try {
+      List<FlowKey> listed = GuestFlowList.run(command, record.olds());
+      long now = host.clock().nanoTime();
+      learner.withTable(table -> listed.forEach(key -> table.list(key, now, Origin.LISTED)));
+      return listed.size();
+    } catch (IOException e) {
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED,
+          "the guest's connections could not be listed: " + e.getMessage(),
+          e);
+    }
+  }
+
+  /** Adds what the redirector knows, at the endpoint. */
+  static void addSnapshot(Host host, MigrationPath path, List<FlowEntry> entries) {
+    long now = host.clock().nanoTime();
+    host.data()
+        .post(() -> {
+          for (FlowEntry entry : entries) {
+            path.flows()
+                .list(
+                    new FlowKey(
+                        entry.protocol(),
+                        entry.guest(),
+                        entry.guestPort(),
+                        entry.peer(),
+                        entry.peerPort()),
+                    now,
+                    Origin.SNAPSHOT);
+          }
+        });
+  }
+
+  /** The connections that are alive, as the endpoint is told them. */
+  static List<FlowEntry> snapshot(Host host, MigrationPath path) {
+    return host.data()
+        .call(() -> {
+          List<FlowEntry> entries = new ArrayList<>();
+          path.flows()
+              .remaining(host.clock().nanoTime())
+              .forEach(flow ->
+                  entries.add(
+                      new FlowEntry(
+                          flow.protocol(),
+                          flow.guest(),
+                          flow.guestPort(),
+                          flow.peer(),
+                          flow.peerPort())));
+          return entries;
+        });
+  }
+}

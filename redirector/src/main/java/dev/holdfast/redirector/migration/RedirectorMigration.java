@@ -1,0 +1,468 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.capture.FlowLearner;
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.path.InboundPath;
+import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.tunnel.endpoint.ControlChannel;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A migration on the host that the guest leaves: captures, holds, tunnels, and takes everything
+ * down at the end.
+ *
+ * <p>Each method is one transition of the state table; the order of the steps in it is the
+ * contract.
+ */
+final class RedirectorMigration extends LiveMigration {
+  private static final long ANSWER_MILLIS = 15_000;
+  private static final long RELEASE_MILLIS = 5_000;
+
+  private final RedirectorSteps steps;
+  private final DataConnection connection;
+  private final Drain drain;
+  private final @Nullable NameMove names;
+  private final boolean listComplete;
+  private @Nullable FlowLearner learner;
+
+  RedirectorMigration(Host host, MigrationRecord record) {
+    super(host, record);
+    this.steps = new RedirectorSteps(host, record);
+    this.connection = new DataConnection(host, this);
+    this.names = record.dnsName() == null ? null : new NameMove(host, this);
+    this.listComplete = record.flowListCommand() != null;
+    this.drain = new Drain(host, this, listComplete);
+  }
+
+  /**
+   * planned -> armed: everything exists, switched off. What was made is undone when a step fails.
+   */
+  void arm() throws RequestRefused {
+    lock.lock();
+    boolean asked = false;
+    try {
+      host.journal().record(record);
+      ControlChannel channel = host.control(record.remote());
+      if (names != null) {
+        names.plan();
+      }
+      asked = true;
+      ControlMessage.ArmReply reply = Asking.arm(host, channel, record, false);
+      amend(record.withToken(HexFormat.of().formatHex(reply.token())));
+      raise();
+      connection.open();
+      connection.probe();
+      learnFlows();
+      if (names != null) {
+        names.arm();
+      }
+      Rehearsal.run(host.clock());
+      enter(
+          MigrationState.ARMED,
+          host.clock().epochNanos(),
+          "armed: " + record.oldAddresses() + " may move to " + record.remote());
+      drain.start();
+    } catch (RequestRefused e) {
+      abandon(asked);
+      throw e;
+    } catch (RuntimeException e) {
+      abandon(asked);
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED,
+          "arming failed, and what was done was undone: " + e.getMessage(),
+          e);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * Makes what the record says should exist; used at arm and when a restarted daemon takes over.
+   */
+  void raise() throws RequestRefused {
+    steps.apply();
+    MigrationPath made =
+        Paths.build(host, record, Role.REDIRECTOR, HexFormat.of().parseHex(record.token()));
+    host.objects().addPath(made);
+    host.data().run(() -> made.enter(record.state()));
+    path = made;
+  }
+
+  private void abandon(boolean asked) {
+    if (asked) {
+      host.endpoint()
+          .control(record.remote())
+          .thenAccept(
+              channel -> channel.send(new ControlMessage.Rollback(record.uuid(), record.epoch())))
+          .exceptionally(failure -> null);
+    }
+    if (names != null) {
+      names.rollback();
+    }
+    lower();
+    host.journal().forget(record.id());
+  }
+
+  private void learnFlows() throws RequestRefused {
+    MigrationPath there = Objects.requireNonNull(path);
+    learner = Paths.learn(host, record);
+    if (listComplete) {
+      Paths.addListed(host, record, Objects.requireNonNull(learner));
+    } else {
+      alert(
+          "no complete list of the guest's connections (give --flow-list-command): draining lasts at least "
+              + host.config().drain().minimum().toSeconds()
+              + " s");
+    }
+  }
+
+  /** armed -> holding: from here on packets for the old address are kept, and copied ahead. */
+  void hold() throws RequestRefused {
+    lock.lock();
+    try {
+      if (record.state() != MigrationState.ARMED) {
+        throw illegal("hold");
+      }
+      MigrationPath there = Objects.requireNonNull(path);
+      FlowLearner learning = learner;
+      journalled(MigrationState.HOLDING, host.clock().epochNanos());
+      host.data()
+          .run(() -> {
+            if (learning != null) {
+              there.learn(learning.handOver());
+            }
+            there.beginHold(host.clock().nanoTime());
+          });
+      try {
+        steps.captureOn();
+      } catch (RuntimeException e) {
+        throw undoHold(there, e);
+      }
+      event("state", "holding packets for " + record.oldAddresses());
+      Thread.ofVirtual().name("held-" + record.name()).start(this::tellHeld);
+      host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  private RequestRefused undoHold(MigrationPath there, RuntimeException cause) {
+    host.data().run(() -> there.enter(MigrationState.ARMED));
+    MigrationRecord back = record.rewound(MigrationState.ARMED);
+    host.journal().record(back);
+    record = back;
+    return new RequestRefused(
+        RequestRefused.Kind.FAILED,
+        "capture could not be switched on, and the migration is armed as before: "
+            + cause.getMessage(),
+        cause);
+  }
+
+  private void tellHeld() {
+    FlowLearner learning = learner;
+    learner = null;
+    if (learning != null) {
+      learning.close();
+    }
+    MigrationPath there = path;
+    if (there == null) {
+      return;
+    }
+    host.endpoint()
+        .control(record.remote())
+        .thenAccept(channel -> {
+          channel.send(new ControlMessage.Held(record.uuid(), record.epoch()));
+          channel.send(
+              new ControlMessage.FlowSnapshot(
+                  record.uuid(), record.epoch(), Paths.snapshot(host, there)));
+        })
+        .exceptionally(failure -> {
+          alert("the endpoint could not be told of the hold: " + failure.getMessage());
+          return null;
+        });
+  }
+
+  /** Says again what the endpoint may have missed, when its control channel is back. */
+  void controlUp() {
+    if (record.state() == MigrationState.HOLDING) {
+      tellHeld();
+    }
+  }
+
+  private void overdue() {
+    if (record.state() != MigrationState.HOLDING) {
+      return;
+    }
+    alert(
+        "held for "
+            + host.config().hold().limit().toSeconds()
+            + " s without a release; "
+            + (host.config().hold().noRelease()
+                    == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK
+                ? "rolling back, as hold.no-release says"
+                : "still holding, as hold.no-release says: release or roll back by hand"));
+    if (host.config().hold().noRelease()
+        == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK) {
+      try {
+        rollback();
+      } catch (RequestRefused e) {
+        alert("rollback was not possible: " + e.getMessage());
+      }
+    }
+  }
+
+  /** A request here to release: the endpoint is asked, and its answer makes the transition. */
+  void release() throws RequestRefused {
+    if (record.state() == MigrationState.REDIRECTING || record.state() == MigrationState.DRAINING) {
+      return; // the same answer again
+    }
+    if (record.state() != MigrationState.HOLDING) {
+      throw illegal("release");
+    }
+    ControlChannel channel = host.control(record.remote());
+    CompletableFuture<ControlMessage> answer =
+        host.calls().expect(ControlMessage.Released.class, record.uuid());
+    channel.send(
+        new ControlMessage.Release(record.uuid(), record.epoch(), host.clock().epochNanos()));
+    released(
+        ControlCalls.await(
+            answer, ControlMessage.Released.class, RELEASE_MILLIS, record.remote(), "the release"));
+  }
+
+  /**
+   * holding -> redirecting: the endpoint has delivered what was staged; the rest follows, then live
+   * packets.
+   */
+  void released(ControlMessage.Released message) {
+    lock.lock();
+    try {
+      MigrationPath there = path;
+      if (there == null || message.epoch() != record.epoch()) {
+        return;
+      }
+      if (record.state() == MigrationState.HOLDING) {
+        record = record.withAccepted(message.acceptedEpochNanos());
+        journalled(MigrationState.REDIRECTING, message.acceptedEpochNanos());
+        host.data()
+            .run(() -> {
+              there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime());
+              connection.markSent();
+            });
+        event(
+            "state",
+            "redirecting to "
+                + record.remote()
+                + ": "
+                + message.delivered()
+                + " staged packets delivered there");
+        drain.released();
+        if (names != null) {
+          names.publish(drain::namesMoved);
+        }
+      } else {
+        host.data()
+            .run(connection::markSent); // the endpoint asks again: it has not seen our marker
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Only compliant caches that break their TTL can still say "old": what begins now is stale. */
+  void beginDraining(String why) {
+    lock.lock();
+    try {
+      if (record.state() == MigrationState.REDIRECTING) {
+        enter(MigrationState.DRAINING, host.clock().epochNanos(), "draining: " + why);
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /**
+   * armed or holding -> rolled back: the guest runs here (again), and gets what was held for it.
+   */
+  void rollback() throws RequestRefused {
+    lock.lock();
+    try {
+      if (record.state() != MigrationState.ARMED && record.state() != MigrationState.HOLDING) {
+        throw illegal("rollback");
+      }
+      String refusal = Asking.rollback(host, record, ANSWER_MILLIS);
+      if (!refusal.isEmpty()) {
+        throw new RequestRefused(RequestRefused.Kind.CONFLICT, refusal);
+      }
+      boolean wasHolding = record.state() == MigrationState.HOLDING;
+      MigrationPath there = Objects.requireNonNull(path);
+      if (wasHolding) {
+        steps.captureOff();
+        steps.announceGuest();
+        long again = host.data().call(() -> host.objects().reinject(there));
+        event("progress", again + " held packets were given to the guest");
+      }
+      report = Reports.of(host, this);
+      enter(
+          MigrationState.ROLLED_BACK,
+          host.clock().epochNanos(),
+          "rolled back: the guest runs here");
+      drain.stop();
+      if (names != null) {
+        names.rollback();
+      }
+      if (wasHolding && steps.hasAnswered()) {
+        // Neighbours that learnt this host's MAC go on sending to it until the guest's announcement
+        // reaches them.
+        host.later(RedirectorSteps.LINGER_MILLIS, "rollback-" + record.name(), this::settle);
+      } else {
+        lower();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Ends it: by itself when no connection is left, or by force. */
+  void finish(boolean force) throws RequestRefused {
+    lock.lock();
+    try {
+      if (record.state() != MigrationState.REDIRECTING
+          && record.state() != MigrationState.DRAINING) {
+        throw illegal("finish");
+      }
+      MigrationPath there = Objects.requireNonNull(path);
+      int remaining = host.data().call(() -> there.flows().countRemaining(host.clock().nanoTime()));
+      if (remaining > 0 && !force) {
+        throw new RequestRefused(
+            RequestRefused.Kind.REFUSED,
+            remaining
+                + " connections still use the old address (holdfast flow list --remaining --migration "
+                + record.name()
+                + "); --force ends them");
+      }
+      end(
+          remaining == 0
+              ? "no connection is left"
+              : "finished by force with " + remaining + " connections");
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** draining -> done. Called with the lock held. */
+  private void end(String why) {
+    drain.stop();
+    report = Reports.of(host, this);
+    String told = Asking.finish(host, record, ANSWER_MILLIS);
+    if (!told.isEmpty()) {
+      alert("the endpoint could not be told that it is done; it will ask when it is back: " + told);
+    }
+    if (names != null) {
+      names.finish();
+    }
+    lower();
+    if (record.state() == MigrationState.REDIRECTING) {
+      enter(MigrationState.DRAINING, host.clock().epochNanos(), "draining: " + why);
+    }
+    enter(MigrationState.DONE, host.clock().epochNanos(), "done: " + why);
+  }
+
+  /**
+   * Ends the time after a rollback in which stray frames are still forwarded; at once, if it goes
+   * on.
+   */
+  void settle() {
+    lock.lock();
+    try {
+      if (record.state().isEnded()) {
+        lower();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Takes everything of it off this host, in reverse order. Doing it again does nothing. */
+  private void lower() {
+    FlowLearner learning = learner;
+    learner = null;
+    if (learning != null) {
+      learning.close();
+    }
+    steps.captureOffQuietly();
+    connection.close();
+    MigrationPath there = path;
+    if (there != null) {
+      host.objects().removePath(there);
+    }
+    steps.undo();
+  }
+
+  /** Takes over where a killed daemon stood. */
+  void resume() throws RequestRefused {
+    raise();
+    MigrationPath there = Objects.requireNonNull(path);
+    if (record.state() != MigrationState.ARMED) {
+      host.data().run(() -> there.beginHold(host.clock().nanoTime()));
+      host.data().run(() -> there.enter(record.state()));
+      steps.captureOn();
+    } else {
+      learner = Paths.learn(host, record);
+    }
+    connection.keepOpen();
+    drain.start();
+    if (record.state() == MigrationState.REDIRECTING) {
+      drain.released();
+      if (names != null) {
+        names.publish(drain::namesMoved);
+      }
+    }
+  }
+
+  InboundPath receiver() {
+    return new InboundPath(
+        Objects.requireNonNull(path), host.objects().device(), host.clock(), connection, true);
+  }
+
+  @Override
+  int knownFlows(int inPath) {
+    FlowLearner learning = learner;
+    if (learning == null || record.state() != MigrationState.ARMED) {
+      return inPath;
+    }
+    int[] learnt = new int[1];
+    learning.withTable(table -> learnt[0] = table.size());
+    return learnt[0];
+  }
+
+  @Nullable FlowLearner learner() {
+    return learner;
+  }
+
+  @Nullable NameMove names() {
+    return names;
+  }
+
+  @Override
+  List<String> legal() {
+    List<String> verbs = new ArrayList<>();
+    switch (record.state()) {
+      case ARMED -> verbs.addAll(List.of("hold", "rollback"));
+      case HOLDING -> verbs.addAll(List.of("release", "rollback"));
+      case REDIRECTING, DRAINING -> verbs.add("finish");
+      default -> {}
+    }
+    return verbs;
+  }
+
+  @Override
+  MigrationView.@Nullable DnsView dnsView() {
+    return names == null ? null : names.view();
+  }
+}

@@ -1,0 +1,183 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.steer.Announcer;
+import dev.holdfast.redirector.steer.AnswerTable;
+import dev.holdfast.redirector.steer.HostFacts;
+import dev.holdfast.redirector.steer.KernelChange;
+import dev.holdfast.redirector.steer.KernelLedger;
+import dev.holdfast.redirector.steer.NeighbourResponder;
+import dev.holdfast.redirector.steer.RedirectorSteering;
+import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a redirector does to its own host's kernel for one migration, and how it takes that back.
+ */
+final class RedirectorSteps {
+  /**
+   * For so long after a rollback frames are still forwarded that neighbours send to this host's
+   * MAC.
+   */
+  static final long LINGER_MILLIS = 5_000;
+
+  private static final Logger log = LoggerFactory.getLogger(RedirectorSteps.class);
+
+  private final Host host;
+  private final MigrationRecord record;
+  private volatile @Nullable RedirectorSteering steering;
+  private volatile @Nullable NeighbourResponder responder;
+  private volatile @Nullable SteeringPlan plan;
+  private volatile boolean capturing;
+  private final AnswerTable answers = new AnswerTable();
+
+  RedirectorSteps(Host host, MigrationRecord record) {
+    this.host = host;
+    this.record = record;
+  }
+
+  static SteeringPlan plan(Host host, MigrationRecord record) throws IOException {
+    HostFacts facts = new HostFacts(host.kernel());
+    MacAddress bridgeMac =
+        facts
+            .device(record.from())
+            .filter(HostFacts.Device::isBridge)
+            .map(HostFacts.Device::mac)
+            .orElse(null);
+    return new SteeringPlan(
+        record.id(),
+        record.olds(),
+        record.news(),
+        record.mac(),
+        record.from(),
+        bridgeMac,
+        record.guestPort(),
+        record.oldLans().stream().map(IpPrefix::parse).toList(),
+        host.config().tunnel().device(),
+        Paths.innerMtu(record));
+  }
+
+  /** Every change that arming makes here, in order; nothing is done. */
+  static List<KernelChange> changes(Host host, MigrationRecord record) throws IOException {
+    RedirectorSteering steering =
+        new RedirectorSteering(plan(host, record), new HostFacts(host.kernel()));
+    List<KernelChange> changes = new ArrayList<>(steering.shared());
+    changes.addAll(steering.arm());
+    return changes;
+  }
+
+  /**
+   * Makes every kernel object, switched off.
+   *
+   * @throws RequestRefused with the kernel's own words
+   */
+  void apply() throws RequestRefused {
+    try {
+      host.objects().acquire(record.id());
+      if ("ipip".equals(record.encapsulation())) {
+        host.objects().openIpInIp();
+      }
+      SteeringPlan made = plan(host, record);
+      RedirectorSteering steers = new RedirectorSteering(made, new HostFacts(host.kernel()));
+      host.ledger().reapply(record.id());
+      host.ledger().apply(KernelLedger.HOST, steers.shared());
+      host.ledger().apply(record.id(), steers.arm());
+      plan = made;
+      steering = steers;
+      // The library is loaded and its context made now, not while the guest is paused.
+      host.kernel().nftNow(steers.unholdScript());
+      responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
+    } catch (IOException e) {
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED, "the kernel could not be set up: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * The MAC that stands for the old addresses while they are captured: the bridge's, or the
+   * interface's own.
+   */
+  private @Nullable MacAddress ownMac(SteeringPlan made) throws IOException {
+    return made.bridgeMac() != null
+        ? made.bridgeMac()
+        : new HostFacts(host.kernel()).device(made.lan()).map(HostFacts.Device::mac).orElse(null);
+  }
+
+  /** One nft transaction in this process: from here on packets for the old address come to us. */
+  void captureOn() {
+    RedirectorSteering steers = steering;
+    SteeringPlan made = plan;
+    if (steers == null || made == null) {
+      throw new IllegalStateException("the migration was not armed");
+    }
+    try {
+      host.kernel().nftNow(steers.holdScript());
+      capturing = true;
+      MacAddress here = ownMac(made);
+      if (here != null) {
+        made.oldAddresses().forEach(old -> answers.capture(old, here));
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** The guest runs here again: its packets go to it, and its port is open. */
+  void captureOff() {
+    RedirectorSteering steers = steering;
+    if (steers == null || !capturing) {
+      return;
+    }
+    capturing = false;
+    record.olds().forEach(answers::release);
+    try {
+      host.kernel().nftNow(steers.unholdScript() + steers.unblockScript());
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  void captureOffQuietly() {
+    try {
+      captureOff();
+    } catch (UncheckedIOException e) {
+      log.warn("capture was not switched off cleanly: {}", e.getMessage());
+    }
+  }
+
+  /** Tells the old LAN that the addresses are at the guest's own MAC again. */
+  void announceGuest() {
+    SteeringPlan made = plan;
+    if (made == null || made.guestMac() == null) {
+      return;
+    }
+    try (Announcer announcer = Announcer.open(made.lan())) {
+      announcer.announce(made.guestMac(), made.oldAddresses());
+    } catch (IOException e) {
+      log.warn("the guest's MAC was not announced: {}", e.getMessage());
+    }
+  }
+
+  /** True when a neighbour was told this host's MAC for the old address. */
+  boolean hasAnswered() {
+    NeighbourResponder answering = responder;
+    return answering != null && answering.answered() > 0;
+  }
+
+  /** Takes everything back, newest first. */
+  void undo() {
+    NeighbourResponder answering = responder;
+    responder = null;
+    if (answering != null) {
+      answering.close();
+    }
+    Steps.undo(host, record);
+  }
+}

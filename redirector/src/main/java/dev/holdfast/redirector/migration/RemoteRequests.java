@@ -1,0 +1,312 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.tunnel.endpoint.ControlChannel;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
+import dev.holdfast.tunnel.endpoint.EndpointHandler;
+import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.security.MessageDigest;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What remote hosts ask of this one. A remote host is proven by its certificate before anything of
+ * it comes here; what it may ask for is decided here: only addresses that the config grants it,
+ * only migrations that are its own.
+ *
+ * <p>Called on the data loop, which must not wait: each request is handled on a thread of its own,
+ * in order within one migration by that migration's lock.
+ */
+final class RemoteRequests implements EndpointHandler {
+  private static final Logger log = LoggerFactory.getLogger(RemoteRequests.class);
+  private static final SecureRandom RANDOM = new SecureRandom();
+  private final Map<String, ControlChannel> channels = new ConcurrentHashMap<>();
+
+  private volatile @Nullable MigrationEngine engine;
+
+  void attach(MigrationEngine started) {
+    engine = started;
+  }
+
+  HostStatus.RemoteStatus status(Config.Remote remote) {
+    ControlChannel channel = channels.get(remote.name());
+    boolean up = channel != null && channel.isUp();
+    return new HostStatus.RemoteStatus(
+        remote.name(),
+        remote.endpoint().getAddress().getHostAddress() + ":" + remote.endpoint().getPort(),
+        up,
+        up && channel != null ? channel.rttMillis() : -1,
+        "");
+  }
+
+  @Override
+  public void controlUp(ControlChannel channel) {
+    channels.put(channel.remoteName(), channel);
+    MigrationEngine running = engine;
+    if (running == null) {
+      return;
+    }
+    for (LiveMigration migration : running.live()) {
+      if (migration.record.remote().equals(channel.remoteName())
+          && migration instanceof RedirectorMigration redirector) {
+        Thread.ofVirtual().name("control-up").start(redirector::controlUp);
+      }
+    }
+  }
+
+  @Override
+  public void controlDown(ControlChannel channel, String reason) {
+    log.info("control channel to {} is down: {}", channel.remoteName(), reason);
+    channels.remove(channel.remoteName(), channel);
+  }
+
+  @Override
+  public void message(ControlChannel channel, ControlMessage message) {
+    MigrationEngine running = engine;
+    if (running == null) {
+      return;
+    }
+    Host host = running.host();
+    switch (message) {
+      case ArmReply reply -> host.calls().complete(reply);
+      case ControlMessage.RolledBack reply -> host.calls().complete(reply);
+      case ControlMessage.Finished reply -> host.calls().complete(reply);
+      case ControlMessage.Released released -> released(running, channel, released);
+      case ArmRequest request -> apart("arm", () -> arm(running, channel, request));
+      case ControlMessage.FlowSnapshot snapshot ->
+          endpoint(
+              running,
+              channel,
+              snapshot.migration(),
+              snapshot.epoch(),
+              m -> m.snapshot(snapshot.flows()));
+      case ControlMessage.Held held ->
+          endpoint(running, channel, held.migration(), held.epoch(), EndpointMigration::held);
+      case ControlMessage.Release release ->
+          endpoint(
+              running, channel, release.migration(), release.epoch(), m -> release(channel, m));
+      case ControlMessage.Rollback rollback ->
+          endpoint(
+              running,
+              channel,
+              rollback.migration(),
+              rollback.epoch(),
+              m ->
+                  channel.send(
+                      new ControlMessage.RolledBack(
+                          rollback.migration(), rollback.epoch(), m.rollback())));
+      case ControlMessage.Finish finish ->
+          endpoint(
+              running,
+              channel,
+              finish.migration(),
+              finish.epoch(),
+              m ->
+                  channel.send(
+                      new ControlMessage.Finished(finish.migration(), finish.epoch(), m.finish())));
+      case ControlMessage.Fault fault -> {
+        log.warn("{} says: {}", channel.remoteName(), fault.text());
+        host.calls().fail(fault.migration(), channel.remoteName() + ": " + fault.text());
+      }
+      case ControlMessage.Hello hello -> log.debug("hello of {}", channel.remoteName());
+      case ControlMessage.Ping ping -> log.trace("ping");
+      case ControlMessage.Pong pong -> log.trace("pong");
+    }
+  }
+
+  private static void apart(String name, Runnable task) {
+    Thread.ofVirtual().name(name).start(task);
+  }
+
+  /** The endpoint has released: whoever waits for that is told, or it is news. */
+  private static void released(
+      MigrationEngine running, ControlChannel channel, ControlMessage.Released message) {
+    if (running.host().calls().complete(message)) {
+      return;
+    }
+    LiveMigration migration = running.byId(message.migration().toString());
+    if (migration instanceof RedirectorMigration redirector
+        && redirector.record.remote().equals(channel.remoteName())) {
+      apart("released", () -> redirector.released(message));
+    }
+  }
+
+  private interface EndpointAction {
+    void on(EndpointMigration migration) throws RequestRefused;
+  }
+
+  /** Runs {@code action} on the migration of that id and epoch, if it is this remote host's. */
+  private static void endpoint(
+      MigrationEngine running, ControlChannel channel, UUID id, long epoch, EndpointAction action) {
+    LiveMigration migration = running.byId(id.toString());
+    if (!(migration instanceof EndpointMigration endpoint)
+        || !endpoint.record.remote().equals(channel.remoteName())) {
+      channel.send(
+          new ControlMessage.Fault(
+              "unknown-migration", "there is no migration " + id + " of yours here", id));
+      return;
+    }
+    if (endpoint.record.epoch() != epoch) {
+      channel.send(
+          new ControlMessage.Fault(
+              "stale-epoch", "that is an earlier ownership of the address", id));
+      return;
+    }
+    apart(
+        "endpoint",
+        () -> {
+          try {
+            action.on(endpoint);
+          } catch (RequestRefused | RuntimeException e) {
+            channel.send(new ControlMessage.Fault("refused", String.valueOf(e.getMessage()), id));
+          }
+        });
+  }
+
+  private static void release(ControlChannel channel, EndpointMigration migration)
+      throws RequestRefused {
+    log.debug("{} asks to release", channel.remoteName());
+    migration.release(); // answers with Released on the control channel
+  }
+
+  private static void arm(MigrationEngine running, ControlChannel channel, ArmRequest request) {
+    List<String> checks = new ArrayList<>();
+    try {
+      MigrationRecord record = granted(running, channel.remoteName(), request);
+      List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
+      for (MigrationPlan.Check each : found) {
+        checks.add(
+            each.name()
+                + ": "
+                + each.result()
+                + (each.detail().isEmpty() ? "" : ", " + each.detail()));
+      }
+      Planner.requirePassed(found);
+      running.requireFree(record);
+      if (request.dryRun()) {
+        channel.send(new ArmReply(request.request(), "", checks, new byte[0]));
+        return;
+      }
+      byte[] token = new byte[16];
+      RANDOM.nextBytes(token);
+      EndpointMigration migration =
+          new EndpointMigration(running.host(), record.withToken(HexFormat.of().formatHex(token)));
+      running.admit(migration);
+      try {
+        migration.arm();
+      } catch (RequestRefused | RuntimeException e) {
+        running.forget(migration);
+        throw e;
+      }
+      channel.send(new ArmReply(request.request(), "", checks, token));
+    } catch (RequestRefused | RuntimeException e) {
+      log.info(
+          "refused to arm {} for {}: {}", request.name(), channel.remoteName(), e.getMessage());
+      channel.send(
+          new ArmReply(request.request(), String.valueOf(e.getMessage()), checks, new byte[0]));
+    }
+  }
+
+  /**
+   * Everything in the request is the remote host's word: only what the config grants it is let in.
+   */
+  private static MigrationRecord granted(
+      MigrationEngine running, String remoteName, ArmRequest request) throws RequestRefused {
+    Host host = running.host();
+    Config.Remote remote = Paths.remote(host.config(), remoteName);
+    List<String> wrong = new ArrayList<>();
+    for (IpAddress old : request.oldAddresses()) {
+      if (remote.addresses().stream().noneMatch(prefix -> prefix.contains(old))) {
+        wrong.add(
+            old
+                + " is not granted to "
+                + remoteName
+                + " in the config of "
+                + host.config().daemon().name()
+                + " (addresses of [[remote]]: "
+                + remote.addresses()
+                + ")");
+      }
+    }
+    if (request.oldAddresses().isEmpty() || request.oldAddresses().size() > 2) {
+      wrong.add("a migration has one old address of each family at most");
+    }
+    if (!request.name().matches("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")) {
+      wrong.add("that is no name of a migration");
+    }
+    if (!request.deliver().matches("[^\\s/\"'{};,]{1,15}")) {
+      wrong.add("'" + request.deliver() + "' (--deliver) is not an interface name");
+    }
+    if (!List.of("tls", "ipip").contains(request.encapsulation())) {
+      wrong.add("encapsulation " + request.encapsulation() + " is not known here");
+    }
+    if (!request.returnPath().equals("symmetric")) {
+      wrong.add("return path " + request.returnPath() + " is not known here");
+    }
+    if (!wrong.isEmpty()) {
+      throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", wrong));
+    }
+    MacAddress mac = request.guestMac();
+    return new MigrationRecord(
+        request.migration().toString(),
+        request.name(),
+        request.epoch(),
+        Role.ENDPOINT,
+        MigrationState.PLANNED,
+        remoteName,
+        request.oldAddresses().stream().map(IpAddress::toString).toList(),
+        request.newAddresses().stream().map(IpAddress::toString).toList(),
+        mac == null ? null : mac.toString(),
+        "",
+        null,
+        request.deliver(),
+        request.oldLans().stream().map(IpPrefix::toString).toList(),
+        request.encapsulation(),
+        request.returnPath(),
+        "queue",
+        null,
+        List.of(),
+        null,
+        "",
+        0,
+        null,
+        List.of());
+  }
+
+  @Override
+  public LinkAnswer bind(String remoteName, UUID id, long epoch, byte[] token) {
+    MigrationEngine running = engine;
+    LiveMigration migration = running == null ? null : running.byId(id.toString());
+    if (!(migration instanceof EndpointMigration endpoint)
+        || !endpoint.record.remote().equals(remoteName)
+        || endpoint.record.epoch() != epoch
+        || endpoint.path == null
+        || !MessageDigest.isEqual(HexFormat.of().parseHex(endpoint.record.token()), token)) {
+      return new LinkAnswer.Refuse(
+          "no migration here has that id, epoch and token for " + remoteName);
+    }
+    return new LinkAnswer.Accept(endpoint.receiver(), endpoint::connected);
+  }
+
+  @Override
+  public void counted(DropReason reason) {
+    MigrationEngine running = engine;
+    if (running != null) {
+      running.host().objects().drops().count(reason);
+    }
+  }
+}
