@@ -10,13 +10,18 @@ final class Version implements IVersionProvider {
 
   @Override
   public String[] getVersion() throws IOException {
+    return new String[] {"holdfast " + text()};
+  }
+
+  /** Such as {@code 0.1.0}. */
+  static String text() throws IOException {
     try (InputStream in = Version.class.getResourceAsStream("version.properties")) {
       if (in == null) {
         throw new IOException("version.properties is missing from the build");
       }
       var properties = new Properties();
       properties.load(in);
-      return new String[] {"holdfast " + properties.getProperty("version")};
+      return properties.getProperty("version", "unknown");
     }
   }
 }

@@ -66,7 +66,7 @@ final class Section {
     if (value == null) {
       mistakes.missing(position, title + " has no " + key + ", which is required");
     } else if (!(value instanceof TomlArray array)) {
-      wrong(key, "must be an array such as [\"…\", \"…\"], not " + Values.kind(value));
+      wrong(key, "must be an array such as [\"...\", \"...\"], not " + Values.kind(value));
     } else if (array.isEmpty()) {
       wrong(key, "must not be empty");
     } else {

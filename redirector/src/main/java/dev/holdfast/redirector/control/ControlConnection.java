@@ -178,6 +178,7 @@ final class ControlConnection extends SimpleChannelInboundHandler<FullHttpReques
           } else if (ctx.channel().isWritable()) {
             ctx.writeAndFlush(content);
           } else {
+            unsubscribe();
             log.warn("a reader of events is too slow and is cut off");
             ctx.close();
           }

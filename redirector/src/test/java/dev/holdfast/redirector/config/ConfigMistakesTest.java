@@ -97,7 +97,7 @@ class ConfigMistakesTest {
           fingerprint = "md5:00"       | 10:1 [[remote]] fingerprint: must be "sha256:" and 64 hex digits, as 'holdfast cert show' prints it
           fingerprint = "sha256:00"    | 10:1 [[remote]] fingerprint: has 2 hex digits after "sha256:"; SHA-256 has 64
           fingerprint = "sha256:xyz"   | 10:1 [[remote]] fingerprint: has characters other than hex digits after "sha256:"; 'holdfast cert show' prints the right form
-          addresses = "10.1.0.0/24"    | 11:1 [[remote]] addresses: must be an array such as ["…", "…"], not the text "10.1.0.0/24"
+          addresses = "10.1.0.0/24"    | 11:1 [[remote]] addresses: must be an array such as ["...", "..."], not the text "10.1.0.0/24"
           addresses = []               | 11:1 [[remote]] addresses: must not be empty
           addresses = ["10.1.0.0/24", "10.1.0.0/24"]  | 11:29 [[remote]] addresses: 10.1.0.0/24 is there twice
           addresses = ["fd00:1::/129"] | 11:14 [[remote]] addresses: 'fd00:1::/129' is not an address or prefix, such as "10.1.0.0/24" or "fd00:1::/64"

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArraySet;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -28,6 +29,8 @@ public final class FakeService implements MigrationService {
   private final Set<Consumer<Event>> listeners = new CopyOnWriteArraySet<>();
   private volatile Runnable beforeEach = () -> {};
   private volatile @Nullable MigrationRequest lastRequest;
+  private volatile int remaining = 1;
+  private final AtomicInteger shows = new AtomicInteger();
   private long clock = NOON;
 
   /** Runs in front of every request, on its thread. */
@@ -38,6 +41,16 @@ public final class FakeService implements MigrationService {
   /** What was last planned or armed. */
   public @Nullable MigrationRequest lastRequest() {
     return lastRequest;
+  }
+
+  /** How many connections keep migrations from being done: 1 or 0. */
+  public void remaining(int count) {
+    remaining = count;
+  }
+
+  /** How often a migration was asked for. */
+  public int shows() {
+    return shows.get();
   }
 
   public int listeners() {
@@ -112,6 +125,7 @@ public final class FakeService implements MigrationService {
   @Override
   public synchronized MigrationView show(String id) throws RequestRefused {
     beforeEach.run();
+    shows.incrementAndGet();
     return migrations.stream()
         .filter(each -> each.id().equals(id) || each.name().equals(id))
         .findFirst()
@@ -150,7 +164,10 @@ public final class FakeService implements MigrationService {
             10,
             "seen",
             "");
-    return remaining ? List.of(open) : List.of(open, over);
+    if (remaining) {
+      return this.remaining == 0 ? List.of() : List.of(open);
+    }
+    return List.of(open, over);
   }
 
   @Override

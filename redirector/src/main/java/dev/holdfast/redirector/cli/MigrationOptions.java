@@ -1,0 +1,134 @@
+package dev.holdfast.redirector.cli;
+
+import dev.holdfast.redirector.migration.MigrationRequest;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** What {@code plan} and {@code arm} take. */
+@Command
+final class MigrationOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec spec;
+
+  @Parameters(paramLabel = "NAME", description = "What the migration is called.")
+  private String name;
+
+  @Option(
+      names = "--old",
+      required = true,
+      split = ",",
+      hideParamSyntax = true,
+      paramLabel = "ADDRESS",
+      description = "The guest's address at this host; may be given several times.")
+  private List<String> oldAddresses = List.of();
+
+  @Option(
+      names = "--new",
+      required = true,
+      split = ",",
+      hideParamSyntax = true,
+      paramLabel = "ADDRESS",
+      description = "Its address at the new host; may be given several times.")
+  private List<String> newAddresses = List.of();
+
+  @Option(
+      names = "--remote",
+      required = true,
+      paramLabel = "HOST",
+      description = "The new host: name of a [[remote]] in the config.")
+  private String remote = "";
+
+  @Option(
+      names = "--deliver",
+      required = true,
+      paramLabel = "INTERFACE",
+      description = "The new host's interface towards the guest.")
+  private String deliver = "";
+
+  @Option(
+      names = "--guest-port",
+      paramLabel = "INTERFACE",
+      description = "This host's port of the guest. Left out for a routed guest.")
+  private @Nullable String guestPort;
+
+  @Option(
+      names = "--guest-mac",
+      paramLabel = "MAC",
+      description = "The guest's MAC address. Default: learnt from the port.")
+  private @Nullable String guestMac;
+
+  @Option(
+      names = "--from",
+      paramLabel = "INTERFACE",
+      description = "Interface of the old LAN. Default: the bridge of --guest-port.")
+  private @Nullable String from;
+
+  @Option(
+      names = "--dns-name",
+      paramLabel = "NAME",
+      description = "The name that moves to the new address. Default: no DNS update.")
+  private @Nullable String dnsName;
+
+  @Option(
+      names = "--dns-address",
+      split = ",",
+      hideParamSyntax = true,
+      paramLabel = "ADDRESS",
+      description = "The public address, where it is not the one of --new.")
+  private List<String> dnsAddresses = List.of();
+
+  @Option(
+      names = "--encapsulation",
+      paramLabel = "KIND",
+      description = "tls or ipip. Default: the config's.")
+  private @Nullable String encapsulation;
+
+  @Option(
+      names = "--hold",
+      paramLabel = "POLICY",
+      description = "queue or drop. Default: the config's.")
+  private @Nullable String holdPolicy;
+
+  @Option(
+      names = "--flow-list-command",
+      paramLabel = "COMMAND",
+      description = {
+        "Prints the guest's connections as 'ss -Htn' does; run by sh at arm and while draining.",
+        "What it prints is taken to be complete."
+      })
+  private @Nullable String flowListCommand;
+
+  @Option(
+      names = "--guest-unaware",
+      description = "The guest does not know its new address. Not in this build.")
+  private boolean guestUnaware;
+
+  MigrationRequest request() {
+    if (guestUnaware) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--guest-unaware is not in this build: give the guest its new address as well, and leave"
+              + " the option out.");
+    }
+    return new MigrationRequest(
+        name,
+        List.copyOf(oldAddresses),
+        List.copyOf(newAddresses),
+        remote,
+        from,
+        guestPort,
+        guestMac,
+        deliver,
+        dnsName,
+        List.copyOf(dnsAddresses),
+        encapsulation,
+        holdPolicy,
+        flowListCommand);
+  }
+}

@@ -1,0 +1,153 @@
+package dev.holdfast.redirector.cli;
+
+import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.redirector.migration.MigrationView.DnsView;
+import dev.holdfast.redirector.migration.MigrationView.HeldView;
+import dev.holdfast.redirector.migration.MigrationView.TrafficView;
+import java.util.List;
+
+/** Migrations as people read them. */
+final class MigrationText {
+  private MigrationText() {}
+
+  /** One row each. */
+  static String list(List<MigrationView> migrations, When when) {
+    if (migrations.isEmpty()) {
+      return "There are no migrations.\n";
+    }
+    return table("", migrations, when);
+  }
+
+  static String table(String indent, List<MigrationView> migrations, When when) {
+    var table =
+        new Table(
+            indent, "NAME", "STATE", "SINCE", "ROLE", "REMOTE", "OLD", "NEW", ">FLOWS", ">HELD");
+    for (MigrationView each : migrations) {
+      table.row(
+          each.name(),
+          each.state(),
+          since(each, when),
+          each.role(),
+          each.remote() + (each.linkUp() || isEnded(each) ? "" : " (down)"),
+          String.join(",", each.oldAddresses()),
+          String.join(",", each.newAddresses()),
+          String.valueOf(each.flows()),
+          String.valueOf(each.held().packets()));
+    }
+    return table.toString();
+  }
+
+  /** What a command has done, in a sentence: {@code web1 is holding.} */
+  static String sentence(MigrationView migration) {
+    String next =
+        migration.legal().isEmpty()
+            ? ""
+            : " Now legal: " + String.join(", ", migration.legal()) + ".";
+    return migration.name()
+        + " is "
+        + migration.state()
+        + "."
+        + next
+        + "\n"
+        + alerts(migration, "");
+  }
+
+  /** Everything about one. */
+  static String show(MigrationView migration, When when) {
+    var text = new StringBuilder();
+    text.append(
+        new Facts("")
+            .add("name", migration.name())
+            .add("id", migration.id() + ", epoch " + migration.epoch())
+            .add("state", migration.state() + " since " + since(migration, when))
+            .add("legal now", String.join(", ", migration.legal()))
+            .add("this host", migration.role())
+            .add("remote", migration.remote() + ", link " + (migration.linkUp() ? "up" : "down"))
+            .add("old", String.join(", ", migration.oldAddresses()))
+            .add("new", String.join(", ", migration.newAddresses()))
+            .add("guest MAC", migration.guestMac() == null ? "" : migration.guestMac())
+            .add(
+                "carried by",
+                migration.encapsulation()
+                    + ", return path "
+                    + migration.returnPath()
+                    + ", hold by "
+                    + migration.holdPolicy())
+            .add("flows", migration.flows() + ", " + migration.flowsAtHold() + " of them at hold")
+            .add("held", held(migration.held()))
+            .add("tunnelled", traffic(migration.traffic()))
+            .add("dropped", Amounts.reasons(migration.drops()))
+            .add("DNS", migration.dns() == null ? "not updated" : dns(migration.dns(), when)));
+    text.append("history\n");
+    for (MigrationView.HistoryEntry entry : migration.history()) {
+      text.append("  ").append(when.clock(entry.epochNanos())).append("  ").append(entry.state());
+      text.append('\n');
+    }
+    text.append(alerts(migration, ""));
+    if (migration.report() != null) {
+      text.append('\n').append(ReportText.of(migration, when));
+    }
+    return text.toString();
+  }
+
+  static String dns(DnsView dns, When when) {
+    var text = new StringBuilder(dns.name()).append(' ').append(dns.state());
+    text.append(": ").append(String.join(", ", dns.before()));
+    if (!dns.now().equals(dns.before())) {
+      text.append(" -> ").append(String.join(", ", dns.now()));
+    }
+    if (dns.updateMillis() > 0) {
+      text.append(", update took ").append(Amounts.time(dns.updateMillis()));
+    }
+    if (dns.lastStaleEpochNanos() > 0) {
+      text.append(", last stale second ").append(when.at(dns.lastStaleEpochNanos()));
+    }
+    if (dns.problem() != null) {
+      text.append("; ").append(dns.problem());
+    }
+    return text.toString();
+  }
+
+  static String alerts(MigrationView migration, String indent) {
+    var text = new StringBuilder();
+    migration
+        .alerts()
+        .forEach(alert -> text.append(indent).append("! ").append(alert).append('\n'));
+    return text.toString();
+  }
+
+  static boolean isEnded(MigrationView migration) {
+    return migration.state().equals("done") || migration.state().equals("rolled-back");
+  }
+
+  private static String since(MigrationView migration, When when) {
+    return migration.history().isEmpty()
+        ? "-"
+        : when.at(migration.history().getLast().epochNanos());
+  }
+
+  private static String held(HeldView held) {
+    if (held.total() == 0) {
+      return "nothing";
+    }
+    return Amounts.count(held.packets(), "packet")
+        + " ("
+        + Amounts.bytes(held.bytes())
+        + ") now, "
+        + held.total()
+        + " in all; "
+        + held.staged()
+        + " staged, "
+        + held.replaced()
+        + " replaced, "
+        + held.dropped()
+        + " dropped";
+  }
+
+  private static String traffic(TrafficView traffic) {
+    return Amounts.bytes(traffic.toGuestBytes())
+        + " to the guest, "
+        + Amounts.bytes(traffic.fromGuestBytes())
+        + " from it";
+  }
+}

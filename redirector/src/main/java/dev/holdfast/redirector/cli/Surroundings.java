@@ -1,0 +1,33 @@
+package dev.holdfast.redirector.cli;
+
+import dev.holdfast.tunnel.time.Clock;
+import dev.holdfast.tunnel.time.SystemClock;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.ZoneId;
+import java.util.Map;
+
+/**
+ * What the command line takes from outside, so that tests can give it something else.
+ *
+ * @param zone for times that people read
+ * @param processStatus where the kernel says which capabilities this process has
+ */
+public record Surroundings(
+    DaemonStarter daemon,
+    Clock clock,
+    ZoneId zone,
+    Map<String, String> environment,
+    Path processStatus) {
+
+  static Surroundings ofThisProcess() {
+    return new Surroundings(
+        (config, version) -> {
+          throw new IOException("This build has no daemon.");
+        },
+        SystemClock.INSTANCE,
+        ZoneId.systemDefault(),
+        System.getenv(),
+        Path.of("/proc/self/status"));
+  }
+}
