@@ -133,6 +133,7 @@ public final class DnsChange {
       }
       say(state, "Restoring the TTL of " + state.name() + ".");
       persist(() -> swapForward(SetMove::withTtlBack));
+      swapReverse(SetMove::withTtlBack);
       say(state.withProblem(null), "The TTL of " + state.name() + " is restored.");
     });
   }

@@ -124,6 +124,8 @@ public final class TlsContexts implements AutoCloseable {
     String host = peer.getAddress() == null ? "" : peer.getAddress().getHostAddress();
     SslHandler handler = context.newHandler(allocator, host, peer.getPort());
     handler.setCloseNotifyFlushTimeoutMillis(CLOSE_NOTIFY_MILLIS);
+    // Closing a socket while the other end still sends makes the kernel send an RST.
+    handler.setCloseNotifyReadTimeoutMillis(CLOSE_NOTIFY_MILLIS);
     return handler;
   }
 

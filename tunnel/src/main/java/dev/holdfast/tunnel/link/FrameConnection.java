@@ -5,6 +5,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundBuffer;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -146,6 +147,18 @@ public final class FrameConnection extends ChannelInboundHandlerAdapter
   public void channelWritabilityChanged(ChannelHandlerContext ctx) {
     if (ctx.channel().isWritable()) {
       listener.onWritable();
+    }
+  }
+
+  /** The other end has said that nothing more comes: it waits for us to say the same. */
+  @Override
+  public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
+    if (event instanceof SslCloseCompletionEvent) {
+      if (reason == null) {
+        close("the other host closed the connection");
+      } else {
+        ctx.close();
+      }
     }
   }
 
