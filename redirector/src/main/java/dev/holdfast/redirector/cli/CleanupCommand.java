@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.migration.MigrationJournal;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.LinuxKernel;
@@ -8,6 +9,7 @@ import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -54,12 +56,24 @@ final class CleanupCommand extends Verb {
           left.stream().filter(each -> !still.contains(each)).map(KernelChange::undoWhat).toList();
       answer(new Cleaned("holdfast.cleanup/1", dryRun, undone, failed), text(undone));
       if (failed.isEmpty()) {
+        if (!dryRun) {
+          forgetMigrations(config);
+        }
         return ExitCode.OK;
       }
       String reasons = String.join("\n", failed);
       throw undone.isEmpty()
           ? CommandFailed.failed("Nothing could be undone:\n" + reasons)
           : CommandFailed.partlyDone("This could not be undone:\n" + reasons);
+    }
+  }
+
+  /** What was undone must not be taken over by the next daemon. */
+  private static void forgetMigrations(Config config) throws IOException {
+    if (Files.exists(config.daemon().state())) {
+      try (MigrationJournal journal = MigrationJournal.open(config.daemon().state())) {
+        List<String> unused = journal.forgetLive();
+      }
     }
   }
 

@@ -1,8 +1,8 @@
 package dev.holdfast.redirector.cli;
 
+import dev.holdfast.redirector.migration.Daemon;
 import dev.holdfast.tunnel.time.Clock;
 import dev.holdfast.tunnel.time.SystemClock;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.ZoneId;
 import java.util.Map;
@@ -22,9 +22,7 @@ public record Surroundings(
 
   static Surroundings ofThisProcess() {
     return new Surroundings(
-        (config, version) -> {
-          throw new IOException("This build has no daemon.");
-        },
+        Daemon::start,
         SystemClock.INSTANCE,
         ZoneId.systemDefault(),
         System.getenv(),

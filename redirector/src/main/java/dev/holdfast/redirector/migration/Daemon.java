@@ -44,6 +44,7 @@ public final class Daemon implements AutoCloseable {
   private final MigrationEngine engine;
   private final ScheduledExecutorService timer;
   private final FileChannel lock;
+  private final LinuxKernel kernel;
 
   private Daemon(
       DataLoop data,
@@ -53,7 +54,8 @@ public final class Daemon implements AutoCloseable {
       KernelLedger ledger,
       MigrationEngine engine,
       ScheduledExecutorService timer,
-      FileChannel lock) {
+      FileChannel lock,
+      LinuxKernel kernel) {
     this.data = data;
     this.endpoint = endpoint;
     this.control = control;
@@ -62,6 +64,7 @@ public final class Daemon implements AutoCloseable {
     this.engine = engine;
     this.timer = timer;
     this.lock = lock;
+    this.kernel = kernel;
   }
 
   /** Where the ledger of kernel changes is; {@code cleanup} reads it. */
@@ -123,13 +126,14 @@ public final class Daemon implements AutoCloseable {
           config.tunnel().listen(),
           config.daemon().control(),
           endpoint.engineName());
-      return new Daemon(data, endpoint, control, journal, ledger, engine, timer, lock);
+      return new Daemon(data, endpoint, control, journal, ledger, engine, timer, lock, kernel);
     } catch (IOException | RuntimeException e) {
       endpoint.close();
       timer.shutdownNow();
       data.close();
       journal.close();
       ledger.close();
+      kernel.close();
       lock.close();
       throw e;
     }
@@ -189,6 +193,7 @@ public final class Daemon implements AutoCloseable {
     try {
       journal.close();
       ledger.close();
+      kernel.close();
       lock.close();
     } catch (IOException e) {
       log.warn("not closed cleanly: {}", e.getMessage());

@@ -11,6 +11,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -55,7 +56,7 @@ public final class MigrationJournal implements AutoCloseable {
 
   /** Every migration that the journal knows, oldest first. */
   public synchronized Collection<MigrationRecord> records() {
-    return java.util.List.copyOf(records.values());
+    return List.copyOf(records.values());
   }
 
   /** Writes {@code record} and returns when it is on disk. */
@@ -81,6 +82,19 @@ public final class MigrationJournal implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write the journal " + file + ": " + e.getMessage(), e);
     }
+  }
+
+  /**
+   * Strikes out every migration that has not ended, so that no daemon takes it over: its kernel
+   * objects were undone.
+   *
+   * @return their names
+   */
+  public synchronized List<String> forgetLive() {
+    List<MigrationRecord> live =
+        records.values().stream().filter(record -> !record.state().isEnded()).toList();
+    live.forEach(record -> forget(record.id()));
+    return live.stream().map(MigrationRecord::name).toList();
   }
 
   private synchronized long append(MigrationRecord record, byte[] line) throws IOException {
