@@ -43,6 +43,9 @@ final class HostObjects {
 
   private static final long HELD_PACKETS = 1 << 20;
 
+  /** Staged packets delivered before the guest's answers are looked for. */
+  private static final int ANSWER_EVERY = 8;
+
   private final Config config;
   private final Clock clock;
   private final DataLoop data;
@@ -54,7 +57,7 @@ final class HostObjects {
   private final Set<String> users = new HashSet<>();
   private @Nullable TunDevice tun;
   private @Nullable FdReadiness readiness;
-  private @Nullable OutboundPath outbound;
+  private volatile @Nullable OutboundPath outbound;
   private volatile @Nullable IpInIpDispatch ipInIp;
 
   HostObjects(
@@ -219,7 +222,15 @@ final class HostObjects {
   /** Gives the guest what was staged for it. Data loop; returns how many packets. */
   long deliverStaged(MigrationPath path) {
     PacketDevice device = device();
-    return path.deliverStaged(packet -> write(device, path, packet), clock.nanoTime());
+    int[] written = new int[1];
+    return path.deliverStaged(
+        packet -> {
+          write(device, path, packet);
+          if (++written[0] % ANSWER_EVERY == 0) {
+            carryAnswers();
+          }
+        },
+        clock.nanoTime());
   }
 
   /**
@@ -229,6 +240,21 @@ final class HostObjects {
   long reinject(MigrationPath path) {
     PacketDevice device = device();
     return path.reinject(packet -> write(device, path, packet));
+  }
+
+  /**
+   * The guest answers while there is still more for it: its first answers do not wait for the last
+   * packet. Data loop.
+   */
+  private void carryAnswers() {
+    OutboundPath path = outbound;
+    if (path != null) {
+      try {
+        path.onReadable();
+      } catch (IOException e) {
+        log.error("the TUN cannot be read: {}", e.getMessage());
+      }
+    }
   }
 
   private static void write(PacketDevice device, MigrationPath path, ByteBuf packet) {
