@@ -11,14 +11,21 @@ final class HeldPacket {
   /** What it is to its connection. */
   enum Kind {
     /** Takes sequence space: bytes, FIN. */
-    DATA,
-    SYN,
-    RESET,
-    PURE_ACK,
+    DATA(true),
+    SYN(true),
+    RESET(true),
+    PURE_ACK(false),
     /** Without bytes, from before the last byte: a keepalive or window probe wants an answer. */
-    PROBE,
+    PROBE(false),
     /** Not TCP, or TCP whose flow is not followed. */
-    OTHER
+    OTHER(false);
+
+    /** It is kept by its sequence number; of the others there is one of each kind. */
+    final boolean hasPlace;
+
+    Kind(boolean hasPlace) {
+      this.hasPlace = hasPlace;
+    }
   }
 
   final long id;

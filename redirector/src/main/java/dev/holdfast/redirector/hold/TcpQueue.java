@@ -19,15 +19,16 @@ import org.jspecify.annotations.Nullable;
  * only the order of arrival is safe.
  */
 final class TcpQueue extends FlowQueue {
-  /** No segment begins further than this before a byte of its own. */
-  private static final int LONGEST = 65_535;
-
   private final Flow connection;
 
   /** Sequence numbers are sorted as distances from this one, which never moves. */
   private final int base;
 
   private final List<HeldPacket> bySequence = new ArrayList<>();
+
+  /** No segment that was ever here begins further than this before a byte of its own. */
+  private int longest;
+
   private @Nullable HeldPacket pureAck;
   private @Nullable HeldPacket probe;
   private @Nullable HeldPacket highestAck;
@@ -77,6 +78,7 @@ final class TcpQueue extends FlowQueue {
       case SYN, RESET, DATA -> {
         findSuperseded(packet, superseded);
         bySequence.add(indexAfter(offset(packet)), packet);
+        longest = Math.max(longest, packet.sequenceLength);
       }
       case OTHER -> throw new IllegalArgumentException("not a segment");
     }
@@ -92,7 +94,7 @@ final class TcpQueue extends FlowQueue {
     long end = end(packet);
     boolean data = packet.kind == Kind.DATA;
     HeldPacket whole = null;
-    long soonest = data ? (long) start - LONGEST : start;
+    long soonest = data ? (long) start - longest : start;
     int from = indexAfter((int) Math.max(soonest - 1, Integer.MIN_VALUE));
     for (int i = from; i < bySequence.size(); i++) {
       HeldPacket other = bySequence.get(i);
@@ -124,7 +126,7 @@ final class TcpQueue extends FlowQueue {
       pureAck = null;
     } else if (packet == probe) {
       probe = null;
-    } else if (packet.kind != Kind.PURE_ACK) {
+    } else if (packet.kind.hasPlace) {
       int at = indexAfter(offset(packet)) - 1;
       while (bySequence.get(at) != packet) {
         at--;
@@ -206,7 +208,7 @@ final class TcpQueue extends FlowQueue {
     HeldPacket newest = null;
     for (int i = after - 1; i >= 0; i--) {
       HeldPacket packet = bySequence.get(i);
-      if ((long) offset(packet) < (long) expected - LONGEST) {
+      if ((long) offset(packet) < (long) expected - longest) {
         break;
       }
       if (end(packet) > expected && (newest == null || packet.id > newest.id)) {
