@@ -1,10 +1,15 @@
 /**
- * What becomes of a packet: tunnel, hold, pass or drop.
+ * What becomes of a packet: tunnel, hold, pass, reject or drop.
  *
- * <p>The verdict is a sealed type, and a drop carries its reason. The same code serves live
- * packets, replayed ones and the question what would happen to a packet that somebody describes.
+ * <p>{@link Decision} asks the rules in a fixed order, and the first that applies decides. Each
+ * {@link Rule} has a verdict and the reason for it; the verdict is a sealed type, and a drop
+ * carries the reason under which it is counted. The same code serves live packets, replayed ones
+ * and the question what would happen to a packet that somebody describes.
  *
- * <p>Pure: state, packet and time come in as arguments, and the caller carries out the verdict.
+ * <p>What is not here: whether the packet fits the path or has hops left, which the encapsulation
+ * knows, and carrying out the verdict, which is the caller's.
+ *
+ * <p>Pure: state, packet and flow come in as arguments, and nothing is changed or allocated.
  */
 @NullMarked
 package dev.holdfast.redirector.decide;

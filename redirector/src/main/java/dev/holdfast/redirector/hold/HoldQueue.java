@@ -206,7 +206,7 @@ public final class HoldQueue implements AutoCloseable {
     if (victim == null) {
       victim = lonelySyns.leastWorth();
     }
-    if (victim == null && share != lonelySyns) {
+    if (victim == null) { // then the newcomer is no lone SYN
       victim = datagrams.leastWorth();
     }
     if (victim == null && share == known) {

@@ -237,6 +237,38 @@ class HoldQueueTest {
   }
 
   @Test
+  void segmentThatBeginsSoonestIsFirstWhereTheExpectedOneNeverCame() {
+    traffic = HeldTraffic.ofPackets(1, 100);
+    traffic.guestExpects(talk, 100);
+    long soonest = traffic.data(talk, 200, 50);
+    traffic.arrives(talk.tcp(TO_GUEST, ACK, 300, 77, 50));
+    assertThat(traffic.held()).containsExactly(soonest);
+  }
+
+  @Test
+  void retransmissionOfTheExpectedByteOutlivesTheSuperPacketThatItIsPartOf() {
+    traffic = HeldTraffic.ofPackets(2, 100);
+    traffic.guestExpects(talk, 100);
+    traffic.data(talk, 100, 5000);
+    long part = traffic.data(talk, 100, 500);
+    long highestAck = traffic.arrives(talk.tcp(TO_GUEST, ACK, 5100, 77, 50));
+    assertThat(traffic.held()).containsExactly(part, highestAck);
+  }
+
+  @Test
+  void nextHighestAckTakesThePlaceOfOneThatIsGone() {
+    traffic = new HeldTraffic(new HoldLimits(2, FOREVER, 100, FOREVER / 32, 10));
+    traffic.guestExpects(talk, 100);
+    traffic.arrives(talk.tcp(TO_GUEST, ACK, 300, 99, 50));
+    traffic.now += 20;
+    traffic.queue.expire(traffic.now, traffic);
+    long ack = traffic.arrives(talk.tcp(TO_GUEST, ACK, 400, 50, 50));
+    traffic.arrives(talk.tcp(TO_GUEST, ACK, 200, 20, 50));
+    long expected = traffic.data(talk, 100, 50);
+    assertThat(traffic.held()).containsExactly(ack, expected);
+  }
+
+  @Test
   void highestAckStaysBeforeFinAndFinBeforeBytes() {
     traffic = HeldTraffic.ofPackets(3, 100);
     traffic.guestExpects(talk, 100);
@@ -327,18 +359,25 @@ class HoldQueueTest {
     assertThat(traffic.held()).containsAll(connections).hasSize(160);
   }
 
+  /** It has the smaller packets, and had fewer of them when the others came. */
   @Test
   void heaviestConnectionGivesFirst() {
     traffic = HeldTraffic.ofPackets(1000, 160);
     traffic.guestExpects(talk, 0);
-    long first = traffic.data(talk, 0, 1000);
-    for (int i = 1; i < 150; i++) {
-      traffic.data(talk, i * 1000, 1000);
-    }
+    long first = traffic.data(talk, 0, 100);
     List<Long> small = new ArrayList<>();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 20; i++) {
       traffic.guestExpects(other(i), 100);
-      small.add(traffic.data(other(i), 100, 10));
+      for (int k = 0; k < 3; k++) {
+        small.add(traffic.data(other(i), 100 + k * 500, 500));
+      }
+    }
+    for (int i = 1; i < 300; i++) {
+      traffic.data(talk, i * 100, 100);
+    }
+    for (int i = 20; i < 30; i++) {
+      traffic.guestExpects(other(i), 100);
+      small.add(traffic.data(other(i), 100, 500));
     }
     assertThat(small).doesNotContain(0L);
     assertThat(traffic.held()).contains(first).containsAll(small).hasSize(150);
