@@ -1,0 +1,220 @@
+package dev.holdfast.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import dev.holdfast.redirector.demo.host.DemoHost;
+import dev.holdfast.redirector.demo.host.HostPlan;
+import dev.holdfast.redirector.demo.host.NameService;
+import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.demo.lab.KernelSnapshot;
+import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.LabAddresses;
+import dev.holdfast.redirector.demo.lab.LabOptions;
+import dev.holdfast.redirector.migration.MigrationRequest;
+import dev.holdfast.redirector.migration.RequestRefused;
+import dev.holdfast.tunnel.identity.Fingerprint;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * What cannot be armed is refused in one sentence, and nothing is changed: two real daemons in the
+ * demo's lab.
+ *
+ * <pre>
+ *   old host 10.1.0.2 (br0, vnet3) --- router, DNS --- new host 10.2.0.2 (br0)
+ * </pre>
+ */
+@EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
+class RefusalsIT {
+  private static final List<String> GRANTED = List.of("10.1.0.0/24");
+  private static final String ELSE =
+      "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+
+  private final Cleanup cleanup = new Cleanup();
+
+  @TempDir private Path folder;
+
+  private @Nullable Lab lab;
+  private @Nullable NameService names;
+  private @Nullable DemoHost old;
+  private @Nullable DemoHost fresh;
+
+  private static <T> T there(@Nullable T thing) {
+    return java.util.Objects.requireNonNull(thing);
+  }
+
+  @BeforeEach
+  void build() throws Exception {
+    Lab built = Lab.build(LabOptions.plain(), cleanup);
+    LabAddresses addresses = LabAddresses.V4;
+    lab = built;
+    names = NameService.start(built.router(), addresses.router(), addresses.guestOld(), cleanup);
+    old =
+        new DemoHost(
+            new HostPlan("old-host", built.oldHost(), addresses.oldHost(), Lab.BRIDGE),
+            folder.resolve("old"));
+    fresh =
+        new DemoHost(
+            new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE),
+            folder.resolve("new"));
+  }
+
+  @AfterEach
+  void takeDown() {
+    cleanup.close();
+    assertThat(cleanup.problems()).isEmpty();
+  }
+
+  private static MigrationRequest request() {
+    return new MigrationRequest(
+        "web1",
+        List.of("10.1.0.10"),
+        List.of("10.2.0.10"),
+        "new-host",
+        null,
+        Lab.OLD_PORT,
+        Lab.GUEST_MAC,
+        Lab.BRIDGE,
+        NameService.GUEST_NAME,
+        List.of(),
+        "tls",
+        "queue",
+        "true");
+  }
+
+  private void startOld(UnaryOperator<HostPlan.Remote> knows) throws Exception {
+    there(old).start(knows.apply(there(fresh).asRemote(GRANTED)), there(names), cleanup);
+    there(old).awaitReady();
+  }
+
+  private void startNew(UnaryOperator<HostPlan.Remote> knows) throws Exception {
+    there(fresh).start(knows.apply(there(old).asRemote(GRANTED)), there(names), cleanup);
+    there(fresh).awaitReady();
+  }
+
+  /**
+   * Arming is refused in words that contain {@code words}; neither kernel nor name nor daemon is
+   * changed.
+   */
+  private void refused(MigrationRequest request, String... words) throws Exception {
+    KernelSnapshot oldBefore = KernelSnapshot.of(there(lab).oldHost());
+    KernelSnapshot newBefore = KernelSnapshot.of(there(lab).newHost());
+    List<String> recordsBefore = there(names).records();
+
+    RequestRefused refused =
+        catchThrowableOfType(RequestRefused.class, () -> there(old).control().arm(request));
+
+    assertThat(refused.kind()).isEqualTo(RequestRefused.Kind.REFUSED);
+    assertThat(refused.getMessage()).contains(words).doesNotContain("Exception");
+    assertThat(there(old).control().list()).isEmpty();
+    assertThat(oldBefore.differences(KernelSnapshot.of(there(lab).oldHost()), line -> false))
+        .isEmpty();
+    assertThat(newBefore.differences(KernelSnapshot.of(there(lab).newHost()), line -> false))
+        .isEmpty();
+    assertThat(there(names).records()).isEqualTo(recordsBefore);
+  }
+
+  private static HostPlan.Remote withPin(HostPlan.Remote remote, String fingerprint) {
+    return new HostPlan.Remote(remote.host(), Fingerprint.parse(fingerprint), remote.granted());
+  }
+
+  @Test
+  void aRemoteHostThatDoesNotRun() throws Exception {
+    startOld(remote -> remote);
+
+    refused(request(), "new-host", "10.2.0.2:4754");
+  }
+
+  @Test
+  void aRemoteHostWithAnotherCertificate() throws Exception {
+    startOld(remote -> withPin(remote, ELSE));
+    startNew(remote -> remote);
+
+    refused(request(), "new-host", "sha256:", ELSE.substring(0, 12));
+  }
+
+  @Test
+  void aRemoteHostThatDoesNotKnowUs() throws Exception {
+    startOld(remote -> remote);
+    startNew(remote -> withPin(remote, ELSE));
+
+    refused(request(), "new-host");
+    assertThat(there(fresh).control().list()).isEmpty();
+  }
+
+  @Test
+  void anAddressThatTheRemoteHostDoesNotGrant() throws Exception {
+    startOld(remote -> remote);
+    startNew(
+        remote -> new HostPlan.Remote(remote.host(), remote.fingerprint(), List.of("10.7.0.0/24")));
+
+    refused(request(), "new-host", "10.1.0.10", "not granted", "10.7.0.0/24");
+    assertThat(there(fresh).control().list()).isEmpty();
+  }
+
+  @Test
+  void whatIsWrongInTheRequest() throws Exception {
+    startOld(remote -> remote);
+    startNew(remote -> remote);
+    MigrationRequest sound = request();
+
+    refused(
+        new MigrationRequest(
+            sound.name(),
+            sound.oldAddresses(),
+            sound.newAddresses(),
+            sound.remote(),
+            null,
+            sound.guestPort(),
+            sound.guestMac(),
+            "br9",
+            sound.dnsName(),
+            List.of(),
+            "tls",
+            "queue",
+            "true"),
+        "br9");
+    refused(
+        new MigrationRequest(
+            sound.name(),
+            sound.oldAddresses(),
+            sound.newAddresses(),
+            sound.remote(),
+            null,
+            "vnet9",
+            sound.guestMac(),
+            sound.deliver(),
+            sound.dnsName(),
+            List.of(),
+            "tls",
+            "queue",
+            "true"),
+        "vnet9");
+    refused(
+        new MigrationRequest(
+            sound.name(),
+            sound.oldAddresses(),
+            sound.newAddresses(),
+            sound.remote(),
+            null,
+            sound.guestPort(),
+            sound.guestMac(),
+            sound.deliver(),
+            "gone.lab.test",
+            List.of(),
+            "tls",
+            "queue",
+            "true"),
+        "DNS",
+        "gone.lab.test");
+    assertThat(there(fresh).control().list()).isEmpty();
+  }
+}
