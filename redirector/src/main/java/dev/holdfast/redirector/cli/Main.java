@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.cli;
 
+import dev.holdfast.redirector.demo.DemoCommand;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -41,6 +42,7 @@ public final class Main implements Runnable {
   private static final Map<String, Class<?>> COMMANDS = new LinkedHashMap<>();
 
   static {
+    COMMANDS.put("demo", DemoCommand.class);
     COMMANDS.put("run", RunCommand.class);
     COMMANDS.put("migration", MigrationCommand.class);
     COMMANDS.put("status", StatusCommand.class);

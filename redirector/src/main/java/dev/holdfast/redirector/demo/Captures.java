@@ -2,7 +2,10 @@ package dev.holdfast.redirector.demo;
 
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.LabAddresses;
 import dev.holdfast.redirector.demo.lab.Namespace;
+import dev.holdfast.redirector.demo.load.ConnectionResult;
+import dev.holdfast.redirector.demo.load.Outcome;
 import dev.holdfast.redirector.demo.measure.ForbiddenPackets;
 import dev.holdfast.redirector.demo.measure.HeaderLog;
 import dev.holdfast.redirector.demo.measure.Tap;
@@ -12,7 +15,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,21 +26,22 @@ import org.jspecify.annotations.Nullable;
  */
 final class Captures {
   private final HeaderLog client;
-  private final ForbiddenPackets forbidden = new ForbiddenPackets();
+  private final ForbiddenPackets forbidden;
   private final List<Tap> taps = new ArrayList<>();
 
   private Captures(IpAddress service) {
     client = new HeaderLog(service);
+    forbidden = new ForbiddenPackets(service);
   }
 
   /**
    * Opens all of them.
    *
-   * @param service the guest's old address
    * @param keep folder for capture files; null: none
    */
-  static Captures open(Lab lab, IpAddress service, @Nullable Path keep, Cleanup cleanup)
+  static Captures open(Lab lab, LabAddresses addresses, @Nullable Path keep, Cleanup cleanup)
       throws Exception {
+    IpAddress service = addresses.guestOld();
     var captures = new Captures(service);
     cleanup.add("the captures", captures::close);
     captures.taps.add(
@@ -50,20 +56,21 @@ final class Captures {
                 captures.client.add(epochNanos, header);
               }
             }));
-    captures.watch(lab.client(), "eth0", keep);
-    captures.watch(lab.router(), "to-client", keep);
-    captures.watch(lab.router(), "to-old", keep);
-    captures.watch(lab.guest(), "eth0", keep);
+    captures.watch(lab.client(), "eth0", addresses.client(), keep);
+    captures.watch(lab.router(), "to-client", null, keep);
+    captures.watch(lab.router(), "to-old", null, keep);
+    captures.watch(lab.guest(), "eth0", service, keep);
     Namespace peer = lab.peer();
     if (peer != null) {
-      captures.watch(peer, "eth0", keep);
+      captures.watch(peer, "eth0", addresses.peer(), keep);
     }
     return captures;
   }
 
-  private void watch(Namespace machine, String device, @Nullable Path keep) throws Exception {
+  private void watch(Namespace machine, String device, @Nullable IpAddress own, @Nullable Path keep)
+      throws Exception {
     String name = machine.name().replaceFirst("^hf\\d+-", "") + "-" + device;
-    taps.add(forbidden.watch(machine, device, file(keep, "forbidden-at-" + name + ".pcap")));
+    taps.add(forbidden.watch(machine, device, own, file(keep, "forbidden-at-" + name + ".pcap")));
   }
 
   private static @Nullable Path file(@Nullable Path folder, String name) throws IOException {
@@ -77,9 +84,19 @@ final class Captures {
     return client;
   }
 
-  /** Resets and ICMP errors, wherever they were seen. */
-  List<String> forbidden() {
-    return forbidden.seen();
+  /**
+   * Resets and ICMP errors, wherever they were seen.
+   *
+   * @param connections tell when each was over
+   */
+  List<String> forbidden(List<ConnectionResult> connections) {
+    Map<Integer, Long> ends = new HashMap<>();
+    for (ConnectionResult each : connections) {
+      if (each.outcome() == Outcome.SURVIVED) {
+        ends.put(each.client().getPort(), each.endedEpochNanos());
+      }
+    }
+    return forbidden.seen(ends);
   }
 
   /** Closes every tap; safe to call twice. */

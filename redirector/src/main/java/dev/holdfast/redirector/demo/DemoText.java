@@ -69,6 +69,7 @@ final class DemoText {
     return text.toString();
   }
 
+  @SuppressWarnings("AnnotateFormatMethod")
   private static String line(String name, String form, Object... values) {
     return "  %-18s ".formatted(name) + String.format(Locale.ROOT, form, values);
   }

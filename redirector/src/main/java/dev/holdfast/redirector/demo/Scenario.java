@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * scenario tests judge.
  */
 public final class Scenario {
-  private static final Duration TRAFFIC_BEFORE = Duration.ofMillis(1000);
+  private static final Duration TRAFFIC_BEFORE = Duration.ofSeconds(1);
   private static final Duration TRAFFIC_AFTER = Duration.ofMillis(1500);
   private static final Duration MOVED_WITHIN = Duration.ofSeconds(8);
   private static final Duration BACK_OFF_AT_MOST = Duration.ofSeconds(60);
@@ -100,7 +100,7 @@ public final class Scenario {
           "it sets TTL %d s and drain.time-wait 1 s, so that the end need not be waited for"
               .formatted(NameService.LOWERED_TTL));
     }
-    Captures captures = Captures.open(lab, service, options.keep(), cleanup);
+    Captures captures = Captures.open(lab, stage.addresses(), options.keep(), cleanup);
     Workload workload = openConnections(service);
     bystander.begun(lab);
     if (migration != null) {
@@ -140,9 +140,11 @@ public final class Scenario {
         newOk,
         namesBefore,
         lookUp().stream().map(IpAddress::toString).toList(),
-        ended == null || ended.dns() == null ? null : Double.valueOf(ended.dns().updateMillis()),
+        ended == null || ended.dns() == null
+            ? null
+            : Double.valueOf((double) ended.dns().updateMillis()),
         neighbour,
-        captures.forbidden(),
+        captures.forbidden(results),
         leftBehind,
         List.copyOf(faults),
         ended);

@@ -154,7 +154,7 @@ final class Stage {
 
   private static boolean isBridgeMac(String line) {
     return line.startsWith("mac: " + Lab.BRIDGE + " ")
-        || line.startsWith("forwarding entry: ") && line.contains(" dev " + Lab.BRIDGE + " ");
+        || (line.startsWith("forwarding entry: ") && line.contains(" dev " + Lab.BRIDGE + " "));
   }
 
   private void addRecords(List<String> left) {

@@ -30,7 +30,8 @@ class DemoReportTest {
               outcome,
               outcome == Outcome.SURVIVED ? "" : "a reason",
               BYTES,
-              BYTES));
+              BYTES,
+              1));
     }
     return new ScenarioResult(
         ScenarioOptions.defaults().with(o -> o.without = without),

@@ -28,7 +28,7 @@ public final class DemoHost {
   private static final Duration READY_WITHIN = Duration.ofSeconds(30);
   private static final Duration STOPPED_WITHIN = Duration.ofSeconds(10);
   private static final long LOOK_EVERY_MILLIS = 20;
-  private static final Duration VALIDITY = Duration.ofDays(1);
+  private static final Duration VALIDITY = Duration.ofDays(365);
   private static final int LOG_LINES = 20;
 
   private final HostPlan plan;
@@ -99,7 +99,7 @@ public final class DemoHost {
     Process daemon = running();
     while (true) {
       try {
-        var unused = control.status();
+        var _ = control.status();
         return;
       } catch (DaemonNotRunning e) {
         if (!daemon.isAlive()) {
@@ -144,7 +144,7 @@ public final class DemoHost {
 
   /** Ends the daemon with SIGKILL, as a crash would. */
   public void kill() throws InterruptedException {
-    var unused = running().destroyForcibly().waitFor();
+    var _ = running().destroyForcibly().waitFor();
   }
 
   /** Files that the daemon has pinned. */

@@ -93,13 +93,14 @@ public final class NameService {
         .formatted(TTL, guest.isV4() ? "A" : "AAAA", guest);
   }
 
+  /** A reverse record that is new has the configured TTL, which is not lowered any further. */
   private static String reverseText(IpAddress guest) {
     return """
     @ 60 IN SOA ns.lab.test. admin.lab.test. 1 3600 600 86400 1
     @ 60 IN NS ns.lab.test.
     %s %d IN PTR vm.lab.test.
     """
-        .formatted(ReverseMap.fromAddress(guest.toInetAddress()), TTL);
+        .formatted(ReverseMap.fromAddress(guest.toInetAddress()), LOWERED_TTL);
   }
 
   public InetSocketAddress forwardEndpoint() {

@@ -63,7 +63,7 @@ public final class DelayRelay implements AutoCloseable {
         queue.remove();
         queuedBytes -= head.packet().readableBytes();
         try {
-          boolean unused = to.write(head.packet()); // false: the interface is down, as in life
+          var _ = to.write(head.packet()); // false: the interface is down, as in life
         } finally {
           head.packet().release();
         }

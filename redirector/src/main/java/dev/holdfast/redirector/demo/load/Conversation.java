@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.demo.load;
 
+import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.SocketChannel;
@@ -28,6 +29,7 @@ final class Conversation {
   private @Nullable String failure;
   private Outcome failed = Outcome.STALLED;
   private boolean abandoned;
+  private volatile long ended;
 
   Conversation(
       int index,
@@ -95,6 +97,7 @@ final class Conversation {
     } catch (InterruptedException e) {
       throw new AssertionError("nobody interrupts the ends of a connection", e);
     } finally {
+      ended = SystemClock.INSTANCE.epochNanos(); // the last of the four counts
       running.countDown();
     }
   }
@@ -192,7 +195,8 @@ final class Conversation {
         outcome,
         detail,
         ConnectionResult.Bytes.of(client.sent()),
-        other == null ? none : ConnectionResult.Bytes.of(other.sent()));
+        other == null ? none : ConnectionResult.Bytes.of(other.sent()),
+        ended);
   }
 
   private static String wrongWhere(End client, End guest) {

@@ -81,7 +81,7 @@ final class GuestServices {
       while (channel.read(buffer) >= 0) {
         buffer.flip();
         while (buffer.hasRemaining()) {
-          int unused = channel.write(buffer);
+          var _ = channel.write(buffer);
         }
         buffer.clear();
       }

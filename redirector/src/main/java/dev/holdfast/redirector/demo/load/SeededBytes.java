@@ -29,7 +29,7 @@ record SeededBytes(long seed) {
         continue;
       }
       for (int i = 0; i < count; i++) {
-        into[offset + done + i] = (byte) (word >>> 8 * (first + i));
+        into[offset + done + i] = (byte) (word >>> (8 * (first + i)));
       }
       done += count;
     }

@@ -57,13 +57,13 @@ public record ConnectionTrace(List<Segment> segments) {
     }
 
     private long service(int number) {
-      fromService = serviceKnown ? nearest(fromService, number) : ORIGIN | number & 0xffff_ffffL;
+      fromService = serviceKnown ? nearest(fromService, number) : ORIGIN | (number & 0xffff_ffffL);
       serviceKnown = true;
       return fromService;
     }
 
     private long peer(int number) {
-      fromPeer = peerKnown ? nearest(fromPeer, number) : ORIGIN | number & 0xffff_ffffL;
+      fromPeer = peerKnown ? nearest(fromPeer, number) : ORIGIN | (number & 0xffff_ffffL);
       peerKnown = true;
       return fromPeer;
     }

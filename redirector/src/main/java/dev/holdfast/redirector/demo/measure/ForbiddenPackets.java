@@ -1,14 +1,22 @@
 package dev.holdfast.redirector.demo.measure;
 
 import dev.holdfast.redirector.demo.lab.Namespace;
+import dev.holdfast.tunnel.packet.IpAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collects what must never be seen from arm to teardown: TCP resets, and ICMP errors that say
- * unreachable or time exceeded. Packet-Too-Big is allowed.
+ * Collects what must never be seen from arm to teardown: TCP resets of whomever, and ICMP errors
+ * about the guest that say unreachable or time exceeded. Packet-Too-Big is allowed.
+ *
+ * <p>One reset is nobody's fault: a kernel that has closed a connection in good order, both ways,
+ * answers a late duplicate with it. It is known by having been seen where its sender is, after the
+ * connection's end.
  *
  * <p>Thread-safe: several taps feed one collection.
  */
@@ -22,32 +30,99 @@ public final class ForbiddenPackets {
           + " or (ip6[6] == 6 and ip6[53] & 4 != 0)"
           + " or (ip6[6] == 58 and (ip6[40] == 1 or ip6[40] == 3))";
 
-  private final List<String> seen = new ArrayList<>();
+  /**
+   * One that was seen.
+   *
+   * @param atSender whether the tap is on the sender's own machine
+   * @param reset null: it is an ICMP error
+   */
+  private record Seen(
+      String where, boolean atSender, long epochNanos, @Nullable TcpHeader reset, String what) {
 
-  /** Watches an interface until the tap is closed. */
-  public Tap watch(Namespace where, String device, @Nullable Path keep) throws Exception {
+    String line() {
+      return "%s at %s (%d.%09d)"
+          .formatted(what, where, epochNanos / 1_000_000_000L, epochNanos % 1_000_000_000L);
+    }
+  }
+
+  private final IpAddress guest;
+  private final List<Seen> seen = new ArrayList<>();
+
+  /**
+   * An empty collection.
+   *
+   * @param guest the guest's old address
+   */
+  public ForbiddenPackets(IpAddress guest) {
+    this.guest = guest;
+  }
+
+  /**
+   * Watches an interface until the tap is closed.
+   *
+   * @param own the machine's address, for the ends of connections; null for what is between them
+   */
+  public Tap watch(Namespace where, String device, @Nullable IpAddress own, @Nullable Path keep)
+      throws Exception {
     return Tap.open(
-        where, device, FILTER, keep, (epochNanos, headers) -> add(where, epochNanos, headers));
+        where, device, FILTER, keep, (epochNanos, headers) -> add(where, own, epochNanos, headers));
   }
 
-  private synchronized void add(Namespace where, long epochNanos, byte[] headers) {
-    seen.add(describe(where.name(), epochNanos, headers));
+  private void add(Namespace where, @Nullable IpAddress own, long epochNanos, byte[] headers) {
+    TcpHeader reset = TcpHeader.of(headers);
+    if (reset != null) {
+      add(where.name(), own, epochNanos, reset);
+      return;
+    }
+    IcmpError error = IcmpError.of(headers);
+    if (error == null || error.isAbout(guest)) {
+      add(new Seen(where.name(), false, epochNanos, null, String.valueOf(error)));
+    }
   }
 
-  private static String describe(String where, long epochNanos, byte[] headers) {
-    TcpHeader tcp = TcpHeader.of(headers);
+  void add(String where, @Nullable IpAddress own, long epochNanos, TcpHeader reset) {
     String what =
-        tcp == null
-            ? "ICMP error"
-            : "RST %s:%d > %s:%d"
-                .formatted(
-                    tcp.source(), tcp.sourcePort(), tcp.destination(), tcp.destinationPort());
-    return "%s at %s (%d.%09d)"
-        .formatted(what, where, epochNanos / 1_000_000_000L, epochNanos % 1_000_000_000L);
+        "RST %s:%d > %s:%d"
+            .formatted(
+                reset.source(), reset.sourcePort(), reset.destination(), reset.destinationPort());
+    add(new Seen(where, reset.source().equals(own), epochNanos, reset, what));
+  }
+
+  private synchronized void add(Seen one) {
+    seen.add(one);
   }
 
   /** One line for each packet, in the order in which they were read. */
-  public synchronized List<String> seen() {
-    return List.copyOf(seen);
+  public List<String> seen() {
+    return seen(Map.of());
+  }
+
+  /**
+   * Like {@link #seen()}, without resets of connections that were over for the one that sent them.
+   *
+   * @param ends when a connection of the guest had come to its end at both sides, by the peer's
+   *     port: wall clock, nanoseconds since the epoch
+   */
+  public synchronized List<String> seen(Map<Integer, Long> ends) {
+    Set<TcpHeader> late =
+        seen.stream()
+            .filter(each -> each.atSender() && each.reset() != null)
+            .filter(each -> each.epochNanos() > end(each, ends))
+            .map(Seen::reset)
+            .collect(Collectors.toSet());
+    return seen.stream().filter(each -> !late.contains(each.reset())).map(Seen::line).toList();
+  }
+
+  private long end(Seen one, Map<Integer, Long> ends) {
+    TcpHeader reset = one.reset();
+    if (reset == null) {
+      return Long.MAX_VALUE;
+    }
+    boolean fromGuest = reset.source().equals(guest);
+    if (!fromGuest && !reset.destination().equals(guest)) {
+      return Long.MAX_VALUE;
+    }
+    return ends.getOrDefault(
+        fromGuest ? reset.destinationPort() : reset.sourcePort(), Long.MAX_VALUE);
   }
 }

@@ -86,10 +86,10 @@ public record TcpHeader(
   }
 
   private static int u16(byte[] bytes, int at) {
-    return (bytes[at] & 0xff) << 8 | bytes[at + 1] & 0xff;
+    return (bytes[at] & 0xff) << 8 | (bytes[at + 1] & 0xff);
   }
 
   private static int i32(byte[] bytes, int at) {
-    return u16(bytes, at) << 16 | u16(bytes, at + 2);
+    return (u16(bytes, at) << 16) | u16(bytes, at + 2);
   }
 }

@@ -1,0 +1,185 @@
+package dev.holdfast.redirector.demo;
+
+import dev.holdfast.redirector.cli.Main;
+import dev.holdfast.redirector.config.DurationText;
+import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.migration.RequestRefused;
+import java.io.Console;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ITypeConverter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+import picocli.CommandLine.TypeConversionException;
+
+/** {@code holdfast demo}: the whole story on this machine. */
+@Command(
+    name = "demo",
+    description = {
+      "Moves a guest with open TCP connections between two hosts, all of it on this machine.",
+      "Makes network namespaces for a client, a router with a name server, an old and a new host,"
+          + " and a guest; runs two real daemons; and takes everything down again. Needs root.",
+      "It ends with 0 only if every connection survived and nothing was left behind."
+    },
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  holdfast demo",
+      "  holdfast demo --without                        they stall, as they do without Holdfast",
+      "  holdfast demo --encapsulation ipip --delay 20ms --pause 5s --json"
+    })
+public final class DemoCommand implements Callable<Integer> {
+  private static final int FAILED = 1;
+
+  @Option(
+      names = "--encapsulation",
+      paramLabel = "tls|ipip",
+      defaultValue = "tls",
+      description = "What carries the packets between the hosts. Default: ${DEFAULT-VALUE}")
+  private String encapsulation = "tls";
+
+  @Option(
+      names = "--pause",
+      paramLabel = "TIME",
+      defaultValue = "2s",
+      converter = Time.class,
+      description = "How long the guest is without a network. Default: ${DEFAULT-VALUE}")
+  private Duration pause = Duration.ofSeconds(2);
+
+  @Option(
+      names = "--connections",
+      paramLabel = "N",
+      defaultValue = "32",
+      description = "How many, a quarter of each kind. Default: ${DEFAULT-VALUE}")
+  private int connections = 32;
+
+  @Option(names = "--ipv6", description = "Old, new and client addresses are IPv6; TLS only.")
+  private boolean ipv6;
+
+  @Option(
+      names = "--hold",
+      paramLabel = "queue|drop",
+      defaultValue = "queue",
+      description = "What happens to packets during the pause. Default: ${DEFAULT-VALUE}")
+  private String hold = "queue";
+
+  @Option(
+      names = "--delay",
+      paramLabel = "TIME",
+      defaultValue = "0ms",
+      converter = Time.class,
+      description = "One way, between the sites. Default: ${DEFAULT-VALUE}")
+  private Duration delay = Duration.ZERO;
+
+  @Option(
+      names = "--without",
+      description = "Leaves Holdfast out: the old connections must be seen to stall.")
+  private boolean without;
+
+  @Option(
+      names = "--keep",
+      paramLabel = "DIR",
+      description = "Keeps configuration files, logs and captures in this folder.")
+  private @Nullable Path keep;
+
+  @Spec private CommandSpec spec;
+
+  /** Durations as the configuration has them. */
+  static final class Time implements ITypeConverter<Duration> {
+    @Override
+    public Duration convert(String text) {
+      try {
+        return DurationText.parse(text);
+      } catch (IllegalArgumentException e) {
+        throw new TypeConversionException(String.valueOf(e.getMessage()));
+      }
+    }
+  }
+
+  @Override
+  public Integer call() throws Exception {
+    ScenarioOptions options = options();
+    boolean json = Main.wantsJson(spec);
+    PrintWriter out = spec.commandLine().getOut();
+    PrintWriter err = spec.commandLine().getErr();
+    String missing = missing();
+    if (!missing.isEmpty()) {
+      err.println(missing);
+      return FAILED;
+    }
+    PrintWriter ticks = isTerminal() ? err : new PrintWriter(Writer.nullWriter());
+    Story story = Story.to(json ? err : out, ticks);
+    try {
+      ScenarioResult result = Scenario.run(options, story);
+      out.println(json ? DemoReport.json(result) : DemoText.of(result));
+      out.flush();
+      return result.isGood() ? 0 : FAILED;
+    } catch (Cleanup.Closed e) {
+      return FAILED; // the process is being told to end, and has said so
+    } catch (RequestRefused e) {
+      throw new IOException("A daemon of the demo refused: " + e.getMessage(), e);
+    }
+  }
+
+  /** Progress that overwrites itself is for people who look on. */
+  @SuppressWarnings("SystemConsoleNull") // its contract allows null still
+  private static boolean isTerminal() {
+    Console console = System.console();
+    return console != null && console.isTerminal();
+  }
+
+  private ScenarioOptions options() {
+    check(List.of("tls", "ipip").contains(encapsulation), "--encapsulation must be tls or ipip.");
+    check(List.of("queue", "drop").contains(hold), "--hold must be queue or drop.");
+    check(!ipv6 || encapsulation.equals("tls"), "--ipv6 goes with --encapsulation tls only.");
+    check(connections >= 4 && connections <= 4096, "--connections must be within 4..4096.");
+    check(pause.compareTo(Duration.ofMinutes(10)) <= 0, "--pause must be at most 10m.");
+    check(keep == null || isNew(keep), "--keep: " + keep + " must be a new or an empty folder.");
+    check(delay.compareTo(Duration.ofSeconds(1)) <= 0, "--delay must be at most 1s.");
+    return ScenarioOptions.defaults()
+        .with(draft -> {
+          draft.encapsulation = encapsulation;
+          draft.pause = pause;
+          draft.connections = connections;
+          draft.ipv6 = ipv6;
+          draft.hold = hold;
+          draft.delay = delay;
+          draft.without = without;
+          draft.keep = keep;
+        });
+  }
+
+  private static boolean isNew(Path folder) {
+    String[] names = folder.toFile().list();
+    return names == null ? !Files.exists(folder) : names.length == 0;
+  }
+
+  private void check(boolean good, String sentence) {
+    if (!good) {
+      throw new ParameterException(spec.commandLine(), sentence);
+    }
+  }
+
+  /** What the demo needs and this machine lacks, in one sentence; empty when nothing. */
+  private static String missing() throws IOException {
+    boolean root =
+        Files.readAllLines(Path.of("/proc/self/status")).stream()
+            .anyMatch(line -> line.matches("Uid:\\s+\\d+\\s+0\\s.*"));
+    if (!root) {
+      return "The demo makes network namespaces and TUN devices, so it needs root: run it with sudo.";
+    }
+    if (!Files.exists(Path.of("/dev/net/tun"))) {
+      return "The demo needs /dev/net/tun: load the kernel module with 'modprobe tun'.";
+    }
+    return "";
+  }
+}

@@ -1,0 +1,51 @@
+package dev.holdfast.redirector.demo.measure;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.tunnel.packet.IpAddress;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class ForbiddenPacketsTest {
+  private static final IpAddress CLIENT = IpAddress.parse("10.9.0.2");
+  private static final IpAddress GUEST = IpAddress.parse("10.1.0.10");
+  private static final Map<Integer, Long> ENDS = Map.of(40001, 500L);
+
+  private final ForbiddenPackets forbidden = new ForbiddenPackets(GUEST);
+
+  private static TcpHeader reset(int clientPort, boolean fromGuest) {
+    return fromGuest
+        ? new TcpHeader(GUEST, 7001, CLIENT, clientPort, 5, 0, TcpHeader.RST, 0)
+        : new TcpHeader(CLIENT, clientPort, GUEST, 7001, 5, 0, TcpHeader.RST, 0);
+  }
+
+  @Test
+  void aResetIsForbidden() {
+    forbidden.add("client", CLIENT, 100, reset(40001, true));
+    assertThat(forbidden.seen(ENDS))
+        .containsExactly("RST 10.1.0.10:7001 > 10.9.0.2:40001 at client (0.000000100)");
+  }
+
+  @Test
+  void aLateOneOfTheSendersOwnKernelIsNot() {
+    forbidden.add("guest", GUEST, 600, reset(40001, true));
+    forbidden.add("router", null, 601, reset(40001, true));
+    forbidden.add("client", CLIENT, 602, reset(40001, true));
+    assertThat(forbidden.seen(ENDS)).isEmpty();
+    assertThat(forbidden.seen()).hasSize(3);
+  }
+
+  @Test
+  void aLateOneThatItsSenderNeverSentIs() {
+    forbidden.add("router", null, 601, reset(40001, true));
+    forbidden.add("client", CLIENT, 602, reset(40001, true));
+    assertThat(forbidden.seen(ENDS)).hasSize(2);
+  }
+
+  @Test
+  void anEarlyOneOfTheSendersOwnKernelIs() {
+    forbidden.add("client", CLIENT, 400, reset(40001, false));
+    forbidden.add("guest", GUEST, 600, reset(40002, true)); // one that never came to its end
+    assertThat(forbidden.seen(ENDS)).hasSize(2);
+  }
+}
