@@ -5,6 +5,7 @@ import dev.holdfast.tunnel.identity.Fingerprint;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import dev.holdfast.tunnel.identity.TlsContexts;
 import dev.holdfast.tunnel.identity.TlsFailure;
+import dev.holdfast.tunnel.link.FrameConnection;
 import dev.holdfast.tunnel.link.LinkReceiver;
 import dev.holdfast.tunnel.link.TlsLink;
 import dev.holdfast.tunnel.time.Clock;
@@ -43,6 +44,7 @@ import org.slf4j.LoggerFactory;
 public final class TunnelEndpoint implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(TunnelEndpoint.class);
   private static final long CLOSE_MILLIS = 2_000;
+  private static final String STOPPING = "this daemon is stopping";
 
   private final HostIdentity identity;
   private final Map<String, RemoteHost> remotes = new LinkedHashMap<>();
@@ -56,6 +58,7 @@ public final class TunnelEndpoint implements AutoCloseable {
   // The loop's thread's alone.
   private final List<ControlChannel> channels = new ArrayList<>();
   private final Map<String, ControlDial> dials = new HashMap<>();
+  private final Set<Dial<?>> dialing = new HashSet<>();
   private final Set<Channel> open = new HashSet<>();
   private @Nullable Channel listener;
   private int halfOpenKnown;
@@ -162,7 +165,7 @@ public final class TunnelEndpoint implements AutoCloseable {
             dials.put(remoteName, begun);
             begun.result.whenComplete((channel, failure) -> dials.remove(remoteName, begun));
             forward(begun.result, result);
-            begun.start();
+            start(begun);
           } else {
             forward(dial.result, result);
           }
@@ -186,8 +189,7 @@ public final class TunnelEndpoint implements AutoCloseable {
         result,
         remoteName,
         remote -> {
-          LinkDial dial = new LinkDial(this, remote, bind, receiver, result);
-          dial.start();
+          start(new LinkDial(this, remote, bind, receiver, result));
         });
     return result;
   }
@@ -216,7 +218,7 @@ public final class TunnelEndpoint implements AutoCloseable {
     Runnable task =
         () -> {
           if (closed) {
-            result.completeExceptionally(new TunnelException("this daemon is stopping"));
+            result.completeExceptionally(new TunnelException(STOPPING));
           } else {
             step.run(remote);
           }
@@ -230,6 +232,24 @@ public final class TunnelEndpoint implements AutoCloseable {
     } catch (RejectedExecutionException e) {
       result.completeExceptionally(new TunnelException("this daemon has stopped"));
     }
+  }
+
+  private void start(Dial<?> dial) {
+    dialing.add(dial);
+    dial.result.whenComplete(
+        (made, failure) -> { // on whatever thread: the caller may have given up
+          try {
+            loop.execute(() -> {
+              dialing.remove(dial);
+              if (failure != null) {
+                dial.fail("nobody waits for it any more");
+              }
+            });
+          } catch (RejectedExecutionException e) {
+            LOG.debug("the loop has ended, and the connection with it");
+          }
+        });
+    dial.start();
   }
 
   private static <T> void forward(CompletableFuture<T> from, CompletableFuture<T> to) {
@@ -370,15 +390,17 @@ public final class TunnelEndpoint implements AutoCloseable {
     if (listening != null) {
       ends.add(listening.close());
     }
-    for (ControlChannel channel : List.copyOf(channels)) {
-      channel.close("this daemon is stopping");
-    }
-    for (ControlDial dial : List.copyOf(dials.values())) {
-      dial.fail("this daemon is stopping");
+    for (Dial<?> dial : List.copyOf(dialing)) {
+      dial.fail(STOPPING);
     }
     for (Channel channel : List.copyOf(open)) {
       ends.add(channel.closeFuture());
-      channel.close();
+      FrameConnection frames = channel.pipeline().get(FrameConnection.class);
+      if (frames != null) {
+        frames.close(STOPPING);
+      } else {
+        channel.close();
+      }
     }
     tls.close();
     return ends;

@@ -121,8 +121,7 @@ public final class TlsContexts implements AutoCloseable {
   private static SslHandler handler(
       SslContext context, ByteBufAllocator allocator, InetSocketAddress peer) {
     // The address goes in as text, so that no name is looked up and none is sent as SNI.
-    String host = peer.getAddress() == null ? "" : peer.getAddress().getHostAddress();
-    SslHandler handler = context.newHandler(allocator, host, peer.getPort());
+    SslHandler handler = context.newHandler(allocator, TlsFailure.host(peer), peer.getPort());
     handler.setCloseNotifyFlushTimeoutMillis(CLOSE_NOTIFY_MILLIS);
     // Closing a socket while the other end still sends makes the kernel send an RST.
     handler.setCloseNotifyReadTimeoutMillis(CLOSE_NOTIFY_MILLIS);

@@ -1,5 +1,6 @@
 package dev.holdfast.tunnel.identity;
 
+import dev.holdfast.tunnel.packet.IpAddress;
 import io.netty.handler.ssl.NotSslRecordException;
 import io.netty.handler.ssl.SslHandshakeTimeoutException;
 import java.net.InetSocketAddress;
@@ -67,11 +68,14 @@ public final class TlsFailure {
 
   /** The address in digits with its port; IPv6 in brackets (RFC 5952 section 6). */
   public static String peer(InetSocketAddress address) {
-    return peer(
-        address.getAddress() == null
-            ? address.getHostString()
-            : address.getAddress().getHostAddress(),
-        address.getPort());
+    return peer(host(address), address.getPort());
+  }
+
+  /** The address in digits; a name only where there is no address. */
+  static String host(InetSocketAddress address) {
+    return address.getAddress() == null
+        ? address.getHostString()
+        : IpAddress.of(address.getAddress()).toString();
   }
 
   static String peer(String host, int port) {

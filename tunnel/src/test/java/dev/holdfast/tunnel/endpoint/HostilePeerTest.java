@@ -13,12 +13,16 @@ import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.observe.DropReason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -95,9 +99,9 @@ class HostilePeerTest {
                       .getOutputStream()
                       .write("SSH-2.0-OpenSSH_9.6\r\n".getBytes(StandardCharsets.US_ASCII));
                   int unused = socket.getInputStream().read();
-                  socket.getInputStream().transferTo(java.io.OutputStream.nullOutputStream());
-                } catch (java.io.IOException e) {
-                  throw new java.io.UncheckedIOException(e);
+                  socket.getInputStream().transferTo(OutputStream.nullOutputStream());
+                } catch (IOException e) {
+                  throw new UncheckedIOException(e);
                 }
               });
       InetSocketAddress where = Hosts.loopback(server.getLocalPort());
@@ -136,7 +140,7 @@ class HostilePeerTest {
 
   @Test
   void connectionsThatHaveProvenNothingAreLimited() throws Exception {
-    listen(Hosts.options(java.time.Duration.ofSeconds(20), 3));
+    listen(Hosts.options(Duration.ofSeconds(20), Duration.ofSeconds(2), 3));
     List<Socket> sockets = new ArrayList<>();
     try {
       for (int i = 0; i < 4; i++) {
@@ -228,9 +232,9 @@ class HostilePeerTest {
 
   @Test
   void aChannelOnWhichNothingIsHeardIsDead() throws Exception {
-    listen(Hosts.HASTY);
+    listen(Hosts.LIVELY);
     Hosts.Outsider outsider = greeted(); // says hello and then answers no ping
-    assertThat(next(atB.down).reason()).isEqualTo("nothing was heard of host-a for 120 ms");
+    assertThat(next(atB.down).reason()).isEqualTo("nothing was heard of host-a for 200 ms");
     assertThat(next(outsider.closed)).isNotEmpty();
   }
 

@@ -30,20 +30,26 @@ import java.util.concurrent.TimeUnit;
 
 /** Hosts on 127.0.0.1, and outsiders that connect to them in ways that no honest daemon does. */
 final class Hosts implements AutoCloseable {
-  static final EndpointOptions PATIENT = options(Duration.ofSeconds(20), 64);
-  static final EndpointOptions HASTY = options(Duration.ofMillis(300), 3);
+  /** No time limit that a busy machine could run into. */
+  static final EndpointOptions PATIENT = options(Duration.ofSeconds(20), Duration.ofSeconds(2), 64);
+
+  /** Keepalives follow each other fast. */
+  static final EndpointOptions LIVELY = options(Duration.ofSeconds(20), Duration.ofMillis(50), 64);
+
+  /** Time limits that a test can wait for, and that a handshake still keeps. */
+  static final EndpointOptions HASTY = options(Duration.ofSeconds(3), Duration.ofSeconds(2), 64);
 
   final MultiThreadIoEventLoopGroup loop =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
   private final List<AutoCloseable> closing = new ArrayList<>();
 
-  static EndpointOptions options(Duration limit, int halfOpen) {
+  static EndpointOptions options(Duration limit, Duration ping, int halfOpen) {
     return new EndpointOptions(
         "holdfast test",
         List.of("a", "b"),
         limit,
         limit,
-        limit.dividedBy(10),
+        ping,
         4,
         halfOpen,
         TlsLink.Limits.DEFAULT,

@@ -109,9 +109,7 @@ class TunnelEndpointTest {
 
   @Test
   void keepalivesMeasureThePath() throws Exception {
-    TunnelEndpoint endpoint =
-        hosts.endpoint(
-            a, atA, Hosts.options(java.time.Duration.ofSeconds(2), 3), Hosts.remote(b, address));
+    TunnelEndpoint endpoint = hosts.endpoint(a, atA, Hosts.LIVELY, Hosts.remote(b, address));
     ControlChannel channel = get(endpoint.control("host-b"));
     while (Double.isNaN(channel.rttMillis())) {
       TimeUnit.MILLISECONDS.sleep(5);
@@ -295,6 +293,33 @@ class TunnelEndpointTest {
     assertThat(next(atB.down).reason()).isEqualTo("the other host closed the connection");
     assertThat(next(atA.down).reason()).isEqualTo("this daemon is stopping");
     assertFails(endpoint.control("host-b"), "this daemon is stopping");
+  }
+
+  @Test
+  void aLinkOfAnEndpointThatStopsIsDownOnBothSides() throws Exception {
+    TunnelEndpoint endpoint = endpointA();
+    Recorder.Ends ends = new Recorder.Ends();
+    TlsLink link = get(endpoint.openLink("host-b", MIGRATION, 7, TOKEN, ends));
+    assertThat(next(ends.events)).isEqualTo("up");
+    assertThat(next(atB.frames.events)).isEqualTo("up");
+    endpoint.close();
+    assertThat(next(ends.events)).isEqualTo("down: this daemon is stopping");
+    assertThat(next(atB.frames.events)).isEqualTo("down: the other host closed the connection");
+    assertThat(onLoop(link::isUp)).isFalse();
+  }
+
+  @Test
+  void aLinkThatNobodyWaitsForIsClosed() throws Exception {
+    TunnelEndpoint endpoint = endpointA();
+    CompletableFuture<TlsLink> unwanted =
+        onLoop(() -> { // the loop cannot answer before the future is cancelled
+          var dialled = endpoint.openLink("host-b", MIGRATION, 7, TOKEN, new Recorder.Ends());
+          dialled.cancel(false);
+          return dialled;
+        });
+    assertThat(unwanted).isCancelled();
+    assertThat(next(atB.turnedAway)).isNotEmpty();
+    assertThat(atB.links).isEmpty();
   }
 
   @Test

@@ -145,6 +145,29 @@ class TlsHandshakeTest {
   @EnumSource(
       value = Engine.class,
       names = {"NATIVE", "JDK"})
+  void aClientThatHasExpiredIsToldSo(Engine engine) throws Exception {
+    HostIdentity young =
+        HostIdentity.create("host-b", Duration.ofDays(100), clock, new SecureRandom());
+    try (TlsContexts client = contexts(a, engine, young);
+        TlsContexts server = contexts(young, engine, a)) {
+      clock.advance(Duration.ofDays(11));
+      Outcome outcome = connect(client, server);
+      assertThat(outcome.server()).contains("the certificate of host-a at ").contains("expired at");
+      assertThat(outcome.clientLater()).contains(outcome.serverAddress(), "" + a.fingerprint());
+    }
+  }
+
+  @Test
+  void addressesAreWrittenInDigits() {
+    assertThat(TlsFailure.peer(new InetSocketAddress("10.2.0.2", 4754))).isEqualTo("10.2.0.2:4754");
+    assertThat(TlsFailure.peer(new InetSocketAddress("fd00:0:0:2::2", 4754)))
+        .isEqualTo("[fd00:0:0:2::2]:4754");
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Engine.class,
+      names = {"NATIVE", "JDK"})
   void plainTextIsToldAsSuchOnBothSides(Engine engine) throws Exception {
     try (TlsContexts contexts = contexts(a, engine, b)) {
       Outcome plainServer = connect(tls(contexts), channel -> new Chatter());
