@@ -160,6 +160,15 @@ class TcpTrackingTest {
   }
 
   @Test
+  void whatTheGuestAcknowledgesWasSentThoughWeHaveNotSeenIt() {
+    Flow flow = established();
+    seen(FROM_GUEST, ACK, 5000, 3000, 0);
+    assertThat(flow.sequenceEnd(TO_GUEST)).isEqualTo(3000);
+    seen(TO_GUEST, ACK, 3000, 7000, 0);
+    assertThat(flow.sequenceEnd(FROM_GUEST)).as("only a peer says so").isEqualTo(5000);
+  }
+
+  @Test
   void windowIsScaledAsTheSynSaid() {
     byte[] scale7 = {1, 3, 3, 7};
     seen(TO_GUEST, talk.tcp(TO_GUEST, SYN, 100, 0, 0, 1000, scale7));
@@ -259,6 +268,16 @@ class TcpTrackingTest {
     assertThat(flow.isClosed()).isTrue();
     assertThat(seen(TO_GUEST, SYN, 70_000, 0, 0)).isNotSameAs(flow);
     assertThat(table.countRemaining(now)).isEqualTo(1);
+  }
+
+  @Test
+  void synAckOfThePeerInTimeWaitIsALateOne() {
+    established();
+    seen(FROM_GUEST, FIN | ACK, 5000, 1000, 0);
+    seen(TO_GUEST, FIN | ACK, 1000, 5001, 0);
+    Flow flow = seen(FROM_GUEST, ACK, 5001, 1001, 0);
+    assertThat(seen(TO_GUEST, SYN | ACK, 899, 4001, 0)).isSameAs(flow);
+    assertThat(flow.tcpState()).isEqualTo(TcpState.TIME_WAIT);
   }
 
   @Test
