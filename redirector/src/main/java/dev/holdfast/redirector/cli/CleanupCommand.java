@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.migration.Daemon;
 import dev.holdfast.redirector.migration.MigrationJournal;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
@@ -48,7 +49,7 @@ final class CleanupCommand extends Verb {
     Config config = configFile.read();
     refuseWhileRunning(config.daemon().control());
     try (var kernel = new LinuxKernel();
-        var ledger = KernelLedger.open(ledgerFile(config), kernel)) {
+        var ledger = KernelLedger.open(Daemon.ledgerFile(config), kernel)) {
       List<KernelChange> left = changes(ledger);
       List<String> failed = dryRun ? List.of() : ledger.undoAll();
       List<KernelChange> still = dryRun ? List.of() : changes(ledger);
@@ -94,10 +95,6 @@ final class CleanupCommand extends Verb {
     }
     changes.addAll(ledger.changes(KernelLedger.HOST));
     return changes;
-  }
-
-  static Path ledgerFile(Config config) {
-    return config.daemon().state().resolve("kernel.jsonl");
   }
 
   private static void refuseWhileRunning(Path socket) throws CommandFailed {

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.config.EndpointText;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
@@ -41,7 +42,8 @@ final class RunCommand extends Verb {
     Runtime.getRuntime()
         .addShutdownHook(
             Thread.ofPlatform().name("stop").unstarted(() -> stop(daemon, systemd, stopped)));
-    systemd.ready(config.daemon().name() + " listens on " + config.tunnel().listen());
+    systemd.ready(
+        config.daemon().name() + " listens on " + EndpointText.format(config.tunnel().listen()));
     stopped.await();
     return ExitCode.OK;
   }

@@ -7,7 +7,6 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollDomainDatagramChannel;
 import io.netty.channel.epoll.EpollIoHandler;
-import io.netty.channel.unix.DomainDatagramPacket;
 import io.netty.channel.unix.DomainSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -50,18 +49,15 @@ final class ServiceNotification {
               .group(group)
               .channel(EpollDomainDatagramChannel.class)
               .handler(new ChannelInboundHandlerAdapter())
-              .register()
+              .connect(new DomainSocketAddress(socket))
               .syncUninterruptibly()
               .channel();
       channel
-          .writeAndFlush(
-              new DomainDatagramPacket(
-                  Unpooled.copiedBuffer(state, StandardCharsets.UTF_8),
-                  new DomainSocketAddress(socket)))
+          .writeAndFlush(Unpooled.copiedBuffer(state, StandardCharsets.UTF_8))
           .syncUninterruptibly();
       channel.close().syncUninterruptibly();
     } catch (Exception e) { // Netty throws checked exceptions undeclared
-      log.warn("systemd could not be told '{}': {}", state, e.getMessage());
+      log.warn("systemd could not be told '{}'", state, e);
     } finally {
       group.shutdownGracefully(0, 1, TimeUnit.SECONDS).syncUninterruptibly();
     }
