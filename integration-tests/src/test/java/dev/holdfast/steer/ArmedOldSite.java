@@ -8,7 +8,12 @@ import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 
 /** {@link OldSite} with its host armed as redirector, and every neighbour entry fresh. */
 final class ArmedOldSite implements AutoCloseable {
@@ -40,11 +45,18 @@ final class ArmedOldSite implements AutoCloseable {
     rig.arm(steering, plan);
   }
 
+  /** Each of them gets an answer from each old address; all ask at the same time. */
   static void expectAnswers(List<Namespace> askers) throws Exception {
-    for (Namespace from : askers) {
-      for (String old : OLD) {
-        assertThat(Pings.answered(from, old)).as("%s to %s", from.name(), old).isEqualTo(5);
+    Map<String, Future<Integer>> answers = new LinkedHashMap<>();
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (Namespace from : askers) {
+        for (String old : OLD) {
+          answers.put(from.name() + " to " + old, threads.submit(() -> Pings.answered(from, old)));
+        }
       }
+    }
+    for (Map.Entry<String, Future<Integer>> answer : answers.entrySet()) {
+      assertThat(answer.getValue().get()).as(answer.getKey()).isOne();
     }
   }
 
@@ -53,9 +65,7 @@ final class ArmedOldSite implements AutoCloseable {
     long guestHeard = Pings.requestsHeard(site.guest);
     rig.tun.forget();
     expectAnswers(askers);
-    assertThat(rig.tun.seen())
-        .hasSize(askers.size() * OLD.size() * 5)
-        .allMatch(p -> p.icmpType() > 0);
+    assertThat(rig.tun.seen()).hasSize(askers.size() * OLD.size()).allMatch(p -> p.icmpType() > 0);
     assertThat(Pings.requestsHeard(site.guest)).isEqualTo(guestHeard);
   }
 
@@ -64,8 +74,7 @@ final class ArmedOldSite implements AutoCloseable {
     long guestHeard = Pings.requestsHeard(site.guest);
     rig.tun.forget();
     expectAnswers(askers);
-    assertThat(Pings.requestsHeard(site.guest))
-        .isEqualTo(guestHeard + askers.size() * OLD.size() * 5);
+    assertThat(Pings.requestsHeard(site.guest)).isEqualTo(guestHeard + askers.size() * OLD.size());
     assertThat(rig.tun.seen()).isEmpty();
   }
 

@@ -51,7 +51,7 @@ class CaptureIT {
     assertThat(site.host.ip("link show br0")).contains(OldSite.BRIDGE_MAC);
     old.rig.tun.forget();
     ArmedOldSite.expectAnswers(old.askers);
-    assertThat(old.rig.tun.seen()).hasSize(4 * 2 * 5);
+    assertThat(old.rig.tun.seen()).hasSize(4 * 2);
   }
 
   @Test
@@ -70,14 +70,14 @@ class CaptureIT {
   void letsTheKernelAnswerArpWithoutTheDaemon() throws Exception {
     hold();
     site.router.ip("neigh flush dev east");
-    assertThat(Pings.answered(site.client, OldSite.OLD4)).isEqualTo(5);
+    assertThat(Pings.answered(site.client, OldSite.OLD4)).isOne();
     assertThat(site.router.ip("neigh show " + OldSite.OLD4)).contains(OldSite.BRIDGE_MAC);
   }
 
   @Test
   void letsTheGuestAnswerArpWhileItIsArmed() throws Exception {
     site.router.ip("neigh flush dev east");
-    assertThat(Pings.answered(site.client, OldSite.OLD4)).isEqualTo(5);
+    assertThat(Pings.answered(site.client, OldSite.OLD4)).isOne();
     assertThat(site.router.ip("neigh show " + OldSite.OLD4)).contains(OldSite.GUEST_MAC);
   }
 
@@ -128,7 +128,7 @@ class CaptureIT {
     old.rig.close();
     assertThat(Snapshot.differences(old.before, Snapshot.of(site.host))).isEmpty();
     for (Namespace from : List.of(site.client, site.router, site.peer)) {
-      assertThat(Pings.answered(from, OldSite.OLD4)).isEqualTo(5);
+      assertThat(Pings.answered(from, OldSite.OLD4)).isOne();
     }
   }
 

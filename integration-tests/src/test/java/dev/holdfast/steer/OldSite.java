@@ -4,6 +4,7 @@ import dev.holdfast.lab.Namespace;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /**
  * The site that a guest leaves.
@@ -81,12 +82,25 @@ final class OldSite implements AutoCloseable {
       each.ip("route add default via 10.11.0.1");
       each.ip("-6 route add default via fd11::1");
     }
+    awaitBridge();
   }
 
   private static void address(Namespace where, String device, String v4, String v6)
       throws IOException, InterruptedException {
     where.ip("addr add " + v4 + " dev " + device);
     where.ip("addr add " + v6 + " dev " + device + " nodad");
+  }
+
+  /** The kernel tells a bridge of its carrier, and gives it an address, a moment later. */
+  private void awaitBridge() throws IOException, InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (!host.ip("-o link show br0").contains("state UP")
+        || !host.ip("-6 addr show dev br0").contains("fe80:")) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("br0 has not come up");
+      }
+      Thread.sleep(10);
+    }
   }
 
   @Override

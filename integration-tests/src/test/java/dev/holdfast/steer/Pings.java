@@ -13,20 +13,24 @@ final class Pings {
 
   private Pings() {}
 
-  /** Sends five, waits long for the answers, and returns how many came. */
-  static int answered(Namespace from, String to) throws IOException, InterruptedException {
-    return count(from, to, "-W10"); // a busy machine may take its time
+  /**
+   * Sends one and says whether it was answered: 1 or 0. One alone, since after any answer ping
+   * waits no longer for another than its interval.
+   */
+  static int answered(Namespace from, String to, String... options)
+      throws IOException, InterruptedException {
+    return ping(from, to, "-W10", options); // a busy machine may take its time
   }
 
   /** The same, where an answer is not expected and so not waited for. */
   static int answeredSoon(Namespace from, String to, String... options)
       throws IOException, InterruptedException {
-    return count(from, to, options);
+    return ping(from, to, "-W0.5", options);
   }
 
-  private static int count(Namespace from, String to, String... options)
+  private static int ping(Namespace from, String to, String wait, String... options)
       throws IOException, InterruptedException {
-    List<String> command = new ArrayList<>(List.of("ping", "-c5", "-i0.02", "-W1"));
+    List<String> command = new ArrayList<>(List.of("ping", "-n", "-c1", wait));
     command.addAll(List.of(options));
     command.add(to);
     String output;

@@ -19,6 +19,7 @@ import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 
 /** Stands in for the guest behind a TUN: answers echo requests, and remembers what else came. */
 final class TunEcho implements AutoCloseable {
@@ -46,6 +47,17 @@ final class TunEcho implements AutoCloseable {
 
   List<Seen> seen() {
     return List.copyOf(seen);
+  }
+
+  /** Waits until a packet has come that {@code wanted} is true for. */
+  void await(Predicate<Seen> wanted) throws InterruptedException {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (seen.stream().noneMatch(wanted)) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("it has not come; what came: " + seen);
+      }
+      Thread.sleep(1);
+    }
   }
 
   void forget() {

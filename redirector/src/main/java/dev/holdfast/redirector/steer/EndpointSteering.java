@@ -113,14 +113,15 @@ public final class EndpointSteering {
   }
 
   private KernelChange neighbour(IpAddress old, MacAddress guest) {
+    String family = old.isV4() ? "" : "-6 ";
     return new KernelChange(
         "know %s on %s by the guest's MAC %s for good".formatted(old, plan.lan(), guest),
         List.of(
             new Command.Ip(
-                "neigh replace %s lladdr %s dev %s nud permanent"
-                    .formatted(old, guest, plan.lan()))),
+                "%sneigh replace %s lladdr %s dev %s nud permanent"
+                    .formatted(family, old, guest, plan.lan()))),
         "forget the MAC of " + old + " on " + plan.lan(),
-        List.of(new Command.Ip("neigh del " + old + " dev " + plan.lan())));
+        List.of(new Command.Ip(family + "neigh del " + old + " dev " + plan.lan())));
   }
 
   private NftElements elements() {

@@ -216,7 +216,8 @@ public final class HostFacts {
 
   /** The MAC that this host knows for {@code address} on {@code device}. */
   public Optional<MacAddress> neighbour(IpAddress address, String device) throws IOException {
-    for (JsonNode neighbour : ask("neigh show " + address + " dev " + device)) {
+    for (JsonNode neighbour :
+        ask((address.isV4() ? "-4" : "-6") + " neigh show " + address + " dev " + device)) {
       String mac = neighbour.path("lladdr").asString("");
       if (!mac.isEmpty()) {
         return Optional.of(MacAddress.parse(mac));

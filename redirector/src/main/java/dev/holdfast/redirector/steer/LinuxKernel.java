@@ -86,7 +86,7 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
       } catch (KernelRefusal refusal) {
         Matcher failed = FAILED_LINE.matcher(String.valueOf(refusal.getMessage()));
         if (!failed.find()) {
-          throw refusal;
+          throw new KernelRefusal("ip " + String.join("; ip ", rest) + ": " + refusal.getMessage());
         }
         int line = Integer.parseInt(failed.group(1)); // from 1
         if (!refusal.isPresent()) {

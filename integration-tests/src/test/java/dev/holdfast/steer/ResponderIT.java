@@ -1,0 +1,113 @@
+package dev.holdfast.steer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.lab.Namespace;
+import dev.holdfast.redirector.steer.Announcer;
+import dev.holdfast.redirector.steer.AnswerTable;
+import dev.holdfast.redirector.steer.NeighbourResponder;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Answers to neighbours' questions at the old host ({@link OldSite}). */
+class ResponderIT {
+  private static final MacAddress BRIDGE = MacAddress.parse(OldSite.BRIDGE_MAC);
+  private static final List<IpAddress> OLD =
+      List.of(IpAddress.parse(OldSite.OLD4), IpAddress.parse(OldSite.OLD6));
+
+  @TempDir private Path folder;
+  private ArmedOldSite old;
+  private OldSite site;
+  private NeighbourResponder responder;
+
+  @BeforeEach
+  void start() throws Exception {
+    old = new ArmedOldSite(folder, 1500);
+    site = old.site;
+    responder =
+        old.rig.in(() -> NeighbourResponder.start(old.rig.tun.loop(), "br0", new AnswerTable()));
+    // The kernel's own answers would hide ours.
+    site.host.ip("neigh del proxy " + OldSite.OLD4 + " dev br0");
+  }
+
+  @AfterEach
+  void tearDown() throws Exception {
+    responder.close();
+    old.close();
+  }
+
+  private void hold() throws Exception {
+    old.rig.nft(old.steering.holdScript());
+    OLD.forEach(address -> responder.table().capture(address, BRIDGE));
+  }
+
+  private static void awaitNeighbour(Namespace where, String device, String address, String mac)
+      throws Exception {
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    String family = address.indexOf(':') < 0 ? "-4" : "-6";
+    String found;
+    do {
+      Thread.sleep(5);
+      found = where.ip(family + " neigh show " + address + " dev " + device);
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError(address + " is not at " + mac + " but: " + found);
+      }
+    } while (!found.contains(mac));
+  }
+
+  @Test
+  void answersWhoeverAsksForACapturedAddress() throws Exception {
+    hold();
+    site.router.ip("neigh flush dev east");
+    site.router.ip("-6 neigh flush dev east");
+    site.peer.ip("neigh flush dev eth0");
+    site.peer.ip("-6 neigh flush dev eth0");
+    old.expectCapture();
+    awaitNeighbour(site.router, "east", OldSite.OLD4, OldSite.BRIDGE_MAC);
+    awaitNeighbour(site.router, "east", OldSite.OLD6, OldSite.BRIDGE_MAC);
+    assertThat(responder.answered()).isGreaterThanOrEqualTo(4);
+  }
+
+  @Test
+  void correctsWhoAsksTheGuestItself() throws Exception {
+    hold();
+    for (String address : List.of(OldSite.OLD4, OldSite.OLD6)) {
+      site.router.ip(
+          "neigh replace " + address + " lladdr " + OldSite.GUEST_MAC + " dev east nud probe");
+      awaitNeighbour(site.router, "east", address, OldSite.BRIDGE_MAC);
+    }
+  }
+
+  @Test
+  void saysNothingWhileTheGuestIsHere() throws Exception {
+    site.router.ip("neigh flush dev east");
+    site.router.ip("-6 neigh flush dev east");
+    old.expectGuest();
+    assertThat(site.router.ip("neigh show " + OldSite.OLD4)).contains(OldSite.GUEST_MAC);
+    assertThat(responder.answered()).isZero();
+  }
+
+  @Test
+  void announcesWhereTheGuestIs() throws Exception {
+    for (String mac : List.of(OldSite.BRIDGE_MAC, OldSite.GUEST_MAC)) {
+      int sent =
+          old.rig.in(() -> {
+            try (Announcer announcer = Announcer.open("br0")) {
+              return announcer.announce(MacAddress.parse(mac), OLD);
+            }
+          });
+      assertThat(sent).isEqualTo(2);
+      awaitNeighbour(site.router, "east", OldSite.OLD4, mac);
+      awaitNeighbour(site.router, "east", OldSite.OLD6, mac);
+      awaitNeighbour(site.peer, "eth0", OldSite.OLD4, mac);
+      awaitNeighbour(site.peer, "eth0", OldSite.OLD6, mac);
+    }
+  }
+}

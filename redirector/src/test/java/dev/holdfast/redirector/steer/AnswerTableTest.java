@@ -1,0 +1,56 @@
+package dev.holdfast.redirector.steer;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
+
+class AnswerTableTest {
+  private static final MacAddress GUEST = MacAddress.parse("52:54:00:00:00:10");
+  private static final MacAddress OTHER = MacAddress.parse("52:54:00:00:00:20");
+  private static final MacAddress BRIDGE = MacAddress.parse("02:00:00:00:00:01");
+  private static final IpAddress OLD = IpAddress.parse("10.1.0.10");
+  private static final IpAddress NEW = IpAddress.parse("10.1.0.130");
+  private static final IpAddress GATEWAY = IpAddress.parse("10.1.0.1");
+
+  private final AnswerTable table = new AnswerTable();
+
+  @Test
+  void answersAnybodyForACapturedAddressAlone() {
+    table.capture(OLD, BRIDGE);
+    assertThat(table.answer(OTHER, OLD)).isEqualTo(BRIDGE);
+    assertThat(table.answer(GUEST, OLD)).isEqualTo(BRIDGE);
+    assertThat(table.answer(OTHER, GATEWAY)).isNull();
+    table.release(OLD);
+    assertThat(table.answer(OTHER, OLD)).isNull();
+    assertThat(table.isEmpty()).isTrue();
+  }
+
+  @Test
+  void answersTheGuestAloneForTheLanItHasLeft() {
+    table.serve(GUEST, Set.of(OLD, NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    assertThat(table.answer(GUEST, GATEWAY)).isEqualTo(BRIDGE);
+    assertThat(table.answer(OTHER, GATEWAY)).isNull();
+    assertThat(table.answer(GUEST, IpAddress.parse("10.2.0.1"))).isNull();
+    table.stopServing(GUEST);
+    assertThat(table.answer(GUEST, GATEWAY)).isNull();
+  }
+
+  @Test
+  void neverAnswersTheGuestForItsOwnAddresses() {
+    table.serve(GUEST, Set.of(OLD, NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    assertThat(table.answer(GUEST, OLD)).isNull();
+    assertThat(table.answer(GUEST, NEW)).isNull();
+  }
+
+  @Test
+  void saysThatAnOldNeighbourIsARouterButTheGuestIsNot() {
+    table.capture(OLD, BRIDGE);
+    assertThat(table.speaksForRouters(OLD)).isFalse();
+    assertThat(table.speaksForRouters(GATEWAY)).isTrue();
+  }
+}
