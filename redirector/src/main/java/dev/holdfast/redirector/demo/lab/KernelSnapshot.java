@@ -48,7 +48,17 @@ public record KernelSnapshot(Set<String> lines) {
     addForwardingEntries(lines, machine);
     addDevices(lines, machine);
     lines.addAll(machine.call(KernelSnapshot::sysctls));
+    lines.removeIf(KernelSnapshot::isTheKernelsOwn);
     return new KernelSnapshot(lines);
+  }
+
+  /**
+   * IPv6 link-local addresses and multicast routes come by themselves, some time after a link is
+   * up.
+   */
+  private static boolean isTheKernelsOwn(String line) {
+    boolean routed = line.startsWith("address:") || line.startsWith("route:");
+    return routed && (line.contains(" fe80:") || line.contains(" multicast ff00::/8 "));
   }
 
   private static void add(Set<String> lines, String what, String printed) {
