@@ -2,11 +2,9 @@ package dev.holdfast.redirector.dns;
 
 import dev.holdfast.redirector.dns.DnsException.Kind;
 import dev.holdfast.redirector.dns.ServerWatch.Wanted;
-import dev.holdfast.redirector.dns.ZoneServer.Swap;
 import dev.holdfast.redirector.migration.MigrationView;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,7 +12,6 @@ import java.util.function.BiPredicate;
 import java.util.function.Function;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
-import org.xbill.DNS.Name;
 
 /**
  * One migration's change in DNS, step by step.
@@ -64,9 +61,9 @@ public final class DnsChange {
       if (state.sets().stream().noneMatch(SetMove::lowersTtl)) {
         return;
       }
-      say(state, "Lowering the TTL of " + state.name() + ".");
+      say(state, "Lowering the TTL of " + name() + ".");
       swapForward((set, now) -> now.withTtl(Math.min(now.ttl(), set.loweredTtl())));
-      say(state.withProblem(null), "The TTL of " + state.name() + " is lowered.");
+      say(state.withProblem(null), "The TTL of " + name() + " is lowered.");
       watchTtl(dns.timing().armWait());
     });
   }
@@ -84,11 +81,11 @@ public final class DnsChange {
         return;
       }
       long began = dns.client().clock().nanoTime();
-      say(state.withPhase(DnsState.UPDATING), "Updating " + state.name() + ".");
+      say(state.withPhase(DnsState.UPDATING), "Updating " + name() + ".");
       try {
         persist(() -> {
           plan();
-          swapForward(DnsChange::moved);
+          swapForward(SetSwap::moved);
         });
       } catch (DnsException e) {
         throw failed(e);
@@ -99,8 +96,8 @@ public final class DnsChange {
               .withNow(forward(SetMove::after))
               .withProblem(null)
               .withPublished(dns.client().clock().epochNanos(), millis),
-          "%s is %s now.".formatted(state.name(), String.join(", ", forward(SetMove::after))));
-      swapReverse(DnsChange::moved);
+          "%s is %s now.".formatted(name(), String.join(", ", forward(SetMove::after))));
+      swapReverse(SetSwap::moved);
     });
   }
 
@@ -131,10 +128,9 @@ public final class DnsChange {
       if (state.sets().stream().noneMatch(SetMove::lowersTtl)) {
         return;
       }
-      say(state, "Restoring the TTL of " + state.name() + ".");
+      say(state, "Restoring the TTL of " + name() + ".");
       persist(() -> swapForward(SetMove::withTtlBack));
-      swapReverse(SetMove::withTtlBack);
-      say(state.withProblem(null), "The TTL of " + state.name() + " is restored.");
+      say(state.withProblem(null), "The TTL of " + name() + " is restored.");
     });
   }
 
@@ -148,54 +144,56 @@ public final class DnsChange {
   public void rollback() throws DnsException {
     step(() -> {
       boolean touched = !state.sets().isEmpty();
+      boolean mayBeUnderWay = state.publishedEpochNanos() == 0;
       if (touched) {
-        say(state, "Putting " + state.name() + " back.");
+        say(state, "Putting " + name() + " back.");
         try {
-          persist(() -> swapForward(DnsChange::undone));
+          persist(() -> undo(mayBeUnderWay));
         } catch (DnsException e) {
           throw failed(e);
         }
       }
       say(
           state.withPhase(DnsState.RESTORED).withNow(forward(SetMove::before)).withProblem(null),
-          touched ? state.name() + " is as it was." : "Nothing was changed in DNS.");
-      swapReverse(DnsChange::undone);
+          touched ? name() + " is as it was." : "Nothing was changed in DNS.");
+      swapReverse(SetSwap::undone);
     });
   }
 
-  // -- what becomes of one set
-
-  /** What a set that was read just now becomes. */
-  @FunctionalInterface
-  private interface Becomes {
-    RecordSet of(SetMove set, RecordSet now) throws DnsException;
-  }
-
-  private static RecordSet moved(SetMove set, RecordSet now) throws DnsException {
-    if (!set.isDoneIn(now) && !now.values().containsAll(set.removed())) {
-      throw changed(set, now);
-    }
-    return set.doneTo(now);
-  }
-
-  private static RecordSet undone(SetMove set, RecordSet now) throws DnsException {
-    if (now.hasAllAndNone(set.removed(), set.added())) {
-      return set.withTtlBack(now);
-    }
-    if (!now.values().containsAll(set.added())) {
-      throw changed(set, now);
-    }
-    return set.undoneTo(now);
-  }
-
-  private static DnsException changed(SetMove set, RecordSet now) {
-    return new DnsException(
-        Kind.CONFLICT,
-        "Somebody else has changed %s: it was %s, and is %s now; nothing was changed."
-            .formatted(set.name(), set.type() + " " + String.join(", ", set.before()), now));
-  }
-
   // -- steps and their parts
+
+  /**
+   * Puts the records back.
+   *
+   * @param mayBeUnderWay whether an update of ours may have been sent whose outcome nobody knows,
+   *     as publish was cut short: a slow server may still do it after we have read that nothing is
+   *     to be put back. It takes updates in their order, so once it has answered another one the
+   *     records tell.
+   */
+  private void undo(boolean mayBeUnderWay) throws DnsException {
+    swapForward(SetSwap::undone);
+    if (mayBeUnderWay && isAnswered()) {
+      swapForward(SetSwap::undone);
+    }
+  }
+
+  /**
+   * Whether an update has been answered that changes nothing; a server that refuses it, refuses
+   * all.
+   */
+  private boolean isAnswered() throws DnsException {
+    try {
+      for (ZoneServer zone : SetSwap.byZone(dns, state.sets(), false).keySet()) {
+        zone.rehearse();
+      }
+      return true;
+    } catch (DnsException e) {
+      if (e.kind() == Kind.REFUSED || e.kind() == Kind.CONFIGURATION) {
+        return false;
+      }
+      throw e;
+    }
+  }
 
   @FunctionalInterface
   private interface Action {
@@ -275,17 +273,15 @@ public final class DnsChange {
     }
   }
 
-  private void swapForward(Becomes becomes) throws DnsException {
-    for (Map.Entry<ZoneServer, List<SetMove>> each : byZone(false).entrySet()) {
-      swap(each.getKey(), each.getValue(), becomes);
-    }
+  private void swapForward(SetSwap.Becomes becomes) throws DnsException {
+    SetSwap.all(dns, state.sets(), false, becomes);
   }
 
   /** Reverse records are a courtesy: where they cannot be moved, that is said, and no more. */
-  private void swapReverse(Becomes becomes) throws DnsException {
-    for (Map.Entry<ZoneServer, List<SetMove>> each : byZone(true).entrySet()) {
+  private void swapReverse(SetSwap.Becomes becomes) throws DnsException {
+    for (List<SetMove> each : SetSwap.byZone(dns, state.sets(), true).values()) {
       try {
-        swap(each.getKey(), each.getValue(), becomes);
+        SetSwap.all(dns, each, true, becomes);
       } catch (DnsException e) {
         if (e.kind() == Kind.INTERRUPTED) {
           throw e;
@@ -294,38 +290,6 @@ public final class DnsChange {
         say(state.withProblem(text), text);
       }
     }
-  }
-
-  private static void swap(ZoneServer zone, List<SetMove> sets, Becomes becomes)
-      throws DnsException {
-    List<Swap> swaps = new ArrayList<>();
-    for (SetMove set : sets) {
-      RecordSet now = zone.read(set.name(), set.type());
-      swaps.add(new Swap(now, becomes.of(set, now)));
-    }
-    zone.swap(swaps);
-  }
-
-  private Map<ZoneServer, List<SetMove>> byZone(boolean reverse) throws DnsException {
-    Map<ZoneServer, List<SetMove>> zones = new LinkedHashMap<>();
-    for (SetMove set : state.sets()) {
-      if (set.isReverse() == reverse) {
-        zones.computeIfAbsent(zoneOf(set), key -> new ArrayList<>()).add(set);
-      }
-    }
-    return zones;
-  }
-
-  private ZoneServer zoneOf(SetMove set) throws DnsException {
-    Name name = DnsNames.absolute(set.zone());
-    return dns.zones().stream()
-        .filter(each -> each.origin().equals(name))
-        .findFirst()
-        .orElseThrow(() ->
-            new DnsException(
-                Kind.CONFIGURATION,
-                "Zone %s of the migration is no longer in the configuration."
-                    .formatted(set.zone())));
   }
 
   // -- the zone's other servers
@@ -400,7 +364,8 @@ public final class DnsChange {
       Duration patience, Predicate<SetMove> concerned, BiPredicate<SetMove, RecordSet> right)
       throws DnsException {
     ServerWatch.Seen all = null;
-    for (Map.Entry<ZoneServer, List<SetMove>> each : byZone(false).entrySet()) {
+    for (Map.Entry<ZoneServer, List<SetMove>> each :
+        SetSwap.byZone(dns, state.sets(), false).entrySet()) {
       List<Wanted> wanted =
           each.getValue().stream()
               .filter(concerned)
@@ -420,6 +385,10 @@ public final class DnsChange {
               .watch(servers, wanted, patience, dns.timing().silence());
     }
     return all;
+  }
+
+  private String name() {
+    return DnsNames.plain(state.name());
   }
 
   private List<String> forward(Function<SetMove, List<String>> part) {

@@ -23,6 +23,9 @@ public final class DnsCheck {
   /** A tenth of what TSIG allows (RFC 8945 section 10: 300 s) is worth a word. */
   private static final Duration CLOCK_WARNING = Duration.ofSeconds(30);
 
+  /** TSIG's time is in whole seconds. */
+  private static final Duration AGREEMENT = Duration.ofSeconds(2);
+
   private final DnsUpdater dns;
   private final String host;
   private final List<Check> checks = new ArrayList<>();
@@ -137,8 +140,10 @@ public final class DnsCheck {
 
   private void checkClock(ZoneServer zone, Duration ahead) {
     String text =
-        "The server's clock is %d s %s this host's."
-            .formatted(Math.abs(ahead.toSeconds()), ahead.isNegative() ? "behind" : "ahead of");
+        ahead.abs().compareTo(AGREEMENT) <= 0
+            ? "The server's clock agrees with this host's."
+            : "The server's clock is %d s %s this host's."
+                .formatted(ahead.abs().toSeconds(), ahead.isNegative() ? "behind" : "ahead of");
     if (ahead.abs().compareTo(CLOCK_WARNING) > 0) {
       add(zone, "clock", "warning", text, "Set both clocks; at 300 s signatures are refused.");
     } else {

@@ -23,4 +23,9 @@ public final class DnsNames {
       throw new DnsException(Kind.CONFIGURATION, "'" + text + "' is not a domain name.", e);
     }
   }
+
+  /** The name without its final dot, as sentences have it. */
+  public static String plain(String name) {
+    return name.length() > 1 && name.endsWith(".") ? name.substring(0, name.length() - 1) : name;
+  }
 }

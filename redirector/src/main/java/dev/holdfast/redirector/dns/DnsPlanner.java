@@ -4,6 +4,7 @@ import dev.holdfast.redirector.dns.DnsException.Kind;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import org.xbill.DNS.Name;
 import org.xbill.DNS.ReverseMap;
@@ -56,7 +57,7 @@ final class DnsPlanner {
         } else {
           notes.add(
               "%s is not in %s, which has %s."
-                  .formatted(String.join(", ", family.olds()), name, now));
+                  .formatted(String.join(", ", family.olds()), plain(name), now));
         }
       }
     } catch (DnsException e) {
@@ -68,78 +69,85 @@ final class DnsPlanner {
     if (sets.isEmpty()) {
       return DnsPlan.refused(name.toString(), zone.text(), notes, nothing(name, already, seen));
     }
-    addReverse(move, name, sets, notes);
+    addReverse(name, sets, notes);
     return new DnsPlan(name.toString(), zone.text(), sets, notes, null);
   }
 
   String noZone(Name name) {
     return zones.isEmpty()
-        ? "The configuration has no [[dns]] zone, so " + name + " cannot be updated."
+        ? "The configuration has no [[dns]] zone, so " + plain(name) + " cannot be updated."
         : "%s is in none of the configured zones (%s); add a [[dns]] table for its zone."
-            .formatted(name, String.join(", ", zones.stream().map(z -> z.zone().zone()).toList()));
+            .formatted(
+                plain(name), String.join(", ", zones.stream().map(z -> z.zone().zone()).toList()));
   }
 
   private static String nothing(Name name, boolean already, List<RecordSet> seen) {
     String has = String.join(", ", seen.stream().map(RecordSet::toString).toList());
     if (already) {
-      return "%s has the new address already (%s): there is nothing to move.".formatted(name, has);
+      return "%s has the new address already (%s): there is nothing to move."
+          .formatted(plain(name), has);
     }
     return seen.isEmpty()
-        ? "The move of " + name + " has no old address."
+        ? "The move of " + plain(name) + " has no old address."
         : "None of the old addresses is in the records of %s, which has %s: there is nothing to move."
-            .formatted(name, has);
+            .formatted(plain(name), has);
+  }
+
+  private static String plain(Name name) {
+    return DnsNames.plain(name.toString());
   }
 
   /** PTR records, where a reverse zone is configured: they follow, but never hold anything up. */
-  private void addReverse(DnsMove move, Name name, List<SetMove> sets, List<String> notes)
-      throws DnsException {
-    String target = name.toString().toLowerCase(java.util.Locale.ROOT);
-    List<SetMove> forward = List.copyOf(sets);
-    for (boolean v4 : new boolean[] {true, false}) {
-      Family family = Family.of(move, v4);
-      Optional<SetMove> of =
-          forward.stream().filter(each -> each.type().equals(family.type())).findFirst();
-      if (of.isEmpty()) {
-        continue;
+  private void addReverse(Name name, List<SetMove> sets, List<String> notes) throws DnsException {
+    for (SetMove forward : List.copyOf(sets)) {
+      long ttl = forward.ttl();
+      for (String address : forward.removed()) {
+        Optional<SetMove> old = reverse(address, name, true, ttl, notes);
+        ttl = old.map(SetMove::ttl).orElse(ttl);
+        old.ifPresent(sets::add);
       }
-      for (String address : of.get().removed()) {
-        reverse(address, target, true, sets, notes);
-      }
-      for (String address : of.get().added()) {
-        reverse(address, target, false, sets, notes);
+      for (String address : forward.added()) {
+        reverse(address, name, false, ttl, notes).ifPresent(sets::add);
       }
     }
   }
 
-  private void reverse(
-      String address, String target, boolean isOld, List<SetMove> sets, List<String> notes)
-      throws DnsException {
+  /**
+   * What becomes of an address's PTR set; empty when nothing does.
+   *
+   * @param isOld whether the name is taken out, rather than put in
+   * @param ttl of a set that is not there yet; reverse records' TTL is not lowered
+   */
+  private Optional<SetMove> reverse(
+      String address, Name name, boolean isOld, long ttl, List<String> notes) throws DnsException {
     Name reverse = ReverseMap.fromAddress(IpAddress.parse(address).toInetAddress());
     Optional<ZoneServer> found = zoneOf(reverse);
     if (found.isEmpty()) {
-      return;
+      return Optional.empty();
     }
-    ZoneServer zone = found.get();
+    List<String> target = List.of(name.toString().toLowerCase(Locale.ROOT));
     try {
-      RecordSet now = zone.read(reverse.toString(), "PTR");
-      if (now.values().contains(target) == isOld) {
-        long ttl = now.isEmpty() ? zone.zone().ttl() : now.ttl();
-        sets.add(
-            new SetMove(
-                zone.zone().zone(),
-                reverse.toString(),
-                "PTR",
-                now.values(),
-                ttl,
-                ttl,
-                isOld ? List.of(target) : List.of(),
-                isOld ? List.of() : List.of(target)));
+      RecordSet now = found.get().read(reverse.toString(), "PTR");
+      if (now.values().containsAll(target) != isOld) {
+        return Optional.empty();
       }
+      long its = now.isEmpty() ? ttl : now.ttl();
+      return Optional.of(
+          new SetMove(
+              found.get().zone().zone(),
+              now.name(),
+              "PTR",
+              now.values(),
+              its,
+              its,
+              isOld ? target : List.of(),
+              isOld ? List.of() : target));
     } catch (DnsException e) {
       if (e.kind() == Kind.INTERRUPTED) {
         throw e;
       }
       notes.add("The PTR record of " + address + " is left alone. " + e.sentence());
+      return Optional.empty();
     }
   }
 
@@ -168,7 +176,7 @@ final class DnsPlanner {
       if (news.isEmpty()) {
         notes.add(
             "There is no new address for %s, so %s loses it."
-                .formatted(String.join(", ", there), now.name()));
+                .formatted(String.join(", ", there), DnsNames.plain(now.name())));
       }
       List<String> stay = wanted.stream().filter(there::contains).toList();
       return new SetMove(

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.dns;
 
+import dev.holdfast.redirector.dns.DnsException.Kind;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -11,6 +12,7 @@ import org.xbill.DNS.ARecord;
 import org.xbill.DNS.Message;
 import org.xbill.DNS.NSRecord;
 import org.xbill.DNS.Name;
+import org.xbill.DNS.Rcode;
 import org.xbill.DNS.Record;
 import org.xbill.DNS.Section;
 import org.xbill.DNS.Type;
@@ -33,7 +35,7 @@ record NameServer(String name, List<InetSocketAddress> addresses) {
    */
   record Found(List<NameServer> servers, List<String> notes) {}
 
-  /** Such as {@code ns2.lab.test. (10.9.0.54)}. */
+  /** Such as {@code ns2.lab.test (10.9.0.54)}. */
   @Override
   public String toString() {
     return name + " (" + addresses.getFirst().getAddress().getHostAddress() + ")";
@@ -50,6 +52,12 @@ record NameServer(String name, List<InetSocketAddress> addresses) {
     List<String> notes = new ArrayList<>();
     servers.add(new NameServer(CONFIGURED, List.of(zone.address())));
     Message answer = zone.ask(zone.origin(), Type.NS);
+    if (answer.getRcode() == Rcode.SERVFAIL) {
+      throw new DnsException(
+          Kind.UNREACHABLE,
+          "The DNS server %s answers SERVFAIL to a question for the servers of zone %s."
+              .formatted(zone.text(), zone.zone().zone()));
+    }
     for (Record each : answer.getSection(Section.ANSWER)) {
       if (!(each instanceof NSRecord ns)) {
         continue;
@@ -57,10 +65,13 @@ record NameServer(String name, List<InetSocketAddress> addresses) {
       List<InetSocketAddress> addresses = addresses(zone, answer, ns.getTarget(), port);
       if (addresses.isEmpty()) {
         notes.add(
-            "%s has no address at %s, so it is not asked.".formatted(ns.getTarget(), zone.text()));
+            "%s has no address at %s, so it is not asked."
+                .formatted(DnsNames.plain(ns.getTarget().toString()), zone.text()));
       } else if (addresses.stream()
           .noneMatch(a -> a.getAddress().equals(zone.address().getAddress()))) {
-        servers.add(new NameServer(ns.getTarget().toString().toLowerCase(Locale.ROOT), addresses));
+        servers.add(
+            new NameServer(
+                DnsNames.plain(ns.getTarget().toString().toLowerCase(Locale.ROOT)), addresses));
       }
     }
     return new Found(List.copyOf(servers), List.copyOf(notes));

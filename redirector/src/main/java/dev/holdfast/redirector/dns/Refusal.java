@@ -34,7 +34,8 @@ final class Refusal {
           default -> "answers %s to %s".formatted(Rcode.string(answer.rcode()), what);
         };
     Kind kind = answer.rcode() == Rcode.SERVFAIL ? Kind.UNREACHABLE : Kind.REFUSED;
-    String unsigned = answer.signed() ? "" : " (The answer was not signed.)";
+    boolean canBeSigned = answer.signatureError() == Rcode.NOERROR;
+    String unsigned = answer.signed() || !canBeSigned ? "" : " (The answer was not signed.)";
     return new DnsException(kind, "The DNS server " + server + " " + sentence + "." + unsigned);
   }
 

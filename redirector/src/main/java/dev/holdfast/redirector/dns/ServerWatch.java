@@ -3,12 +3,9 @@ package dev.holdfast.redirector.dns;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Predicate;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
 /** Asks every authoritative server of a zone again and again until all answer as wanted. */
 final class ServerWatch {
@@ -43,89 +40,104 @@ final class ServerWatch {
   /** One set and what it must look like at every server. */
   record Wanted(String name, String type, Predicate<RecordSet> isRight) {}
 
+  /** One server as it has been found so far. */
+  private static final class Watched {
+    private final NameServer server;
+    private final boolean isConfigured;
+    private long heardNanos;
+    private boolean isRight;
+    private boolean isSilent;
+    private String trouble = "";
+
+    Watched(NameServer server, boolean isConfigured, long heardNanos) {
+      this.server = server;
+      this.isConfigured = isConfigured;
+      this.heardNanos = heardNanos;
+    }
+
+    /** The configured server is always waited for: it is the one whose answer is ours. */
+    boolean isGivenUp(long nowNanos, Duration silence) {
+      return isSilent && !isConfigured && nowNanos - heardNanos >= silence.toNanos();
+    }
+  }
+
   /**
    * Watches.
    *
-   * <p>A server that does not answer is waited for as long as one that is stale, up to {@code
-   * silence}: what says nothing tells no cache the old address.
-   *
    * @param patience how long at most
-   * @param silence how long a server may say nothing
+   * @param silence how long another server than the configured one may say nothing before it is no
+   *     longer waited for
    */
   Seen watch(List<NameServer> servers, List<Wanted> wanted, Duration patience, Duration silence)
       throws DnsException {
     long began = client.clock().nanoTime();
-    Map<NameServer, String> missing = new LinkedHashMap<>();
-    servers.forEach(each -> missing.put(each, ""));
-    List<NameServer> silent = new ArrayList<>();
+    List<Watched> all =
+        servers.stream()
+            .map(each -> new Watched(each, each.addresses().contains(zone.address()), began))
+            .toList();
     long last = 0;
     Duration wait = timing.firstPause();
     while (true) {
-      silent.clear();
-      for (NameServer server : servers) {
-        if (!missing.containsKey(server)) {
-          continue;
-        }
-        String trouble = ask(server, wanted, silent);
-        if (trouble == null) {
-          missing.remove(server);
-          last = client.clock().epochNanos(); // after the answer: no cache got an older one later
-        } else {
-          missing.put(server, trouble);
+      for (Watched each : all) {
+        if (!each.isRight) {
+          ask(each, wanted);
+          if (each.isRight) {
+            last = client.clock().epochNanos(); // after the answer: no cache got an older one later
+          }
         }
       }
-      Duration waited = Duration.ofNanos(client.clock().nanoTime() - began);
-      boolean allSilent = missing.keySet().stream().allMatch(silent::contains);
-      if (missing.isEmpty()
-          || (allSilent && waited.compareTo(silence) >= 0)
-          || waited.compareTo(patience) >= 0) {
-        return seen(missing, silent, last, waited.compareTo(silence) >= 0);
+      long now = client.clock().nanoTime();
+      boolean complete = all.stream().allMatch(e -> e.isRight || e.isGivenUp(now, silence));
+      if (complete || now - began >= patience.toNanos()) {
+        return seen(all, complete ? last : 0);
       }
       sleep(wait);
       wait = timing.nextPause(wait);
     }
   }
 
-  private Seen seen(
-      Map<NameServer, String> missing, List<NameServer> silent, long last, boolean silenceIsOver) {
+  private Seen seen(List<Watched> all, long last) {
     List<String> stale = new ArrayList<>();
-    List<String> mute = new ArrayList<>();
-    missing.forEach((server, text) -> (silent.contains(server) ? mute : stale).add(text));
-    boolean complete =
-        stale.isEmpty()
-            && (mute.isEmpty() || silenceIsOver)
-            && missing.keySet().stream().noneMatch(this::isConfigured);
-    // a silent server may have answered someone until just now
-    long end = mute.isEmpty() ? last : client.clock().epochNanos();
-    return new Seen(complete ? end : 0, List.copyOf(stale), List.copyOf(mute));
+    List<String> silent = new ArrayList<>();
+    for (Watched each : all) {
+      if (!each.isRight) {
+        (each.isSilent ? silent : stale).add(each.trouble);
+      }
+    }
+    // one that says nothing to us may have told others the old answer until just now
+    long end = last == 0 || silent.isEmpty() ? last : client.clock().epochNanos();
+    return new Seen(end, List.copyOf(stale), List.copyOf(silent));
   }
 
-  private boolean isConfigured(NameServer server) {
-    return server.addresses().contains(zone.address());
-  }
-
-  /** Null when the server answers as wanted; otherwise what it does instead. */
-  private @Nullable String ask(NameServer server, List<Wanted> wanted, List<NameServer> silent)
-      throws DnsException {
-    String trouble = server + " has no address.";
-    for (InetSocketAddress address : server.addresses()) {
+  /** Asks at each address until one answers. */
+  private void ask(Watched watched, List<Wanted> wanted) throws DnsException {
+    watched.isSilent = true;
+    for (InetSocketAddress address : watched.server.addresses()) {
       try {
-        for (Wanted each : wanted) {
-          RecordSet now = zone.read(address, each.name(), each.type(), timing.poll());
-          if (!each.isRight().test(now)) {
-            return "%s still gives %s for %s.".formatted(server, now, each.name());
-          }
-        }
-        return null;
+        watched.trouble = compare(watched.server, address, wanted);
+        watched.isRight = watched.trouble.isEmpty();
+        watched.isSilent = false;
+        watched.heardNanos = client.clock().nanoTime();
+        return;
       } catch (DnsException e) {
         if (e.kind() == DnsException.Kind.INTERRUPTED) {
           throw e;
         }
-        trouble = e.sentence();
+        watched.trouble = e.sentence();
       }
     }
-    silent.add(server);
-    return trouble;
+  }
+
+  /** Empty when the server answers as wanted; otherwise a sentence with what it gives instead. */
+  private String compare(NameServer server, InetSocketAddress address, List<Wanted> wanted)
+      throws DnsException {
+    for (Wanted each : wanted) {
+      RecordSet now = zone.read(address, each.name(), each.type(), timing.poll());
+      if (!each.isRight().test(now)) {
+        return "%s still gives %s for %s.".formatted(server, now, DnsNames.plain(each.name()));
+      }
+    }
+    return "";
   }
 
   private void sleep(Duration time) throws DnsException {

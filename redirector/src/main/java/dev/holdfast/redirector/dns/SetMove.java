@@ -68,7 +68,7 @@ public record SetMove(
     return now.isEmpty() || now.ttl() == loweredTtl ? ttl : now.ttl();
   }
 
-  /** Such as {@code A of vm.lab.test.: 10.1.0.10 becomes 10.2.0.10}. */
+  /** Such as {@code A of vm.lab.test in zone lab.test.: 10.1.0.10 becomes 10.2.0.10}. */
   public String describe() {
     String what =
         added.isEmpty()
@@ -80,7 +80,7 @@ public record SetMove(
     return "%s of %s in zone %s: %s%s%s"
         .formatted(
             type,
-            name,
+            DnsNames.plain(name),
             zone,
             what,
             stays.isEmpty() ? "" : "; " + String.join(", ", stays) + " stays",

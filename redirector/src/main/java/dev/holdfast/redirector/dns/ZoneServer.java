@@ -87,13 +87,13 @@ final class ZoneServer {
       throw new DnsException(
           rcode == Rcode.SERVFAIL ? Kind.UNREACHABLE : Kind.REFUSED,
           "The DNS server %s answers %s to a question for %s."
-              .formatted(text, Rcode.string(rcode), name));
+              .formatted(text, Rcode.string(rcode), DnsNames.plain(name)));
     }
     if (!answer.getHeader().getFlag(Flags.AA)) {
       throw new DnsException(
           Kind.REFUSED,
           "The DNS server %s has no authority over %s: 'server' of zone %s must be the zone's primary server."
-              .formatted(text, name, zone.zone()));
+              .formatted(text, DnsNames.plain(name), zone.zone()));
     }
     List<Record> records = answer.getSection(Section.ANSWER);
     RecordSet alias = RecordSet.of(name, "CNAME", records);
@@ -101,7 +101,7 @@ final class ZoneServer {
       throw new DnsException(
           Kind.CONFIGURATION,
           "%s is an alias of %s: give that name, which has the addresses."
-              .formatted(name, alias.values().getFirst()));
+              .formatted(DnsNames.plain(name), DnsNames.plain(alias.values().getFirst())));
     }
     return RecordSet.of(name, type, records);
   }
@@ -142,6 +142,11 @@ final class ZoneServer {
     }
   }
 
+  /** {@link #rehearse(TsigKey)} with the configured key. */
+  void rehearse() throws DnsException {
+    rehearse(TsigKey.load(zone));
+  }
+
   /**
    * Sends an update that changes nothing: that the zone's SOA exists is its only content.
    *
@@ -180,12 +185,12 @@ final class ZoneServer {
         throw new DnsException(
             Kind.CONFLICT,
             "The zone has no record set of its own at %s although it answers %s (a wildcard?); nothing was changed."
-                .formatted(now.name(), now));
+                .formatted(DnsNames.plain(now.name()), now));
       }
       throw new DnsException(
           Kind.CONFLICT,
           "Somebody else has changed %s: it was %s when read, and is %s now; nothing was changed."
-              .formatted(now.name(), swap.before(), now));
+              .formatted(DnsNames.plain(now.name()), swap.before(), now));
     }
   }
 
@@ -235,7 +240,7 @@ final class ZoneServer {
 
   private static String names(List<Swap> swaps) {
     return swaps.stream()
-        .map(each -> each.before().name())
+        .map(each -> DnsNames.plain(each.before().name()))
         .distinct()
         .collect(Collectors.joining(", "));
   }

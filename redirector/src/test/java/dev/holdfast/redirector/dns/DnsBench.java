@@ -32,19 +32,13 @@ final class DnsBench implements AutoCloseable {
       alias IN CNAME vm
       """;
 
-  /** Short real time-outs, as nothing on the loopback is slow; the pauses are virtual. */
-  static final DnsTiming TIMING =
-      new DnsTiming(
-          new TrySchedule(
-              List.of(Duration.ofMillis(300), Duration.ofMillis(300), Duration.ofMillis(600)),
-              List.of(Duration.ofMillis(200), Duration.ofMillis(500))),
-          TrySchedule.once(Duration.ofMillis(300)),
-          Duration.ofSeconds(1),
-          Duration.ofSeconds(8),
-          Duration.ofSeconds(3),
-          Duration.ofMinutes(10),
-          Duration.ofMinutes(1),
-          53);
+  /**
+   * The time-outs are real, and long, as the machine may be busy; the pauses are virtual. {@link
+   * #LOSING} is for tests in which an answer really gets lost.
+   */
+  static final DnsTiming TIMING = timing(Duration.ofSeconds(10));
+
+  static final DnsTiming LOSING = timing(Duration.ofSeconds(2));
 
   final VirtualClock clock = new VirtualClock();
   final List<String> told = new ArrayList<>();
@@ -62,6 +56,20 @@ final class DnsBench implements AutoCloseable {
     this.server =
         new AuthoritativeServer(Zone.parse("lab.test.", zone), List.of(key(SECRET)), clock);
     this.address = server.start(new InetSocketAddress("127.0.0.1", 0));
+  }
+
+  private static DnsTiming timing(Duration timeout) {
+    return new DnsTiming(
+        new TrySchedule(
+            List.of(timeout, timeout, timeout),
+            List.of(Duration.ofMillis(200), Duration.ofMillis(500))),
+        TrySchedule.once(timeout),
+        Duration.ofSeconds(1),
+        Duration.ofSeconds(8),
+        Duration.ofSeconds(3),
+        Duration.ofMinutes(10),
+        Duration.ofMinutes(1),
+        53);
   }
 
   static TsigKey key(String secret) throws DnsException {

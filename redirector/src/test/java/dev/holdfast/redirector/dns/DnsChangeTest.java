@@ -95,7 +95,7 @@ class DnsChangeTest {
     assertThatThrownBy(change::publish)
         .isInstanceOfSatisfying(
             DnsException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CONFLICT))
-        .hasMessageContaining("Somebody else has changed vm.lab.test.")
+        .hasMessageContaining("Somebody else has changed vm.lab.test:")
         .hasMessageContaining("10.7.7.7");
     assertThat(change.view().state()).isEqualTo("conflict");
     assertThat(change.view().problem()).contains("10.7.7.7");

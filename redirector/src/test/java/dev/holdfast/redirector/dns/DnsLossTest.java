@@ -43,13 +43,14 @@ class DnsLossTest {
   void anUpdateWhoseAnswerWasLostIsRecognised() throws Exception {
     AtomicInteger lost = new AtomicInteger();
     try (TamperingProxy proxy = losing(lost, 1)) {
-      DnsChange change = bench.begin(bench.updater(bench.zoneAt(proxy.address())), aMove());
+      DnsChange change =
+          bench.begin(bench.updater(DnsBench.LOSING, bench.zoneAt(proxy.address())), aMove());
       change.publish();
       assertThat(change.view().state()).isEqualTo("published");
       assertThat(change.view().problem()).isNull();
     }
     assertThat(lost).hasValue(1);
-    assertThat(bench.server.counters().updates()).as("done, and tried again").isEqualTo(2);
+    assertThat(bench.server.counters().updates()).as("done, and tried again").isGreaterThan(1);
     assertThat(bench.server.counters().applied()).isEqualTo(1);
     assertThat(bench.records()).contains("30 A 10.2.0.10", "30 A 10.1.0.99");
   }
@@ -58,7 +59,8 @@ class DnsLossTest {
   void aMoveWhoseEveryAnswerIsLostIsFoundDoneInTheNextRound() throws Exception {
     AtomicInteger lost = new AtomicInteger();
     try (TamperingProxy proxy = losing(lost, 2)) { // both tries by UDP; there is no TCP
-      DnsChange change = bench.begin(bench.updater(bench.zoneAt(proxy.address())), aMove());
+      DnsChange change =
+          bench.begin(bench.updater(DnsBench.LOSING, bench.zoneAt(proxy.address())), aMove());
       change.publish();
       assertThat(change.view().state()).isEqualTo("published");
     }
@@ -70,7 +72,8 @@ class DnsLossTest {
   void aLostAnswerIsRecognisedWhenPuttingBackToo() throws Exception {
     AtomicInteger lost = new AtomicInteger(100);
     try (TamperingProxy proxy = losing(lost, 1)) {
-      DnsChange change = bench.begin(bench.updater(bench.zoneAt(proxy.address())), aMove());
+      DnsChange change =
+          bench.begin(bench.updater(DnsBench.LOSING, bench.zoneAt(proxy.address())), aMove());
       change.publish();
       lost.set(0);
       change.rollback();
@@ -93,7 +96,8 @@ class DnsLossTest {
               edit("A 10.2.0.10", "A 10.7.7.7");
               return null;
             })) {
-      DnsChange change = bench.begin(bench.updater(bench.zoneAt(proxy.address())), aMove());
+      DnsChange change =
+          bench.begin(bench.updater(DnsBench.LOSING, bench.zoneAt(proxy.address())), aMove());
       assertThatThrownBy(change::publish)
           .isInstanceOfSatisfying(
               DnsException.class, e -> assertThat(e.kind()).isEqualTo(Kind.CONFLICT))
@@ -134,6 +138,45 @@ class DnsLossTest {
     assertThat(change.view().state()).isEqualTo("failed");
     assertThat(bench.clock.passed())
         .isBetween(Duration.ofMinutes(9), DnsBench.TIMING.patience().plusSeconds(10));
+  }
+
+  @Test
+  void aRollbackWaitsForAnUpdateThatASlowServerHasNotDoneYet() throws Exception {
+    Thread publisher = Thread.currentThread();
+    List<byte[]> held = new ArrayList<>();
+    AtomicInteger updates = new AtomicInteger();
+    try (TamperingProxy slow =
+        new TamperingProxy(
+            bench.address,
+            request -> {
+              if (!isUpdate(request)) {
+                return List.of(request);
+              }
+              switch (updates.incrementAndGet()) {
+                case 1 -> {
+                  held.add(request);
+                  publisher.interrupt(); // as one who wants to roll back does
+                  return List.of();
+                }
+                case 2 -> {
+                  return List.of(held.getFirst(), request);
+                }
+                default -> {
+                  return List.of(request);
+                }
+              }
+            },
+            (request, answer) -> answer)) {
+      DnsChange change = bench.begin(bench.updater(bench.zoneAt(slow.address())), aMove());
+      assertThatThrownBy(change::publish).hasMessage("The DNS request was interrupted.");
+      assertThat(Thread.interrupted()).isTrue();
+      assertThat(bench.records()).contains("300 A 10.1.0.10");
+
+      change.rollback(); // reads that nothing has been moved; then the server wakes up
+      assertThat(change.view().state()).isEqualTo("restored");
+      assertThat(bench.server.counters().applied()).as("moved, asked, put back").isEqualTo(3);
+      assertThat(bench.records()).contains("300 A 10.1.0.10").doesNotContain("30 A 10.2.0.10");
+    }
   }
 
   @Test

@@ -40,8 +40,8 @@ class DnsPlanTest {
     assertThat(plan.sets())
         .extracting(SetMove::describe)
         .containsExactly(
-            "A of vm.lab.test. in zone lab.test.: 10.1.0.10 becomes 10.2.0.10; 10.1.0.99 stays; TTL 300 s, 30 s from arm to done",
-            "AAAA of vm.lab.test. in zone lab.test.: fd00:1::10 becomes fd00:2::10; TTL 300 s, 30 s from arm to done");
+            "A of vm.lab.test in zone lab.test.: 10.1.0.10 becomes 10.2.0.10; 10.1.0.99 stays; TTL 300 s, 30 s from arm to done",
+            "AAAA of vm.lab.test in zone lab.test.: fd00:1::10 becomes fd00:2::10; TTL 300 s, 30 s from arm to done");
     assertThat(plan.before()).containsExactly("10.1.0.10", "10.1.0.99", "fd00:1::10");
     assertThat(plan.after()).containsExactlyInAnyOrder("10.1.0.99", "10.2.0.10", "fd00:2::10");
     assertThat(bench.server.counters().updates()).isZero();
@@ -50,10 +50,10 @@ class DnsPlanTest {
   @Test
   void aNameInNoZone() throws Exception {
     assertThat(problem(bench.updater(), "vm.lab.test"))
-        .isEqualTo("The configuration has no [[dns]] zone, so vm.lab.test. cannot be updated.");
+        .isEqualTo("The configuration has no [[dns]] zone, so vm.lab.test cannot be updated.");
     assertThat(problem(bench.updater(bench.zone()), "vm.else.test"))
         .isEqualTo(
-            "vm.else.test. is in none of the configured zones (lab.test.); add a [[dns]] table for its zone.");
+            "vm.else.test is in none of the configured zones (lab.test.); add a [[dns]] table for its zone.");
     assertThat(problem(bench.updater(bench.zone()), "vm..test"))
         .isEqualTo("'vm..test' is not a domain name.");
   }
@@ -79,16 +79,16 @@ class DnsPlanTest {
         updater.plan(DnsBench.move(List.of("10.1.0.10", "fd00:9::9"), List.of("10.2.0.10")));
     assertThat(plan.sets()).extracting(SetMove::type).containsExactly("A");
     assertThat(plan.notes())
-        .containsExactly("fd00:9::9 is not in vm.lab.test., which has AAAA fd00:1::10 (TTL 300).");
+        .containsExactly("fd00:9::9 is not in vm.lab.test, which has AAAA fd00:1::10 (TTL 300).");
     assertThat(updater.plan(DnsBench.move(List.of("10.9.9.9"), List.of("10.2.0.10"))).problem())
         .isEqualTo(
-            "None of the old addresses is in the records of vm.lab.test., which has A 10.1.0.10, 10.1.0.99 (TTL 300): there is nothing to move.");
+            "None of the old addresses is in the records of vm.lab.test, which has A 10.1.0.10, 10.1.0.99 (TTL 300): there is nothing to move.");
     assertThat(updater.plan(DnsBench.move(List.of("10.9.9.9"), List.of("10.1.0.99"))).problem())
         .contains("has the new address already");
     assertThat(problem(updater, "nobody.lab.test")).contains("which has no A record");
     assertThat(problem(updater, "alias.lab.test"))
         .isEqualTo(
-            "alias.lab.test. is an alias of vm.lab.test.: give that name, which has the addresses.");
+            "alias.lab.test is an alias of vm.lab.test: give that name, which has the addresses.");
   }
 
   @Test
@@ -107,7 +107,7 @@ class DnsPlanTest {
     DnsMove move = DnsBench.move(List.of("10.1.0.10", "fd00:1::10"), List.of("10.2.0.10"));
     DnsUpdater updater = bench.updater(bench.zone());
     assertThat(updater.plan(move).notes())
-        .containsExactly("There is no new address for fd00:1::10, so vm.lab.test. loses it.");
+        .containsExactly("There is no new address for fd00:1::10, so vm.lab.test loses it.");
     DnsChange change = bench.begin(updater, move);
     change.arm();
     change.publish();
@@ -132,7 +132,7 @@ class DnsPlanTest {
 
   @Test
   void ptrRecordsFollowWhereAReverseZoneIsConfigured() throws Exception {
-    AuthoritativeServer old = reverse("0.1.10.in-addr.arpa.", "10 300 IN PTR vm.lab.test.\n");
+    AuthoritativeServer old = reverse("0.1.10.in-addr.arpa.", "10 600 IN PTR vm.lab.test.\n");
     AuthoritativeServer fresh = reverse("0.2.10.in-addr.arpa.", "");
     DnsUpdater updater =
         bench.updater(
@@ -146,9 +146,12 @@ class DnsPlanTest {
     assertThat(old.zone().values("10.0.1.10.in-addr.arpa.", "PTR")).isEmpty();
     assertThat(fresh.zone().values("10.0.2.10.in-addr.arpa.", "PTR"))
         .containsExactly("vm.lab.test.");
+    assertThat(fresh.zone().ttl("10.0.2.10.in-addr.arpa.", "PTR")).isEqualTo(600);
+    change.finish();
+    assertThat(fresh.zone().ttl("10.0.2.10.in-addr.arpa.", "PTR")).isEqualTo(600);
     change.rollback();
     assertThat(old.zone().values("10.0.1.10.in-addr.arpa.", "PTR")).containsExactly("vm.lab.test.");
-    assertThat(old.zone().ttl("10.0.1.10.in-addr.arpa.", "PTR")).isEqualTo(300);
+    assertThat(old.zone().ttl("10.0.1.10.in-addr.arpa.", "PTR")).isEqualTo(600);
     assertThat(fresh.zone().values("10.0.2.10.in-addr.arpa.", "PTR")).isEmpty();
   }
 

@@ -153,9 +153,7 @@ class DnsTrustTest {
                     DnsLossTest.isUpdate(request) ? forgery.of(request) : answer)) {
       DnsTiming impatient =
           new DnsTiming(
-              new TrySchedule(
-                  List.of(Duration.ofMillis(200), Duration.ofMillis(200)),
-                  List.of(Duration.ofMillis(10))),
+              TrySchedule.once(Duration.ofSeconds(2)),
               TrySchedule.ONCE,
               Duration.ofSeconds(1),
               Duration.ofSeconds(1),

@@ -6,6 +6,7 @@ import java.net.DatagramSocket;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Arrays;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class TamperingProxy implements AutoCloseable {
   private final DatagramSocket front;
   private final DatagramSocket back;
+  private final Delaying delaying;
   private final Tampering tampering;
   private final Thread thread;
 
@@ -24,7 +26,19 @@ final class TamperingProxy implements AutoCloseable {
     byte @Nullable [] answer(byte[] request, byte[] answer) throws IOException;
   }
 
+  /** Which requests, in which order, are passed on when one comes in; all but the last unheard. */
+  @FunctionalInterface
+  interface Delaying {
+    List<byte[]> passOn(byte[] request) throws IOException;
+  }
+
   TamperingProxy(InetSocketAddress server, Tampering tampering) throws IOException {
+    this(server, List::of, tampering);
+  }
+
+  TamperingProxy(InetSocketAddress server, Delaying delaying, Tampering tampering)
+      throws IOException {
+    this.delaying = delaying;
     this.front = new DatagramSocket(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
     this.back = new DatagramSocket();
     this.back.connect(server);
@@ -44,10 +58,13 @@ final class TamperingProxy implements AutoCloseable {
         DatagramPacket from = new DatagramPacket(buffer, buffer.length);
         front.receive(from);
         byte[] request = Arrays.copyOf(buffer, from.getLength());
-        back.send(new DatagramPacket(request, request.length));
-        DatagramPacket to = new DatagramPacket(buffer, buffer.length);
-        back.receive(to);
-        byte[] answer = tampering.answer(request, Arrays.copyOf(buffer, to.getLength()));
+        byte[] answer = null;
+        for (byte[] each : delaying.passOn(request)) {
+          back.send(new DatagramPacket(each, each.length));
+          DatagramPacket to = new DatagramPacket(buffer, buffer.length);
+          back.receive(to);
+          answer = tampering.answer(request, Arrays.copyOf(buffer, to.getLength()));
+        }
         if (answer != null) {
           front.send(new DatagramPacket(answer, answer.length, from.getSocketAddress()));
         }
