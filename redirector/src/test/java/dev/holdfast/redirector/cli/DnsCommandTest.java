@@ -89,7 +89,7 @@ class DnsCommandTest {
     assertThat(other.err()).contains("there is nothing to move");
     CliRun zone = dns("show vm.else.test");
     assertThat(zone.exitCode()).isEqualTo(2);
-    assertThat(zone.err()).contains("vm.else.test. is in none of the configured zones (lab.test.)");
+    assertThat(zone.err()).contains("vm.else.test is in none of the configured zones (lab.test.)");
     CliRun text = dns("update vm.lab.test --old ten --new 10.2.0.10");
     assertThat(text.exitCode()).isEqualTo(2);
     assertThat(text.err()).startsWith("'ten' is not an IP address.");
