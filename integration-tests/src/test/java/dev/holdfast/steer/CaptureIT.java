@@ -3,6 +3,9 @@ package dev.holdfast.steer;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.lab.Namespace;
+import dev.holdfast.redirector.steer.Announcer;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -12,6 +15,8 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Capture at the old host, on a real bridge ({@link OldSite}). */
 class CaptureIT {
+  private static final String PEERS_OTHER_MAC = "02:00:00:00:11:aa";
+
   @TempDir private Path folder;
   private ArmedOldSite old;
   private OldSite site;
@@ -72,6 +77,24 @@ class CaptureIT {
     site.router.ip("neigh flush dev east");
     assertThat(Pings.answered(site.client, OldSite.OLD4)).isOne();
     assertThat(site.router.ip("neigh show " + OldSite.OLD4)).contains(OldSite.BRIDGE_MAC);
+  }
+
+  @Test
+  void doesNotContradictAnAnnouncementOfTheOldAddress() throws Exception {
+    hold();
+    try (FrameLog heard = new FrameLog(old.rig.tun.loop(), site.peer, "eth0")) {
+      // As the guest's, back on this LAN but elsewhere, before anybody was told.
+      int sent =
+          site.peer.call(() -> {
+            try (Announcer announcer = Announcer.open("eth0")) {
+              return announcer.announce(
+                  MacAddress.parse(PEERS_OTHER_MAC), List.of(IpAddress.parse(OldSite.OLD4)));
+            }
+          });
+      assertThat(sent).isOne();
+      heard.awaitEcho(site.peer, "10.11.0.2");
+      assertThat(heard.frames()).noneMatch(frame -> frame.startsWith("0200000011aa"));
+    }
   }
 
   @Test

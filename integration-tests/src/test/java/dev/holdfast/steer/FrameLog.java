@@ -14,6 +14,7 @@ import java.io.UncheckedIOException;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 
 /** Every frame that comes in by one interface, as hex digits. */
 final class FrameLog implements AutoCloseable {
@@ -41,6 +42,32 @@ final class FrameLog implements AutoCloseable {
 
   List<String> frames() {
     return List.copyOf(frames);
+  }
+
+  /**
+   * Waits until an echo request of {@code where}, the log's namespace, has been answered and its
+   * answer is in the log; whatever came before that is in it then.
+   */
+  void awaitEcho(Namespace where, String address) throws IOException, InterruptedException {
+    long before = echoReplies();
+    if (Pings.answered(where, address) != 1) {
+      throw new AssertionError(address + " does not answer");
+    }
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    while (echoReplies() == before) {
+      if (System.nanoTime() > deadline) {
+        throw new AssertionError("the answer of " + address + " was not heard");
+      }
+      Thread.sleep(1);
+    }
+  }
+
+  /** Of IPv4 without options: protocol ICMP, type 0, code 0. */
+  private long echoReplies() {
+    return frames.stream()
+        .filter(
+            f -> f.startsWith("080045", 24) && f.startsWith("01", 46) && f.startsWith("0000", 68))
+        .count();
   }
 
   /** Frames in which the address stands somewhere. */

@@ -27,7 +27,8 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  *                     resets that a filter of this host makes in the guest's name: dropped
  *                     this host's own ICMP errors about an old address: dropped         (quoted4/6)
  * arp input           ARP for the old address: capture mark, so that the kernel's own proxy entry
- *                     sees a route by the TUN and answers when this program cannot      (captured4)
+ *                     sees a route by the TUN and answers when this program cannot; but
+ *                     never to announcements of that address itself                     (captured4)
  * </pre>
  *
  * <p>The bridge rules run before every other's (-350; the kernel's own bridge netfilter is at 0,
@@ -192,6 +193,7 @@ final class HoldfastTables {
         set captured4 { typeof arp daddr ip; }
         chain input {
           type filter hook input priority 0; policy accept;
+          arp saddr ip @captured4 accept
           arp daddr ip @captured4 meta mark set meta mark or @CAPTURE@ counter
         }
       }
