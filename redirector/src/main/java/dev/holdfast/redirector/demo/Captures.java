@@ -15,9 +15,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -87,16 +87,16 @@ final class Captures {
   /**
    * Resets and ICMP errors, wherever they were seen.
    *
-   * @param connections tell when each was over
+   * @param connections tell which of them came to their end in good order
+   * @param ending when they were told to end
    */
-  List<String> forbidden(List<ConnectionResult> connections) {
-    Map<Integer, Long> ends = new HashMap<>();
-    for (ConnectionResult each : connections) {
-      if (each.outcome() == Outcome.SURVIVED) {
-        ends.put(each.client().getPort(), each.endedEpochNanos());
-      }
-    }
-    return forbidden.seen(ends);
+  List<String> forbidden(List<ConnectionResult> connections, long ending) {
+    Set<Integer> closed =
+        connections.stream()
+            .filter(each -> each.outcome() == Outcome.SURVIVED)
+            .map(each -> each.client().getPort())
+            .collect(Collectors.toSet());
+    return forbidden.seen(closed, ending);
   }
 
   /** Closes every tap; safe to call twice. */

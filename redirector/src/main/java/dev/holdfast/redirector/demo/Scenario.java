@@ -144,7 +144,7 @@ public final class Scenario {
             ? null
             : Double.valueOf((double) ended.dns().updateMillis()),
         neighbour,
-        captures.forbidden(results),
+        captures.forbidden(results, moments.ending()),
         leftBehind,
         List.copyOf(faults),
         ended);

@@ -30,8 +30,7 @@ class DemoReportTest {
               outcome,
               outcome == Outcome.SURVIVED ? "" : "a reason",
               BYTES,
-              BYTES,
-              1));
+              BYTES));
     }
     return new ScenarioResult(
         ScenarioOptions.defaults().with(o -> o.without = without),

@@ -11,8 +11,6 @@ import java.net.InetSocketAddress;
  * @param detail a sentence; empty when it survived
  * @param toGuest bytes that the client wrote
  * @param toClient bytes that the guest wrote
- * @param endedEpochNanos when both ends had received the other's last byte: wall clock, nanoseconds
- *     since the epoch; 0 where that never came
  */
 public record ConnectionResult(
     int index,
@@ -23,8 +21,7 @@ public record ConnectionResult(
     Outcome outcome,
     String detail,
     Bytes toGuest,
-    Bytes toClient,
-    long endedEpochNanos) {
+    Bytes toClient) {
 
   /** Bytes written in each phase. */
   public record Bytes(long before, long during, long after) {

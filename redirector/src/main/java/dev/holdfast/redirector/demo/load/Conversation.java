@@ -1,6 +1,5 @@
 package dev.holdfast.redirector.demo.load;
 
-import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.channels.SocketChannel;
@@ -29,7 +28,6 @@ final class Conversation {
   private @Nullable String failure;
   private Outcome failed = Outcome.STALLED;
   private boolean abandoned;
-  private volatile long ended;
 
   Conversation(
       int index,
@@ -97,7 +95,6 @@ final class Conversation {
     } catch (InterruptedException e) {
       throw new AssertionError("nobody interrupts the ends of a connection", e);
     } finally {
-      ended = SystemClock.INSTANCE.epochNanos(); // the last of the four counts
       running.countDown();
     }
   }
@@ -195,8 +192,7 @@ final class Conversation {
         outcome,
         detail,
         ConnectionResult.Bytes.of(client.sent()),
-        other == null ? none : ConnectionResult.Bytes.of(other.sent()),
-        ended);
+        other == null ? none : ConnectionResult.Bytes.of(other.sent()));
   }
 
   private static String wrongWhere(End client, End guest) {

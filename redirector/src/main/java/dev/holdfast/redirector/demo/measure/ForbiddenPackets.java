@@ -5,7 +5,6 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -15,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * about the guest that say unreachable or time exceeded. Packet-Too-Big is allowed.
  *
  * <p>One reset is nobody's fault: a kernel that has closed a connection in good order, both ways,
- * answers a late duplicate with it. It is known by having been seen where its sender is, after the
- * connection's end.
+ * answers a late duplicate with it. It is known by having been seen where its sender is, once the
+ * connection was to end.
  *
  * <p>Thread-safe: several taps feed one collection.
  */
@@ -94,35 +93,29 @@ public final class ForbiddenPackets {
 
   /** One line for each packet, in the order in which they were read. */
   public List<String> seen() {
-    return seen(Map.of());
+    return seen(Set.of(), Long.MAX_VALUE);
   }
 
   /**
-   * Like {@link #seen()}, without resets of connections that were over for the one that sent them.
+   * Like {@link #seen()}, without resets that a kernel sent for connections that it had closed.
    *
-   * @param ends when a connection of the guest had come to its end at both sides, by the peer's
-   *     port: wall clock, nanoseconds since the epoch
+   * @param closed connections of the guest that came to their end in good order, by the peer's port
+   * @param since not before this were they told to: wall clock, nanoseconds since the epoch
    */
-  public synchronized List<String> seen(Map<Integer, Long> ends) {
+  public synchronized List<String> seen(Set<Integer> closed, long since) {
     Set<TcpHeader> late =
         seen.stream()
-            .filter(each -> each.atSender() && each.reset() != null)
-            .filter(each -> each.epochNanos() > end(each, ends))
+            .filter(each -> each.atSender() && each.epochNanos() >= since)
             .map(Seen::reset)
+            .filter(reset -> reset != null && closed.contains(peerPort(reset)))
             .collect(Collectors.toSet());
     return seen.stream().filter(each -> !late.contains(each.reset())).map(Seen::line).toList();
   }
 
-  private long end(Seen one, Map<Integer, Long> ends) {
-    TcpHeader reset = one.reset();
-    if (reset == null) {
-      return Long.MAX_VALUE;
-    }
-    boolean fromGuest = reset.source().equals(guest);
-    if (!fromGuest && !reset.destination().equals(guest)) {
-      return Long.MAX_VALUE;
-    }
-    return ends.getOrDefault(
-        fromGuest ? reset.destinationPort() : reset.sourcePort(), Long.MAX_VALUE);
+  /** The port of the guest's peer; -1 when it is not about the guest. */
+  private int peerPort(TcpHeader header) {
+    return header.source().equals(guest)
+        ? header.destinationPort()
+        : header.destination().equals(guest) ? header.sourcePort() : -1;
   }
 }

@@ -3,13 +3,14 @@ package dev.holdfast.redirector.demo.measure;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.tunnel.packet.IpAddress;
-import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class ForbiddenPacketsTest {
   private static final IpAddress CLIENT = IpAddress.parse("10.9.0.2");
   private static final IpAddress GUEST = IpAddress.parse("10.1.0.10");
-  private static final Map<Integer, Long> ENDS = Map.of(40001, 500L);
+  private static final Set<Integer> CLOSED = Set.of(40001);
+  private static final long SINCE = 500;
 
   private final ForbiddenPackets forbidden = new ForbiddenPackets(GUEST);
 
@@ -22,7 +23,7 @@ class ForbiddenPacketsTest {
   @Test
   void aResetIsForbidden() {
     forbidden.add("client", CLIENT, 100, reset(40001, true));
-    assertThat(forbidden.seen(ENDS))
+    assertThat(forbidden.seen(CLOSED, SINCE))
         .containsExactly("RST 10.1.0.10:7001 > 10.9.0.2:40001 at client (0.000000100)");
   }
 
@@ -31,7 +32,7 @@ class ForbiddenPacketsTest {
     forbidden.add("guest", GUEST, 600, reset(40001, true));
     forbidden.add("router", null, 601, reset(40001, true));
     forbidden.add("client", CLIENT, 602, reset(40001, true));
-    assertThat(forbidden.seen(ENDS)).isEmpty();
+    assertThat(forbidden.seen(CLOSED, SINCE)).isEmpty();
     assertThat(forbidden.seen()).hasSize(3);
   }
 
@@ -39,13 +40,13 @@ class ForbiddenPacketsTest {
   void aLateOneThatItsSenderNeverSentIs() {
     forbidden.add("router", null, 601, reset(40001, true));
     forbidden.add("client", CLIENT, 602, reset(40001, true));
-    assertThat(forbidden.seen(ENDS)).hasSize(2);
+    assertThat(forbidden.seen(CLOSED, SINCE)).hasSize(2);
   }
 
   @Test
   void anEarlyOneOfTheSendersOwnKernelIs() {
     forbidden.add("client", CLIENT, 400, reset(40001, false));
     forbidden.add("guest", GUEST, 600, reset(40002, true)); // one that never came to its end
-    assertThat(forbidden.seen(ENDS)).hasSize(2);
+    assertThat(forbidden.seen(CLOSED, SINCE)).hasSize(2);
   }
 }
