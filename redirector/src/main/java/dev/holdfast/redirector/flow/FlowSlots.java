@@ -238,6 +238,17 @@ final class FlowSlots {
     return v.isIcmp() && !isIcmpQuery(v) ? 1 : 0;
   }
 
+  int hash(PacketView v, Direction direction) {
+    boolean toGuest = direction == Direction.TO_GUEST;
+    return hash(
+        v.protocol(),
+        toGuest ? v.destinationLow() : v.sourceLow(),
+        guestPort(v, direction),
+        toGuest ? v.sourceHigh() : v.destinationHigh(),
+        toGuest ? v.sourceLow() : v.destinationLow(),
+        peerPort(v, direction));
+  }
+
   private int hash(Flow flow) {
     return flow.hash(this);
   }

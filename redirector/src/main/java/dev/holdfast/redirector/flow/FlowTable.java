@@ -69,6 +69,11 @@ public final class FlowTable {
     return slots.find(key);
   }
 
+  /** A number that all packets of a flow share, and few others. Changes nothing. */
+  public int lane(PacketView v, Direction direction) {
+    return slots.hash(v, direction);
+  }
+
   /**
    * The flow of this packet, found or adopted, with the packet taken in. A packet that opens a new
    * connection on the ports of an ended one begins a new flow.

@@ -13,9 +13,15 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A queue that is full stays full, so that what it has is all of the first packets up to {@link
  * #lastId}: the redirector delivers what comes after by itself.
+ *
+ * <p>Flows take turns at release: the first packet of each, then the second of each. Order matters
+ * within a flow alone, and a flow of one request does not wait for another's whole window.
  */
 public final class StagingQueue implements AutoCloseable {
   private static final int FIRST_SIZE = 64;
+
+  /** Two flows that fall on one lane follow each other in it, which costs time and no order. */
+  private static final int LANES = 1 << 12;
 
   private final int maxPackets;
   private final long maxBytes;
@@ -24,6 +30,7 @@ public final class StagingQueue implements AutoCloseable {
 
   // ids rise from index 0 to count; a packet that was taken back leaves a null
   private long[] ids = new long[FIRST_SIZE];
+  private int[] lanes = new int[FIRST_SIZE];
   private @Nullable ByteBuf[] copies = new ByteBuf[FIRST_SIZE];
   private int count;
 
@@ -45,13 +52,14 @@ public final class StagingQueue implements AutoCloseable {
   /**
    * Keeps a copy of a packet.
    *
+   * @param lane the same number for all packets of a flow; those of one lane keep their order
    * @param vnetPacket its readable bytes are {@code [virtio_net_hdr][packet]}, checked by the
    *     caller; not kept, not changed
    * @return false where it was not kept: the id did not rise, or the queue is full, which are
    *     counted; or it was released or discarded before, and then the redirector, which has not
    *     heard that the packet was staged, sends it again by itself
    */
-  public boolean add(long id, ByteBuf vnetPacket) {
+  public boolean add(long id, int lane, ByteBuf vnetPacket) {
     int length = vnetPacket.readableBytes();
     if (id <= lastId) {
       drops.count(DropReason.BAD_STAGING_ID);
@@ -71,6 +79,7 @@ public final class StagingQueue implements AutoCloseable {
     ByteBuf copy = allocator.buffer(length, length);
     copy.writeBytes(vnetPacket, vnetPacket.readerIndex(), length);
     ids[count] = id;
+    lanes[count] = lane & LANES - 1;
     copies[count] = copy;
     count++;
     packets++;
@@ -83,6 +92,7 @@ public final class StagingQueue implements AutoCloseable {
   private void makeRoom() {
     if (packets > count / 2) {
       ids = Arrays.copyOf(ids, count * 2);
+      lanes = Arrays.copyOf(lanes, count * 2);
       copies = Arrays.copyOf(copies, count * 2);
       return;
     }
@@ -92,6 +102,7 @@ public final class StagingQueue implements AutoCloseable {
       copies[i] = null;
       if (copy != null) {
         ids[to] = ids[i];
+        lanes[to] = lanes[i];
         copies[to] = copy;
         to++;
       }
@@ -114,14 +125,15 @@ public final class StagingQueue implements AutoCloseable {
   }
 
   /**
-   * Hands over every packet, in the order of their ids, and is empty and closed then.
+   * Hands over every packet, turn by turn and within a turn in the order of their ids, and is empty
+   * and closed then.
    *
    * @return how many there were
    */
   public int release(HoldQueue.Visitor visitor) {
     int delivered = 0;
     closed = true;
-    for (int i = 0; i < count; i++) {
+    for (int i : inTurns()) {
       ByteBuf copy = copies[i];
       if (copy != null) {
         copies[i] = null;
@@ -135,6 +147,29 @@ public final class StagingQueue implements AutoCloseable {
     }
     empty();
     return delivered;
+  }
+
+  /** The indexes of what is here by turn, and by id within a turn: a counting sort. */
+  private int[] inTurns() {
+    int[] taken = new int[LANES];
+    int[] turns = new int[count];
+    int[] next = new int[packets + 1]; // where the next packet of a turn goes
+    for (int i = 0; i < count; i++) {
+      if (copies[i] != null) {
+        turns[i] = taken[lanes[i]]++;
+        next[turns[i] + 1]++;
+      }
+    }
+    for (int turn = 1; turn < next.length; turn++) {
+      next[turn] += next[turn - 1];
+    }
+    int[] order = new int[packets];
+    for (int i = 0; i < count; i++) {
+      if (copies[i] != null) {
+        order[next[turns[i]]++] = i;
+      }
+    }
+    return order;
   }
 
   /** Forgets every packet: the guest stays where it was. Counted. */

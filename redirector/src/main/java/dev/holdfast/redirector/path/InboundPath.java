@@ -10,6 +10,7 @@ import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.link.LinkReceiver;
 import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.InferredOffload;
 import dev.holdfast.tunnel.packet.OffloadCheck;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -134,6 +135,10 @@ public final class InboundPath implements LinkReceiver {
       path.drops.count(DropReason.MALFORMED);
       return false;
     }
+    if (!staging) {
+      // IP-in-IP brings no offload header, and the kernel may have merged segments on receipt.
+      InferredOffload.write(payload, vnet, view, path.innerMtu);
+    }
     if (OffloadCheck.check(payload, vnet, view) != PacketFault.NONE) {
       path.drops.count(DropReason.BAD_OFFLOAD);
       return false;
@@ -198,7 +203,7 @@ public final class InboundPath implements LinkReceiver {
       deliver(payload);
     } else {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
-      path.staging.add(id, payload);
+      path.staging.add(id, path.flows.lane(view, Direction.TO_GUEST), payload);
     }
   }
 

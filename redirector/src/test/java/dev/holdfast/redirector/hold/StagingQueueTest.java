@@ -43,7 +43,7 @@ class StagingQueueTest {
   @Test
   void releasesInOrderWhatWasNotTakenBack() {
     for (int id : new int[] {1, 2, 5, 9}) {
-      assertThat(stage.add(id, packet(20))).isTrue();
+      assertThat(stage.add(id, 0, packet(20))).isTrue();
     }
     assertThat(stage.remove(5)).isTrue();
     assertThat(stage.remove(5)).isFalse();
@@ -60,9 +60,24 @@ class StagingQueueTest {
   }
 
   @Test
+  void flowsTakeTurnsAndKeepTheirOwnOrder() {
+    int bulk = 7;
+    int request = 8;
+    for (int id = 1; id <= 100; id++) { // more than fit at first
+      stage.add(id, bulk, packet(20));
+    }
+    stage.add(101, request, packet(20));
+    stage.add(102, request, packet(20));
+    stage.remove(1); // a retransmission takes its place, at its own time
+    stage.add(103, bulk, packet(20));
+    List<Long> order = release(stage);
+    assertThat(order).startsWith(2L, 101L, 3L, 102L, 4L, 5L).endsWith(99L, 100L, 103L).hasSize(102);
+  }
+
+  @Test
   void copiesOnlyTheReadablePartAndLeavesTheSourceAlone() {
     ByteBuf source = Unpooled.buffer().writeLong(1).writeInt(2).skipBytes(8);
-    stage.add(1, source);
+    stage.add(1, 0, source);
     assertThat(source.refCnt()).isEqualTo(1);
     assertThat(source.readableBytes()).isEqualTo(4);
     source.setInt(8, 99);
@@ -71,12 +86,12 @@ class StagingQueueTest {
 
   @Test
   void idThatDoesNotRiseIsRefusedAndCounted() {
-    assertThat(stage.add(5, packet(1))).isTrue();
+    assertThat(stage.add(5, 0, packet(1))).isTrue();
     for (long id : new long[] {5, 4, 0, -1, Long.MIN_VALUE}) {
-      assertThat(stage.add(id, packet(1))).isFalse();
+      assertThat(stage.add(id, 0, packet(1))).isFalse();
     }
     stage.remove(5);
-    assertThat(stage.add(5, packet(1))).as("it was here once").isFalse();
+    assertThat(stage.add(5, 0, packet(1))).as("it was here once").isFalse();
     assertThat(drops.get(DropReason.BAD_STAGING_ID)).isEqualTo(6);
     assertThat(release(stage)).isEmpty();
   }
@@ -84,27 +99,27 @@ class StagingQueueTest {
   @Test
   void fullQueueStaysFullSoThatNothingIsMissingBeforeItsLastId() {
     StagingQueue small = queue(2, 100);
-    assertThat(small.add(1, packet(10))).isTrue();
-    assertThat(small.add(2, packet(10))).isTrue();
-    assertThat(small.add(3, packet(10))).isFalse();
+    assertThat(small.add(1, 0, packet(10))).isTrue();
+    assertThat(small.add(2, 0, packet(10))).isTrue();
+    assertThat(small.add(3, 0, packet(10))).isFalse();
     small.remove(1);
-    assertThat(small.add(4, packet(10))).isFalse();
+    assertThat(small.add(4, 0, packet(10))).isFalse();
     assertThat(small.lastId()).isEqualTo(2);
     assertThat(drops.get(DropReason.HOLD_FULL)).isEqualTo(2);
     assertThat(release(small)).containsExactly(2L);
 
     StagingQueue narrow = queue(100, 25);
-    assertThat(narrow.add(1, packet(20))).isTrue();
-    assertThat(narrow.add(2, packet(6))).isFalse();
-    assertThat(narrow.add(3, packet(1))).isFalse();
+    assertThat(narrow.add(1, 0, packet(20))).isTrue();
+    assertThat(narrow.add(2, 0, packet(6))).isFalse();
+    assertThat(narrow.add(3, 0, packet(1))).isFalse();
     assertThat(release(narrow)).containsExactly(1L);
   }
 
   @Test
   void afterReleaseNothingIsTakenIn() {
-    stage.add(1, packet(10));
+    stage.add(1, 0, packet(10));
     assertThat(release(stage)).containsExactly(1L);
-    assertThat(stage.add(2, packet(10))).isFalse();
+    assertThat(stage.add(2, 0, packet(10))).isFalse();
     assertThat(stage.lastId()).isEqualTo(1);
     assertThat(release(stage)).as("released twice").isEmpty();
     assertThat(drops.total()).as("the redirector sends it again").isZero();
@@ -112,13 +127,13 @@ class StagingQueueTest {
 
   @Test
   void discardCountsWhatIsLost() {
-    stage.add(1, packet(10));
-    stage.add(2, packet(10));
+    stage.add(1, 0, packet(10));
+    stage.add(2, 0, packet(10));
     stage.remove(1);
     stage.discard();
     assertThat(drops.get(DropReason.DISCARDED_AT_ROLLBACK)).isEqualTo(1);
     assertThat(stage.packets()).isZero();
-    assertThat(stage.add(3, packet(10))).isFalse();
+    assertThat(stage.add(3, 0, packet(10))).isFalse();
     assertThat(release(stage)).isEmpty();
   }
 
@@ -132,7 +147,7 @@ class StagingQueueTest {
       if (random.nextInt(5) < 3) {
         id += 1 + random.nextInt(3);
         int length = 1 + random.nextInt(50);
-        assertThat(queue.add(id, packet(length))).isTrue();
+        assertThat(queue.add(id, 0, packet(length))).isTrue();
         model.put(id, length);
       } else {
         long which = id - random.nextInt(100);
