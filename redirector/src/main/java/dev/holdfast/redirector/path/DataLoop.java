@@ -18,12 +18,19 @@ public final class DataLoop implements AutoCloseable {
   private final IoEventLoop loop;
 
   public DataLoop() {
+    this("data", false, Thread.MAX_PRIORITY);
+  }
+
+  private DataLoop(String name, boolean daemon, int priority) {
     group =
         new MultiThreadIoEventLoopGroup(
-            1,
-            new DefaultThreadFactory("data", false, Thread.MAX_PRIORITY),
-            EpollIoHandler.newFactory());
+            1, new DefaultThreadFactory(name, daemon, priority), EpollIoHandler.newFactory());
     loop = group.next();
+  }
+
+  /** One that carries no real packets, and gives way to the one that does. */
+  public static DataLoop forRehearsal() {
+    return new DataLoop("rehearsal-loop", true, Thread.MIN_PRIORITY);
   }
 
   public IoEventLoopGroup group() {

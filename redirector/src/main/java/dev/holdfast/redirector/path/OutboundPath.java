@@ -16,7 +16,11 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * From the TUN into the tunnel. Read it from top to bottom to learn what happens to a packet.
@@ -29,11 +33,25 @@ import org.jspecify.annotations.Nullable;
  * the guest), at the new one it is from it. Data loop only.
  */
 public final class OutboundPath {
+  private static final Logger log = LoggerFactory.getLogger(OutboundPath.class);
+
   /**
    * Packets taken in one go, so that a busy TUN does not starve the links that are read by the same
    * thread.
    */
   private static final int BATCH = 64;
+
+  /**
+   * The same in bytes: super-packets take long to encrypt, and an answer that has come in waits
+   * meanwhile.
+   */
+  private static final int BATCH_BYTES = 256 * 1024;
+
+  /**
+   * Staged packets delivered before the guest's answers are looked for: enough for the first turn
+   * of most guests' flows, since sending the answers takes longer than delivering what they answer.
+   */
+  private static final int ANSWER_EVERY = 32;
 
   private static final int LONGEST = VirtioNetHeader.LENGTH + 65_535;
 
@@ -49,7 +67,7 @@ public final class OutboundPath {
   private final Clock clock;
   private final DropCounters hostDrops;
   private final PacketView view = new PacketView();
-  private final java.util.ArrayList<MigrationPath> touched = new java.util.ArrayList<>();
+  private final List<MigrationPath> touched = new ArrayList<>();
   private @Nullable ByteBuf scratch;
 
   public OutboundPath(
@@ -72,14 +90,61 @@ public final class OutboundPath {
    */
   public void onReadable() throws IOException {
     long now = clock.nanoTime();
-    for (int i = 0; i < BATCH; i++) {
+    int bytes = 0;
+    for (int i = 0; i < BATCH && bytes < BATCH_BYTES; i++) {
       ByteBuf packet = read();
       if (packet == null) {
         break;
       }
+      bytes += packet.readableBytes();
       carry(packet, now);
     }
     flushTouched();
+  }
+
+  /**
+   * Gives the guest, which runs here now, what was staged for it. The guest answers while there is
+   * still more for it: its first answers do not wait for the last packet.
+   *
+   * @return how many packets
+   */
+  public long deliverStaged(MigrationPath path) {
+    int[] written = new int[1];
+    return path.deliverStaged(
+        packet -> {
+          write(path, packet);
+          if (++written[0] % ANSWER_EVERY == 0) {
+            carryAnswers();
+          }
+        },
+        clock.nanoTime());
+  }
+
+  /**
+   * Gives the guest, which runs here again, what was held for it.
+   *
+   * @return how many packets
+   */
+  public long reinject(MigrationPath path) {
+    return path.reinject(packet -> write(path, packet));
+  }
+
+  private void carryAnswers() {
+    try {
+      onReadable();
+    } catch (IOException e) {
+      log.error("the TUN cannot be read: {}", e.getMessage());
+    }
+  }
+
+  private void write(MigrationPath path, ByteBuf packet) {
+    try {
+      if (!device.write(packet)) {
+        path.drops.count(DropReason.DEVICE_FULL);
+      }
+    } catch (IOException e) {
+      path.drops.count(DropReason.DEVICE_FULL);
+    }
   }
 
   private @Nullable ByteBuf read() throws IOException {
@@ -141,15 +206,8 @@ public final class OutboundPath {
 
   /** It was captured, but the guest is on this host (again): the kernel routes it to the guest. */
   private void giveBack(MigrationPath path, ByteBuf packet) {
-    try {
-      if (!device.write(packet)) {
-        path.drops.count(DropReason.DEVICE_FULL);
-      }
-    } catch (IOException e) {
-      path.drops.count(DropReason.DEVICE_FULL);
-    } finally {
-      packet.release();
-    }
+    write(path, packet);
+    packet.release();
   }
 
   private void hold(MigrationPath path, ByteBuf packet, @Nullable Flow flow, long now) {

@@ -4,6 +4,7 @@ import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.sys.Errno;
 import dev.holdfast.tunnel.sys.InterfaceRequest;
 import dev.holdfast.tunnel.sys.Libc;
+import dev.holdfast.tunnel.sys.Sockets;
 import dev.holdfast.tunnel.sys.SysException;
 import dev.holdfast.tunnel.sys.Tun;
 import io.netty.buffer.ByteBuf;
@@ -11,6 +12,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +60,17 @@ public final class TunDevice implements PacketDevice {
       Libc.close(fd);
       throw e;
     }
+  }
+
+  /**
+   * Two devices without an interface, of which each reads what the other writes: for whoever
+   * rehearses what a TUN will see, through the same calls.
+   */
+  public static List<TunDevice> pair(String name) throws IOException {
+    int[] fds =
+        Sockets.socketpair(
+            Sockets.SOCK_SEQPACKET | Sockets.SOCK_NONBLOCK | Sockets.SOCK_CLOEXEC, "socketpair");
+    return List.of(new TunDevice(fds[0], name, true), new TunDevice(fds[1], name, true));
   }
 
   private static TunDevice configure(int fd, String name) throws IOException {

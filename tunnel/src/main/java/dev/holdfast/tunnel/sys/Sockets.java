@@ -12,10 +12,12 @@ import java.lang.invoke.MethodHandle;
 /** Calls on sockets. */
 public final class Sockets {
   // sys/socket.h, linux/socket.h
+  public static final int AF_UNIX = 1;
   public static final int AF_INET = 2;
   public static final int AF_INET6 = 10;
   public static final int AF_PACKET = 17;
   public static final int SOCK_RAW = 3;
+  public static final int SOCK_SEQPACKET = 5;
   public static final int SOCK_NONBLOCK = 0x800;
   public static final int SOCK_CLOEXEC = 0x80000;
   public static final int MSG_TRUNC = 0x20;
@@ -49,6 +51,9 @@ public final class Sockets {
 
   private static final MethodHandle SOCKET =
       Native.libc("socket", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+  private static final MethodHandle SOCKETPAIR =
+      Native.libc(
+          "socketpair", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
   private static final MethodHandle BIND =
       Native.libc("bind", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
   private static final MethodHandle GETSOCKNAME =
@@ -89,6 +94,22 @@ public final class Sockets {
       throw Native.impossible(t);
     }
     return checked(fd, state, what);
+  }
+
+  /** Two sockets that are connected to each other; the caller owns both descriptors. */
+  public static int[] socketpair(int type, String what) throws SysException {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment pair = arena.allocate(JAVA_INT, 2);
+      MemorySegment state = Native.state();
+      int result;
+      try {
+        result = (int) SOCKETPAIR.invokeExact(state, AF_UNIX, type, 0, pair);
+      } catch (Throwable t) {
+        throw Native.impossible(t);
+      }
+      int unused = checked(result, state, what);
+      return pair.toArray(JAVA_INT);
+    }
   }
 
   /**
