@@ -171,6 +171,11 @@ public final class FlowLearner implements AutoCloseable {
   public void close() {
     handOver();
     try {
+      handle.breakLoop(); // a silent interface would keep it waiting
+    } catch (NotOpenException e) {
+      log.debug("the capture had ended");
+    }
+    try {
       thread.join(2_000);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();

@@ -53,6 +53,7 @@ public final class Main implements Runnable {
     COMMANDS.put("cert", CertCommand.class);
     COMMANDS.put("config", ConfigCommand.class);
     COMMANDS.put("cleanup", CleanupCommand.class);
+    COMMANDS.put("rehearse", RehearseCommand.class);
   }
 
   private final Surroundings surroundings;

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.control.ControlServer;
 import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.LinuxKernel;
+import dev.holdfast.tunnel.device.TunDevice;
 import dev.holdfast.tunnel.endpoint.RemoteHost;
 import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
 import dev.holdfast.tunnel.identity.HostIdentity;
@@ -111,7 +112,9 @@ public final class Daemon implements AutoCloseable {
             endpoint,
             new ControlCalls(),
             new EventHub(),
-            new HostObjects(config, clock, data, kernel, ledger, new DropCounters()),
+            new HostObjects(
+                config, TunDevice::open, clock, data, kernel, ledger, new DropCounters()),
+            Rehearsal.begin(config.daemon().state(), identity, kernel, clock),
             timer);
     MigrationEngine engine = new MigrationEngine(host, requests, version);
     try {
@@ -136,6 +139,16 @@ public final class Daemon implements AutoCloseable {
       kernel.close();
       lock.close();
       throw e;
+    }
+  }
+
+  /**
+   * Plays what a daemon plays for itself when it starts, and returns when it is over: a build lets
+   * the virtual machine learn from it what a daemon needs.
+   */
+  public static void rehearse(Path folder, HostIdentity identity) {
+    try (var kernel = new LinuxKernel()) {
+      Rehearsal.begin(folder, identity, kernel, SystemClock.INSTANCE).await();
     }
   }
 

@@ -39,7 +39,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     try {
       host.journal().record(record);
       raise();
-      Rehearsal.run(host.clock());
+      host.rehearsal().await();
       enter(MigrationState.ARMED, host.clock().epochNanos(), "armed for " + record.remote());
     } catch (RuntimeException | RequestRefused e) {
       lower();

@@ -28,6 +28,7 @@ record Host(
     ControlCalls calls,
     EventHub events,
     HostObjects objects,
+    Rehearsal rehearsal,
     ScheduledExecutorService timer) {
   private static final long CONNECT_SECONDS = 7;
 

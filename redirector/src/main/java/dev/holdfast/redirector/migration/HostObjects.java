@@ -21,7 +21,6 @@ import dev.holdfast.tunnel.link.TlsLink;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.Clock;
-import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
 import java.util.HashSet;
@@ -43,10 +42,14 @@ final class HostObjects {
 
   private static final long HELD_PACKETS = 1 << 20;
 
-  /** Staged packets delivered before the guest's answers are looked for. */
-  private static final int ANSWER_EVERY = 8;
+  /** Where the TUN comes from; a rehearsal brings its own. */
+  @FunctionalInterface
+  interface TunSource {
+    TunDevice open(String name) throws IOException;
+  }
 
   private final Config config;
+  private final TunSource tuns;
   private final Clock clock;
   private final DataLoop data;
   private final Kernel kernel;
@@ -62,12 +65,14 @@ final class HostObjects {
 
   HostObjects(
       Config config,
+      TunSource tuns,
       Clock clock,
       DataLoop data,
       Kernel kernel,
       KernelLedger ledger,
       DropCounters drops) {
     this.config = config;
+    this.tuns = tuns;
     this.clock = clock;
     this.data = data;
     this.kernel = kernel;
@@ -111,7 +116,7 @@ final class HostObjects {
   }
 
   private void raise() throws IOException {
-    TunDevice opened = TunDevice.open(config.tunnel().device());
+    TunDevice opened = tuns.open(config.tunnel().device());
     tun = opened;
     if (ledger.owners().contains(KernelLedger.HOST)) {
       ledger.reapply(KernelLedger.HOST); // a killed daemon's: its routes went with its TUN
@@ -221,16 +226,7 @@ final class HostObjects {
 
   /** Gives the guest what was staged for it. Data loop; returns how many packets. */
   long deliverStaged(MigrationPath path) {
-    PacketDevice device = device();
-    int[] written = new int[1];
-    return path.deliverStaged(
-        packet -> {
-          write(device, path, packet);
-          if (++written[0] % ANSWER_EVERY == 0) {
-            carryAnswers();
-          }
-        },
-        clock.nanoTime());
+    return outbound().deliverStaged(path);
   }
 
   /**
@@ -238,32 +234,14 @@ final class HostObjects {
    * packets.
    */
   long reinject(MigrationPath path) {
-    PacketDevice device = device();
-    return path.reinject(packet -> write(device, path, packet));
+    return outbound().reinject(path);
   }
 
-  /**
-   * The guest answers while there is still more for it: its first answers do not wait for the last
-   * packet. Data loop.
-   */
-  private void carryAnswers() {
-    OutboundPath path = outbound;
-    if (path != null) {
-      try {
-        path.onReadable();
-      } catch (IOException e) {
-        log.error("the TUN cannot be read: {}", e.getMessage());
-      }
+  private OutboundPath outbound() {
+    OutboundPath there = outbound;
+    if (there == null) {
+      throw new IllegalStateException("no migration has asked for the TUN");
     }
-  }
-
-  private static void write(PacketDevice device, MigrationPath path, ByteBuf packet) {
-    try {
-      if (!device.write(packet)) {
-        path.drops().count(dev.holdfast.tunnel.observe.DropReason.DEVICE_FULL);
-      }
-    } catch (IOException e) {
-      path.drops().count(dev.holdfast.tunnel.observe.DropReason.DEVICE_FULL);
-    }
+    return there;
   }
 }

@@ -62,7 +62,7 @@ final class RedirectorMigration extends LiveMigration {
       if (names != null) {
         names.arm();
       }
-      Rehearsal.run(host.clock());
+      host.rehearsal().await();
       enter(
           MigrationState.ARMED,
           host.clock().epochNanos(),
@@ -165,11 +165,6 @@ final class RedirectorMigration extends LiveMigration {
   }
 
   private void tellHeld() {
-    FlowLearner learning = learner;
-    learner = null;
-    if (learning != null) {
-      learning.close();
-    }
     MigrationPath there = path;
     if (there == null) {
       return;
@@ -186,6 +181,11 @@ final class RedirectorMigration extends LiveMigration {
           alert("the endpoint could not be told of the hold: " + failure.getMessage());
           return null;
         });
+    FlowLearner learning = learner;
+    learner = null;
+    if (learning != null) {
+      learning.close(); // last, since a capture on a silent port takes its time to end
+    }
   }
 
   /** Says again what the endpoint may have missed, when its control channel is back. */

@@ -35,6 +35,7 @@ final class RedirectorSteps {
   private volatile @Nullable RedirectorSteering steering;
   private volatile @Nullable NeighbourResponder responder;
   private volatile @Nullable SteeringPlan plan;
+  private volatile @Nullable MacAddress here;
   private volatile boolean capturing;
   private final AnswerTable answers = new AnswerTable();
 
@@ -91,8 +92,12 @@ final class RedirectorSteps {
       host.ledger().apply(record.id(), steers.arm());
       plan = made;
       steering = steers;
-      // The library is loaded and its context made now, not while the guest is paused.
-      host.kernel().nftNow(steers.unholdScript());
+      here = ownMac(made);
+      if (record.state() == MigrationState.PLANNED || record.state() == MigrationState.ARMED) {
+        // The library is loaded and its context made now, not while the guest is paused. One that
+        // is taken over in a later state is being captured, and stays so.
+        host.kernel().nftNow(steers.unholdScript());
+      }
       responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
     } catch (IOException e) {
       throw new RequestRefused(
@@ -120,9 +125,9 @@ final class RedirectorSteps {
     try {
       host.kernel().nftNow(steers.holdScript());
       capturing = true;
-      MacAddress here = ownMac(made);
-      if (here != null) {
-        made.oldAddresses().forEach(old -> answers.capture(old, here));
+      MacAddress mac = here;
+      if (mac != null) {
+        made.oldAddresses().forEach(old -> answers.capture(old, mac));
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);

@@ -1,157 +1,327 @@
 package dev.holdfast.redirector.migration;
 
-import dev.holdfast.redirector.config.Config.HoldPolicy;
-import dev.holdfast.redirector.config.Config.StaleSyn;
-import dev.holdfast.redirector.decide.Decision;
 import dev.holdfast.redirector.decide.Role;
-import dev.holdfast.redirector.flow.FlowTable;
-import dev.holdfast.redirector.flow.FlowTimers;
-import dev.holdfast.redirector.hold.HoldBudget;
-import dev.holdfast.redirector.hold.HoldLimits;
-import dev.holdfast.redirector.path.InboundPath;
-import dev.holdfast.redirector.path.MigrationPath;
-import dev.holdfast.redirector.path.OutboundPath;
-import dev.holdfast.redirector.path.PathTable;
-import dev.holdfast.tunnel.device.MemoryTun;
-import dev.holdfast.tunnel.link.LoopbackLink;
-import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.redirector.path.DataLoop;
+import dev.holdfast.redirector.steer.Kernel;
+import dev.holdfast.tunnel.endpoint.ControlChannel;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import dev.holdfast.tunnel.endpoint.EndpointHandler;
+import dev.holdfast.tunnel.endpoint.RemoteHost;
+import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
+import dev.holdfast.tunnel.identity.HostIdentity;
+import dev.holdfast.tunnel.link.TlsLink;
+import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.time.Clock;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.PooledByteBufAllocator;
-import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.lang.management.CompilationMXBean;
+import java.lang.management.ManagementFactory;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Holds, stages, releases and answers made-up packets at arm, through the real packet paths of both
- * roles on devices and queues that are thrown away, so that no class is loaded and nothing runs for
- * the first time when a guest waits.
+ * A play of holds and releases that a daemon gives for itself when it starts, so that nothing runs
+ * for the first time when a guest waits.
+ *
+ * <p>The packets of a release are few and all count, and the virtual machine compiles a method only
+ * after it has run many times: without this, the compiler works for a tenth of a second on the very
+ * processors that the first packets need. So a migration is first played from arm to done by the
+ * engine itself ({@link DressRehearsal}); then both roles, a TLS connection between them on the
+ * loopback, real descriptors and thousands of packets are played through the code that will carry
+ * the guest's, until there is little left to compile. Everything is the rehearsal's own and is
+ * thrown away: its loop, its connection, its migration. It has the lowest priority.
  */
 final class Rehearsal {
-  private static final int ROUNDS = 12;
-  private static final int PACKETS = 100;
-  private static final IpAddress GUEST = IpAddress.parse("192.0.2.1"); // RFC 5737: documentation
-  private static final IpAddress PEER = IpAddress.parse("198.51.100.1");
+  private static final Logger log = LoggerFactory.getLogger(Rehearsal.class);
 
-  private Rehearsal() {}
+  static final byte[] TOKEN = new byte[16];
 
-  /** One host of the play. */
-  private static final class Site implements InboundPath.LinkEvents {
-    final MemoryTun tun = new MemoryTun("rehearsal", 2 * PACKETS);
-    final DropCounters drops = new DropCounters();
-    final MigrationPath path;
-    final OutboundPath outbound;
-    final InboundPath inbound;
+  private static final long AT_MOST_NANOS = 8_000_000_000L;
+  private static final long AT_LEAST_PACKETS = 12_000;
 
-    Site(Role role, Clock clock) {
-      path =
-          new MigrationPath(
-              new UUID(0, 0),
-              role,
-              List.of(GUEST),
-              new byte[16],
-              new Decision(role, List.of(GUEST), HoldPolicy.QUEUE, StaleSyn.TUNNEL),
-              1500,
-              new FlowTable(64, FlowTimers.DEFAULTS, 1),
-              new HoldBudget(PACKETS, 1 << 20),
-              HoldLimits.of(1 << 20, 1_000_000_000L));
-      PathTable table = new PathTable();
-      table.add(path);
-      outbound = new OutboundPath(tun, table, PooledByteBufAllocator.DEFAULT, clock, drops);
-      inbound = new InboundPath(path, tun, clock, this, true);
-    }
+  /** It is enough when the compiler has worked less than this share of a while. */
+  private static final double CALM = 0.3;
 
-    /** What the kernel would give, taken to the link. */
-    void carry(PacketBuilder packet) throws IOException {
-      ByteBuf bytes = Unpooled.directBuffer(512);
-      packet.writeWithVnet(bytes);
-      if (!tun.inject(bytes)) {
-        bytes.release();
-      }
-      outbound.onReadable();
-    }
+  private static final long WHILE_NANOS = 200_000_000L;
+  private static final long ANSWER_NANOS = 1_000_000_000L;
+  private static final int PACKETS = 48;
+  private static final int FLOWS = 8;
+  private static final int LONG_PAYLOAD = 1_200;
+  private static final int SUPER_EVERY = 11;
+  private static final int SUPER_PAYLOAD = 24_000;
+  private static final String SELF = "rehearsal";
 
-    void empty() {
-      for (ByteBuf packet = tun.take(); packet != null; packet = tun.take()) {
-        packet.release();
-      }
-    }
+  // RFC 5737 and RFC 3849: addresses for documentation, in no network
+  private static final List<IpAddress> GUEST =
+      List.of(IpAddress.parse("192.0.2.1"), IpAddress.parse("2001:db8::1"));
+  private static final List<IpAddress> PEER =
+      List.of(IpAddress.parse("198.51.100.1"), IpAddress.parse("2001:db8:1::1"));
 
-    void close() {
-      empty();
-      outbound.close();
-      path.close();
-    }
+  private final HostIdentity identity;
+  private final Clock clock;
+  private final CountDownLatch done;
+  private final long begun;
+  private long packets;
 
-    @Override
-    public void linkDown(String reason) {}
-
-    @Override
-    public void markerAnswered(long marker) {}
-
-    @Override
-    public void markerSeen(long marker) {}
+  private Rehearsal(HostIdentity identity, Clock clock, CountDownLatch done) {
+    this.identity = identity;
+    this.clock = clock;
+    this.done = done;
+    this.begun = clock.nanoTime();
   }
 
-  static void run(Clock clock) {
+  /**
+   * Begins it, in the background.
+   *
+   * @param folder where it may have files while it lasts
+   */
+  static Rehearsal begin(Path folder, HostIdentity identity, Kernel kernel, Clock clock) {
+    var rehearsal = new Rehearsal(identity, clock, new CountDownLatch(1));
+    Thread thread =
+        Thread.ofPlatform()
+            .name("rehearsal")
+            .daemon()
+            .unstarted(() -> rehearsal.runAndSayHow(folder, kernel));
+    thread.setPriority(Thread.MIN_PRIORITY);
+    thread.start();
+    return rehearsal;
+  }
+
+  /** One that is over, for the hosts of a rehearsal. */
+  static Rehearsal over(HostIdentity identity, Clock clock) {
+    return new Rehearsal(identity, clock, new CountDownLatch(0));
+  }
+
+  /** Waits until it is over, however it went. */
+  void await() {
     try {
-      for (int round = 0; round < ROUNDS; round++) {
-        play(clock);
+      if (!done.await(AT_MOST_NANOS + 4 * ANSWER_NANOS, TimeUnit.NANOSECONDS)) {
+        log.warn("the rehearsal does not end; the first release will be slower than others");
       }
-    } catch (IOException e) {
-      throw new IllegalStateException("the rehearsal failed: " + e.getMessage(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 
-  private static void play(Clock clock) throws IOException {
-    Site old = new Site(Role.REDIRECTOR, clock);
-    Site fresh = new Site(Role.ENDPOINT, clock);
-    LoopbackLink.Pair pair = LoopbackLink.pair(old.inbound, fresh.inbound);
-    old.path.linkUp(pair.a(), pair.a());
-    fresh.path.linkUp(pair.b(), pair.b());
-    old.path.beginHold(clock.nanoTime());
-    fresh.path.enter(MigrationState.HOLDING);
-    for (int i = 0; i < PACKETS; i++) {
-      old.carry(toGuest(i));
+  private void runAndSayHow(Path folder, Kernel kernel) {
+    try {
+      DressRehearsal.play(folder, identity, kernel, clock);
+      play();
+      log.info("rehearsed {} packets in {} ms", packets, (clock.nanoTime() - begun) / 1_000_000);
+    } catch (IOException
+        | RequestRefused
+        | ExecutionException
+        | TimeoutException
+        | RuntimeException e) {
+      log.warn(
+          "the rehearsal failed, so the first release will be slower than others: {}",
+          e.toString());
+    } catch (InterruptedException e) {
+      log.debug("the rehearsal was interrupted");
+    } finally {
+      done.countDown();
     }
-    long unused = fresh.path.deliverStaged(packet -> write(fresh, packet), clock.nanoTime());
-    for (int i = 0; i < PACKETS; i++) {
-      fresh.carry(fromGuest(i));
-      old.empty();
-      fresh.empty();
+  }
+
+  private void play()
+      throws IOException, ExecutionException, TimeoutException, InterruptedException {
+    UUID id = new UUID(0, 0);
+    try (DataLoop loop = DataLoop.forRehearsal();
+        var old = new RehearsalSite(Role.REDIRECTOR, GUEST, id, loop, clock);
+        var fresh = new RehearsalSite(Role.ENDPOINT, GUEST, id, loop, clock)) {
+      var accepted = new CompletableFuture<TlsLink>();
+      InetAddress loopback = InetAddress.getLoopbackAddress();
+      try (TunnelEndpoint there = endpoint(loop, new Accepting(fresh, accepted), loopback, 0)) {
+        int port = there.listen(new InetSocketAddress(loopback, 0)).getPort();
+        try (TunnelEndpoint here = endpoint(loop, new Accepting(fresh, accepted), loopback, port);
+            var questions = new RehearsalQuestions(loop, GUEST, PEER)) {
+          ControlChannel control = here.control(SELF).get(ANSWER_NANOS * 5, TimeUnit.NANOSECONDS);
+          TlsLink sending =
+              here.openLink(SELF, id, 1, TOKEN, old.inbound)
+                  .get(ANSWER_NANOS * 5, TimeUnit.NANOSECONDS);
+          TlsLink receiving = accepted.get(ANSWER_NANOS * 5, TimeUnit.NANOSECONDS);
+          loop.run(() -> old.path.linkUp(sending, sending));
+          untilCalm(round -> {
+            speak(control, id, round);
+            round(old, fresh, receiving, round);
+            questions.ask();
+          });
+          log.debug("rehearsed; dropped {} and {}", old.drops(), fresh.drops());
+        }
+      }
     }
-    old.path.beginRedirect(fresh.path.deliveredUpTo(), clock.nanoTime());
-    old.path.mark(1);
+  }
+
+  private TunnelEndpoint endpoint(
+      DataLoop loop, EndpointHandler handler, InetAddress address, int port) {
+    var self =
+        new RemoteHost(
+            SELF,
+            new InetSocketAddress(address, port),
+            identity.fingerprint().toString(),
+            List.of());
+    return new TunnelEndpoint(identity, List.of(self), loop.group(), handler, clock);
+  }
+
+  private interface Round {
+    void play(int number) throws IOException;
+  }
+
+  /** Plays until what is new to the compiler has become little. */
+  private void untilCalm(Round round) throws IOException {
+    CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
+    long since = clock.nanoTime();
+    long compiledMillis = compiler == null ? 0 : compiler.getTotalCompilationTime();
+    for (int number = 0; ; number++) {
+      round.play(number);
+      long now = clock.nanoTime();
+      if (now - begun >= AT_MOST_NANOS) {
+        return;
+      }
+      if (now - since >= WHILE_NANOS) {
+        long compiled = compiler == null ? 0 : compiler.getTotalCompilationTime();
+        boolean calm = (compiled - compiledMillis) * 1e6 < CALM * (now - since);
+        if (calm && packets >= AT_LEAST_PACKETS) {
+          return;
+        }
+        compiledMillis = compiled;
+        since = now;
+      }
+    }
+  }
+
+  /** What daemons say to each other around a release. */
+  private static void speak(ControlChannel control, UUID id, int round) {
+    control.send(new ControlMessage.Held(id, round));
+    control.send(
+        new ControlMessage.FlowSnapshot(
+            id,
+            round,
+            List.of(
+                new ControlMessage.FlowEntry(
+                    PacketView.TCP, GUEST.getFirst(), 80, PEER.getFirst(), 4000))));
+    control.send(new ControlMessage.Release(id, round, 1));
+    control.send(new ControlMessage.Released(id, round, 1, 1, 1));
+  }
+
+  /** A hold, a release, and packets both ways after it. */
+  private void round(RehearsalSite old, RehearsalSite fresh, TlsLink receiving, int round)
+      throws IOException {
+    old.hold();
+    fresh.stage(receiving);
+    long before = fresh.staged();
+    for (int i = 0; i < PACKETS; i++) {
+      old.send(toGuest(round, i));
+    }
+    wait(() -> fresh.staged() - before >= PACKETS);
+    long upTo = fresh.release();
+    old.redirect(upTo, round);
+    pass(fresh);
+    bothWays(old, fresh, round);
+    packets += PACKETS;
+  }
+
+  /** Packets after a release. */
+  private void bothWays(RehearsalSite old, RehearsalSite fresh, int round) throws IOException {
+    for (int i = 0; i < PACKETS; i++) {
+      fresh.send(fromGuest(round, i));
+    }
+    pass(old);
     for (int i = PACKETS; i < 2 * PACKETS; i++) {
-      old.carry(toGuest(i));
-      old.empty();
-      fresh.empty();
+      old.send(toGuest(round, i));
     }
-    old.close();
-    fresh.close();
+    pass(fresh);
+    packets += 2 * PACKETS;
   }
 
-  private static void write(Site site, ByteBuf packet) {
-    try {
-      boolean unused = site.tun.write(packet);
-    } catch (IOException e) {
-      throw new IllegalStateException(e);
+  /** Waits until a round's packets have come out of a site. */
+  private void pass(RehearsalSite site) throws IOException {
+    var failure = new AtomicReference<@Nullable IOException>();
+    int[] out = new int[1];
+    wait(() -> {
+      try {
+        out[0] += site.drain();
+      } catch (IOException e) {
+        failure.set(e);
+        return true;
+      }
+      return out[0] >= PACKETS;
+    });
+    IOException thrown = failure.get();
+    if (thrown != null) {
+      throw thrown;
     }
   }
 
-  private static PacketBuilder toGuest(int i) {
-    return new PacketBuilder(PEER, GUEST)
-        .tcp(4000 + i % 8, 80, 1_000L + 10L * (i / 8), 1, PacketView.ACK, 1_000)
-        .payload(10);
+  private interface Condition {
+    boolean isMet();
   }
 
-  private static PacketBuilder fromGuest(int i) {
-    return new PacketBuilder(GUEST, PEER)
-        .tcp(80, 4000 + i % 8, 1 + 10L * (i / 8), 1_000, PacketView.ACK, 1_000)
-        .payload(10);
+  /** What does not come within a while was lost on a full buffer, which is no matter here. */
+  private void wait(Condition condition) {
+    long end = clock.nanoTime() + ANSWER_NANOS;
+    while (!condition.isMet() && clock.nanoTime() - end < 0) {
+      Thread.yield();
+    }
+  }
+
+  private static PacketBuilder toGuest(int round, int i) {
+    return packet(PEER, GUEST, 4_000 + i % FLOWS, 80, round, i);
+  }
+
+  private static PacketBuilder fromGuest(int round, int i) {
+    return packet(GUEST, PEER, 80, 4_000 + i % FLOWS, round, i);
+  }
+
+  private static PacketBuilder packet(
+      List<IpAddress> from, List<IpAddress> to, int fromPort, int toPort, int round, int i) {
+    int family = i & 1;
+    long sequence = 1_000_000L + 2L * SUPER_PAYLOAD * PACKETS * round + (long) SUPER_PAYLOAD * i;
+    PacketBuilder packet =
+        new PacketBuilder(from.get(family), to.get(family))
+            .tcp(fromPort, toPort, sequence & 0xffff_ffffL, 1, PacketView.ACK, 1_000);
+    return i % SUPER_EVERY == 0
+        ? packet.payload(SUPER_PAYLOAD).gso(LONG_PAYLOAD).checksumLeft()
+        : packet.payload(i % 3 == 0 ? LONG_PAYLOAD : i % 3);
+  }
+
+  /** The far end of the rehearsal's connection. */
+  private record Accepting(RehearsalSite site, CompletableFuture<TlsLink> accepted)
+      implements EndpointHandler {
+    @Override
+    public void controlUp(ControlChannel channel) {}
+
+    @Override
+    public void controlDown(ControlChannel channel, String reason) {}
+
+    @Override
+    public void message(ControlChannel channel, ControlMessage message) {}
+
+    @Override
+    public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token) {
+      return new LinkAnswer.Accept(
+          site.inbound,
+          link -> {
+            site.path.linkUp(link, link);
+            accepted.complete(link);
+          });
+    }
+
+    @Override
+    public void counted(DropReason reason) {}
   }
 }
