@@ -13,8 +13,15 @@ public final class ThisProgram {
 
   private ThisProgram() {}
 
-  /** The command line up to and with the main class; the command's arguments follow. */
+  /**
+   * The command line up to and with the main class; the command's arguments follow. Where a
+   * launcher has started this one, it starts the next one too.
+   */
   public static List<String> command() {
+    String launcher = System.getProperty("holdfast.launcher");
+    if (launcher != null) {
+      return List.of(launcher);
+    }
     List<String> command = new ArrayList<>();
     command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
     for (String option : ManagementFactory.getRuntimeMXBean().getInputArguments()) {
