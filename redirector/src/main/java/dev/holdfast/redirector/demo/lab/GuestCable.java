@@ -1,6 +1,8 @@
 package dev.holdfast.redirector.demo.lab;
 
+import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -12,6 +14,8 @@ import java.util.List;
  * without carrier; the guest's own TCP notices it and backs off, which a paused one would not do.
  */
 public final class GuestCable {
+  private static final Duration FORWARDING_WITHIN = Duration.ofSeconds(5);
+
   private final Lab lab;
 
   public GuestCable(Lab lab) {
@@ -28,14 +32,37 @@ public final class GuestCable {
     lab.oldHost().ip("link del " + Lab.OLD_PORT);
   }
 
-  /** Gives guest and port at the new host their carrier. */
-  public void plugInAtNewHost() throws IOException {
+  /** Gives guest and port at the new host their carrier; frames pass when it returns. */
+  public void plugInAtNewHost() throws IOException, InterruptedException {
     lab.cable().ip("link set new up", "link set guest up");
+    awaitForwarding(lab.newHost(), Lab.NEW_PORT, "new");
   }
 
-  /** Gives guest and port at the old host their carrier back. */
-  public void plugInAtOldHost() throws IOException {
+  /** Gives guest and port at the old host their carrier back; frames pass when it returns. */
+  public void plugInAtOldHost() throws IOException, InterruptedException {
     lab.cable().ip("link set old up", "link set guest up");
+    awaitForwarding(lab.oldHost(), Lab.OLD_PORT, "old");
+  }
+
+  /**
+   * The kernel tells a bridge of a carrier when it finds the time, up to a second later; a machine
+   * that is resumed has its port from its first instruction on.
+   */
+  private void awaitForwarding(Namespace host, String port, String cable)
+      throws IOException, InterruptedException {
+    long end = SystemClock.INSTANCE.nanoTime() + FORWARDING_WITHIN.toNanos();
+    while (!isForwarding(host, port)
+        || !isForwarding(lab.cable(), cable)
+        || !isForwarding(lab.cable(), "guest")) {
+      if (SystemClock.INSTANCE.nanoTime() - end >= 0) {
+        throw new IOException("the bridge port " + port + " of " + host + " does not forward");
+      }
+      Thread.sleep(1);
+    }
+  }
+
+  private static boolean isForwarding(Namespace where, String port) throws IOException {
+    return where.query("-d", "link", "show", "dev", port).contains("state forwarding");
   }
 
   /**

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.demo.load;
 
 import java.io.IOException;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 
@@ -19,6 +20,11 @@ final class End {
     this.course = course;
     this.sent = StreamLedger.ofSender(new SeededBytes(ownSeed));
     this.received = StreamLedger.ofReceiver(new SeededBytes(otherSeed));
+  }
+
+  /** Bounds what waits in the kernel to be sent. */
+  void sendBuffer(int bytes) throws IOException {
+    channel.setOption(StandardSocketOptions.SO_SNDBUF, bytes);
   }
 
   Course course() {

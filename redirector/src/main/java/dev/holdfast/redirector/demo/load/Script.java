@@ -13,6 +13,13 @@ record Script(int chunkBytes, Duration chunkEvery) {
   private static final int REQUEST = 32;
   private static final int ANSWER = 64;
   private static final int WORD = 64;
+
+  /**
+   * A stream that is paced, to leave the machine idle, must not save up for a whole gap what it
+   * then sends at once.
+   */
+  private static final int PACED_SEND_BUFFER = 16 << 10;
+
   private static final Duration REQUEST_EVERY = Duration.ofMillis(20);
 
   /** Writes as the client does, until its last byte. */
@@ -49,6 +56,9 @@ record Script(int chunkBytes, Duration chunkEvery) {
   }
 
   private void stream(End end) throws IOException, InterruptedException {
+    if (chunkEvery.isPositive()) {
+      end.sendBuffer(PACED_SEND_BUFFER);
+    }
     var pace = new Pace(chunkEvery);
     while (!end.course().isClosing() && !end.received().isEnded()) {
       end.send(chunkBytes);
