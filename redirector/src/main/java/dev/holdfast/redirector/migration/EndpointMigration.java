@@ -119,7 +119,6 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
         case HOLDING -> {
           long accepted = host.clock().epochNanos();
           MigrationPath there = java.util.Objects.requireNonNull(path);
-          record = record.withAccepted(accepted);
           journalled(MigrationState.REDIRECTING, accepted);
           delivered = host.data().call(() -> host.objects().deliverStaged(there));
           event(

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +20,7 @@ import org.jspecify.annotations.Nullable;
 abstract class LiveMigration {
   final Host host;
   final ReentrantLock lock = new ReentrantLock();
+  private final Object recording = new Object();
   private final List<String> alerts = new ArrayList<>();
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
@@ -55,25 +57,30 @@ abstract class LiveMigration {
 
   /** The first half of {@link #enter}, for a transition whose other half is a step of its own. */
   final void journalled(MigrationState next, long epochNanos) {
-    MigrationState from = record.state();
-    if (!from.mayBecome(next)) {
-      throw new IllegalStateException(
-          "migration "
-              + record.name()
-              + " is "
-              + from.label()
-              + " and cannot become "
-              + next.label());
-    }
-    MigrationRecord entered = record.entering(next, epochNanos);
-    host.journal().record(entered);
-    record = entered;
+    amend(before -> {
+      if (!before.state().mayBecome(next)) {
+        throw new IllegalStateException(
+            "migration "
+                + before.name()
+                + " is "
+                + before.state().label()
+                + " and cannot become "
+                + next.label());
+      }
+      return before.entering(next, epochNanos);
+    });
   }
 
-  /** Journals a change that is not one of state. */
-  final void amend(MigrationRecord amended) {
-    host.journal().record(amended);
-    record = amended;
+  /**
+   * Journals a change of the record, then makes it. Names move on a thread of their own: whoever
+   * changes one part of the record does not undo what another has just changed.
+   */
+  final void amend(UnaryOperator<MigrationRecord> change) {
+    synchronized (recording) {
+      MigrationRecord amended = change.apply(record);
+      host.journal().record(amended);
+      record = amended;
+    }
   }
 
   final void event(String type, String text) {

@@ -66,7 +66,8 @@ public record MigrationRecord(
   public MigrationRecord entering(MigrationState next, long epochNanos) {
     List<MigrationView.HistoryEntry> longer = new ArrayList<>(history);
     longer.add(new MigrationView.HistoryEntry(next.label(), epochNanos));
-    return with(next, token, acceptedEpochNanos, dns, longer);
+    long accepted = next == MigrationState.REDIRECTING ? epochNanos : acceptedEpochNanos;
+    return with(next, token, accepted, dns, longer);
   }
 
   /** This record back in {@code earlier}: entering the present state did not work. */
@@ -76,10 +77,6 @@ public record MigrationRecord(
 
   public MigrationRecord withToken(String agreed) {
     return with(state, agreed, acceptedEpochNanos, dns, history);
-  }
-
-  public MigrationRecord withAccepted(long epochNanos) {
-    return with(state, token, epochNanos, dns, history);
   }
 
   public MigrationRecord withDns(@Nullable String change) {

@@ -7,6 +7,7 @@ import dev.holdfast.redirector.dns.DnsPlan;
 import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.dns.DnsUpdater;
 import dev.holdfast.tunnel.packet.IpAddress;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.LongConsumer;
@@ -17,6 +18,9 @@ import org.jspecify.annotations.Nullable;
  * delays anything: it runs on a thread of its own, and its failures are alerts.
  */
 final class NameMove {
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
+  private static final Duration AGAIN = Duration.ofSeconds(30);
+
   private final RedirectorMigration migration;
   private final DnsUpdater updater;
   private final DnsMove move;
@@ -50,9 +54,7 @@ final class NameMove {
    * there.
    */
   private void changed(DnsState state, String text) {
-    if (!migration.state().isEnded()) {
-      migration.amend(migration.record.withDns(state.toJson()));
-    }
+    migration.amend(record -> record.withDns(state.toJson()));
     migration.event("dns", text);
   }
 
@@ -101,36 +103,77 @@ final class NameMove {
             .name("dns-" + migration.record.name())
             .start(() -> {
               try {
-                change.publish();
-                change.awaitServers();
-                moved.accept(change.view().lastStaleEpochNanos());
-              } catch (DnsException e) {
-                migration.alert(
-                    "DNS still says the old address: "
-                        + e.getMessage()
-                        + "; connections go on through the tunnel, and draining waits: holdfast dns update, or"
-                        + " finish --force");
+                publishAndWait(moved);
+              } catch (InterruptedException e) {
+                Thread.currentThread().interrupt(); // the migration is ending
               }
             });
   }
 
+  private void publishAndWait(LongConsumer moved) throws InterruptedException {
+    boolean published = false;
+    while (true) {
+      try {
+        if (!published) {
+          change.publish();
+          published = true;
+        }
+        change.awaitServers();
+        moved.accept(change.view().lastStaleEpochNanos());
+        return;
+      } catch (DnsException e) {
+        if (e.kind() == DnsException.Kind.INTERRUPTED) {
+          return; // the migration is ending
+        }
+        migration.alert(
+            (published
+                    ? "not every DNS server says the new address: "
+                    : "DNS still says the old address: ")
+                + e.getMessage()
+                + "; connections go on through the tunnel, and draining waits: holdfast dns update, or"
+                + " finish --force");
+        if (!e.mayPass() && !published) {
+          return;
+        }
+        Thread.sleep(AGAIN);
+      }
+    }
+  }
+
   /** The migration is done: the TTL goes back to what it was. */
   void finish() {
-    stopPublishing();
-    try {
-      change.finish();
-    } catch (DnsException e) {
-      migration.alert("the TTL of the name was not restored: " + e.getMessage());
-    }
+    end(change::finish, "the TTL of the name was not restored: ");
   }
 
   /** The migration is not made: names as they were. */
   void rollback() {
+    end(change::rollback, "DNS was not put back: ");
+  }
+
+  private interface LastStep {
+    void run() throws DnsException;
+  }
+
+  /** What is last is not waited for long: a server that is down must not keep a migration alive. */
+  private void end(LastStep step, String failed) {
     stopPublishing();
+    Thread last =
+        Thread.ofVirtual()
+            .name("dns-end-" + migration.record.name())
+            .start(() -> {
+              try {
+                step.run();
+              } catch (DnsException e) {
+                migration.alert(failed + e.getMessage());
+              }
+            });
     try {
-      change.rollback();
-    } catch (DnsException e) {
-      migration.alert("DNS was not put back: " + e.getMessage());
+      if (!last.join(PATIENCE)) {
+        migration.event(
+            "dns", "the DNS server does not answer; it is asked again in the background");
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
     }
   }
 

@@ -54,7 +54,7 @@ final class RedirectorMigration extends LiveMigration {
       }
       asked = true;
       ControlMessage.ArmReply reply = Asking.arm(host, channel, record, false);
-      amend(record.withToken(HexFormat.of().formatHex(reply.token())));
+      amend(planned -> planned.withToken(HexFormat.of().formatHex(reply.token())));
       raise();
       connection.open();
       connection.probe();
@@ -154,9 +154,7 @@ final class RedirectorMigration extends LiveMigration {
 
   private RequestRefused undoHold(MigrationPath there, RuntimeException cause) {
     host.data().run(() -> there.enter(MigrationState.ARMED));
-    MigrationRecord back = record.rewound(MigrationState.ARMED);
-    host.journal().record(back);
-    record = back;
+    amend(held -> held.rewound(MigrationState.ARMED));
     return new RequestRefused(
         RequestRefused.Kind.FAILED,
         "capture could not be switched on, and the migration is armed as before: "
@@ -247,7 +245,6 @@ final class RedirectorMigration extends LiveMigration {
         return;
       }
       if (record.state() == MigrationState.HOLDING) {
-        record = record.withAccepted(message.acceptedEpochNanos());
         journalled(MigrationState.REDIRECTING, message.acceptedEpochNanos());
         host.data()
             .run(() -> {

@@ -51,7 +51,7 @@ final class Rehearsal {
   static final byte[] TOKEN = new byte[16];
 
   private static final long AT_MOST_NANOS = 8_000_000_000L;
-  private static final long AT_LEAST_PACKETS = 12_000;
+  private static final long AT_LEAST_PACKETS = 20_000;
 
   /** It is enough when the compiler has worked less than this share of a while. */
   private static final double CALM = 0.3;
@@ -59,7 +59,7 @@ final class Rehearsal {
   private static final long WHILE_NANOS = 200_000_000L;
   private static final long ANSWER_NANOS = 1_000_000_000L;
   private static final int PACKETS = 48;
-  private static final int FLOWS = 8;
+  private static final int FLOWS = 60;
   private static final int LONG_PAYLOAD = 1_200;
   private static final int SUPER_EVERY = 11;
   private static final int SUPER_PAYLOAD = 24_000;
@@ -280,23 +280,45 @@ final class Rehearsal {
   }
 
   private static PacketBuilder toGuest(int round, int i) {
-    return packet(PEER, GUEST, 4_000 + i % FLOWS, 80, round, i);
+    return packet(PEER, GUEST, port(round, i), 80, round, i);
   }
 
   private static PacketBuilder fromGuest(int round, int i) {
-    return packet(GUEST, PEER, 80, 4_000 + i % FLOWS, round, i);
+    return packet(GUEST, PEER, 80, port(round, i), round, i);
   }
 
+  private static int port(int round, int i) {
+    return 4_000 + (7 * round + i) % FLOWS;
+  }
+
+  /**
+   * What guests and peers send, of every kind that is frequent: what the compiler has never seen,
+   * it takes for impossible, and begins anew when it comes.
+   */
   private static PacketBuilder packet(
       List<IpAddress> from, List<IpAddress> to, int fromPort, int toPort, int round, int i) {
     int family = i & 1;
-    long sequence = 1_000_000L + 2L * SUPER_PAYLOAD * PACKETS * round + (long) SUPER_PAYLOAD * i;
+    long sequence = 2L * SUPER_PAYLOAD * PACKETS * round + (long) SUPER_PAYLOAD * i;
+    int flags = PacketView.ACK | (i % 5 < 3 ? PacketView.PSH : 0);
     PacketBuilder packet =
         new PacketBuilder(from.get(family), to.get(family))
-            .tcp(fromPort, toPort, sequence & 0xffff_ffffL, 1, PacketView.ACK, 1_000);
-    return i % SUPER_EVERY == 0
-        ? packet.payload(SUPER_PAYLOAD).gso(LONG_PAYLOAD).checksumLeft()
-        : packet.payload(i % 3 == 0 ? LONG_PAYLOAD : i % 3);
+            .tcp(
+                fromPort,
+                toPort,
+                sequence & 0xffff_ffffL,
+                sequence / 2 & 0xffff_ffffL,
+                flags,
+                500 + 17 * i);
+    if (i % SUPER_EVERY == 0) {
+      return packet.payload(SUPER_PAYLOAD).gso(LONG_PAYLOAD);
+    }
+    packet.payload(
+        switch (i % 4) {
+          case 0 -> 0;
+          case 1 -> LONG_PAYLOAD;
+          default -> 32 * (i % 4);
+        });
+    return i % 3 == 0 ? packet : packet.checksumLeft(); // as a veth or a TUN leaves it
   }
 
   /** The far end of the rehearsal's connection. */

@@ -59,11 +59,15 @@ public final class AnswerTable {
       return here;
     }
     Guest guest = guests.get(asker);
-    return guest != null
-            && !guest.own().contains(target)
-            && guest.oldLans().stream().anyMatch(lan -> lan.contains(target))
-        ? guest.answer()
-        : null;
+    if (guest == null || guest.own().contains(target)) {
+      return null;
+    }
+    for (IpPrefix lan : guest.oldLans()) {
+      if (lan.contains(target)) {
+        return guest.answer();
+      }
+    }
+    return null;
   }
 
   /** Answers to guests stand for their routers too, and must not deny that they are routers. */
