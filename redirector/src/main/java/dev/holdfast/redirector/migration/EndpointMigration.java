@@ -62,6 +62,15 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     path = made;
   }
 
+  /** Takes over where a killed daemon stood; it may have died before it told of the release. */
+  void resume() throws RequestRefused {
+    raise();
+    if (record.state() == MigrationState.REDIRECTING) {
+      tellReleased();
+      repeatUntilNoted();
+    }
+  }
+
   private void lower() {
     MigrationPath there = path;
     if (there != null) {

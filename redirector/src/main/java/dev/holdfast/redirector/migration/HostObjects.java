@@ -58,7 +58,7 @@ final class HostObjects {
   private final DropCounters drops;
   private final HoldBudget holdBudget;
   private final Set<String> users = new HashSet<>();
-  private @Nullable TunDevice tun;
+  private volatile @Nullable TunDevice tun;
   private @Nullable FdReadiness readiness;
   private volatile @Nullable OutboundPath outbound;
   private volatile @Nullable IpInIpDispatch ipInIp;
@@ -171,7 +171,9 @@ final class HostObjects {
   }
 
   /** The TUN; only between {@link #acquire} and {@link #release}. */
-  synchronized PacketDevice device() {
+  PacketDevice
+      device() { // not synchronized: the data loop asks, and others hold the monitor while they
+    // wait for it
     TunDevice opened = tun;
     if (opened == null) {
       throw new IllegalStateException("no migration has asked for the TUN");

@@ -295,6 +295,7 @@ final class RemoteRequests implements EndpointHandler {
         || !endpoint.record.remote().equals(remoteName)
         || endpoint.record.epoch() != epoch
         || endpoint.path == null
+        || endpoint.state().isEnded()
         || !MessageDigest.isEqual(HexFormat.of().parseHex(endpoint.record.token()), token)) {
       return new LinkAnswer.Refuse(
           "no migration here has that id, epoch and token for " + remoteName);

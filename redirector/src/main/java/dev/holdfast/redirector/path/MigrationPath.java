@@ -82,6 +82,8 @@ public final class MigrationPath {
         }
       };
 
+  private long countedUpTo;
+
   /** A held packet was not sent ahead; those after it wait for it. */
   private boolean gap;
 
@@ -161,6 +163,10 @@ public final class MigrationPath {
     state = MigrationState.REDIRECTING;
     flows.released(nowNanos);
     deliveredUpTo = Math.max(deliveredUpTo, Math.min(stagedUpTo, sentUpTo));
+    // What the endpoint had no room for, or had not yet got, goes once more; it knows what it has
+    // delivered.
+    sentUpTo = deliveredUpTo;
+    gap = false;
     catchUp();
   }
 
@@ -255,10 +261,18 @@ public final class MigrationPath {
       return;
     }
     if (link.send(FrameType.STAGE, prefixed(id, packet)) == Link.Sent.OK) {
-      sentUpTo = id;
-      stagedTotal++;
+      sent(id);
     } else {
       gap = true;
+    }
+  }
+
+  /** Sent ahead; one that goes again is counted once. */
+  private void sent(long id) {
+    sentUpTo = id;
+    if (id > countedUpTo) {
+      countedUpTo = id;
+      stagedTotal++;
     }
   }
 
@@ -284,8 +298,7 @@ public final class MigrationPath {
             gap = true;
             return;
           }
-          sentUpTo = id;
-          stagedTotal++;
+          sent(id);
         });
     if (!gap) {
       sentUpTo = hold.lastId(); // the last ones may have been given up meanwhile
@@ -307,6 +320,12 @@ public final class MigrationPath {
    * again unless it is known to be delivered. Only on the data loop.
    */
   public void linkUp(Link stageLink, Link liveLink) {
+    Link before = stage;
+    if (before != null && before != stageLink) {
+      // Its end may be noticed here much later than at the other host, which has made a new one:
+      // nothing more may come of it, least of all the word that the link is down.
+      before.close();
+    }
     stage = stageLink;
     live = liveLink;
     sentUpTo = deliveredUpTo;
