@@ -83,6 +83,11 @@ public final class FlowLearner implements AutoCloseable {
       return learner;
     } catch (PcapNativeException | NotOpenException e) {
       throw new IOException("cannot capture on " + interfaceName + ": " + e.getMessage(), e);
+    } catch (LinkageError e) {
+      throw new IOException(
+          "libpcap cannot be loaded, which learns the guest's connections: install it (package libpcap0.8): "
+              + e.getMessage(),
+          e);
     }
   }
 

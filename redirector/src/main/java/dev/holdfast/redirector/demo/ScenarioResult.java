@@ -57,6 +57,8 @@ public record ScenarioResult(
   /** Every connection survived, nothing was left behind, and nothing else went wrong. */
   public boolean isGood() {
     return count(Outcome.SURVIVED) == connections.size()
+        && newConnectionOk
+        && unrecovered == 0
         && leftBehind.isEmpty()
         && forbidden.isEmpty()
         && faults.isEmpty();

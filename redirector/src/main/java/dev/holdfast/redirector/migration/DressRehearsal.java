@@ -38,7 +38,11 @@ final class DressRehearsal {
 
   static void play(Path parent, HostIdentity identity, Kernel kernel, Clock clock)
       throws IOException, RequestRefused, InterruptedException {
-    Path folder = Files.createTempDirectory(parent, "rehearsal-");
+    Path folder = parent.resolve("rehearsal"); // short: the path of a socket has 107 bytes
+    if (Files.exists(folder)) {
+      delete(folder); // of a daemon that was killed meanwhile
+    }
+    Files.createDirectories(folder);
     InetAddress loopback = InetAddress.getLoopbackAddress();
     try (var fresh =
             new RehearsalHost(

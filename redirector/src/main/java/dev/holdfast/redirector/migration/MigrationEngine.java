@@ -64,7 +64,7 @@ final class MigrationEngine implements MigrationService {
     try {
       switch (migration) {
         case RedirectorMigration redirector -> redirector.resume();
-        case EndpointMigration endpoint -> endpoint.raise();
+        case EndpointMigration endpoint -> endpoint.resume();
         default -> throw new IllegalStateException("a migration of no role");
       }
       migration.event(
@@ -155,7 +155,7 @@ final class MigrationEngine implements MigrationService {
     admit(migration);
     try {
       migration.arm();
-    } catch (RequestRefused e) {
+    } catch (RequestRefused | RuntimeException e) {
       forget(migration);
       throw e;
     }

@@ -37,7 +37,8 @@ final class RedirectorMigration extends LiveMigration {
     this.connection = new DataConnection(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.listComplete = record.flowListCommand() != null;
-    this.drain = new Drain(host, this, listComplete);
+    // What a daemon takes over it knows from no list: its flow table begins empty.
+    this.drain = new Drain(host, this, listComplete && record.state() == MigrationState.PLANNED);
   }
 
   /**
@@ -301,7 +302,12 @@ final class RedirectorMigration extends LiveMigration {
       if (wasHolding) {
         steps.captureOff();
         steps.announceGuest();
-        long again = host.data().call(() -> host.objects().reinject(there));
+        long again =
+            host.data()
+                .call(() -> {
+                  there.enter(MigrationState.ROLLED_BACK); // what comes now goes to the guest too
+                  return host.objects().reinject(there);
+                });
         event("progress", again + " held packets were given to the guest");
       }
       report = Reports.of(host, this);
@@ -414,11 +420,17 @@ final class RedirectorMigration extends LiveMigration {
     }
     connection.keepOpen();
     drain.start();
-    if (record.state() == MigrationState.REDIRECTING) {
-      drain.released();
-      if (names != null) {
-        names.publish(drain::namesMoved);
+    switch (record.state()) {
+      case HOLDING ->
+          host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+      case REDIRECTING -> {
+        drain.released();
+        if (names != null) {
+          names.publish(drain::namesMoved);
+        }
       }
+      case DRAINING -> drain.released();
+      default -> {}
     }
   }
 
