@@ -346,6 +346,55 @@ class BothPathsTest {
   }
 
   @Test
+  void theLateEndOfAnEarlierLinkLeavesTheNewOneAlone() throws IOException {
+    LoopbackLink.Pair first = LoopbackLink.pair(old.inbound, fresh.inbound);
+    fresh.path.linkUp(first.b(), first.b());
+    LoopbackLink.Pair second = LoopbackLink.pair(old.inbound, fresh.inbound);
+    fresh.path.linkUp(
+        second.b(), second.b()); // the endpoint has not noticed that the first is dead
+    old.path.linkUp(second.a(), second.a());
+    first.a().close();
+
+    hold();
+    release();
+    fresh.arrives(fromGuest(500));
+
+    assertThat(fresh.path.isLinkUp()).isTrue();
+    assertThat(old.delivered()).containsExactly(500L);
+  }
+
+  @Test
+  void whatFoundNoRoomAtTheEndpointFollowsAtRelease() throws IOException {
+    hold();
+    old.arrives(toGuest(1_000));
+    old.arrives(toGuest(1_100));
+    old.arrives(toGuest(1_200));
+    long first = old.path.hold().lastId() - 2;
+    assertThat(fresh.path.staging().remove(first + 1)).isTrue(); // as if it had not been kept
+    assertThat(fresh.path.staging().remove(first + 2)).isTrue();
+
+    release();
+
+    assertThat(fresh.delivered()).containsExactly(1_000L, 1_100L, 1_200L);
+    assertThat(old.path.stagedTotal()).as("each is counted once").isEqualTo(3);
+  }
+
+  @Test
+  void whatTheKernelMergedOnIpInIpIsASuperPacketAgain() throws IOException {
+    hold();
+    release();
+    var ipInIp = new InboundPath(fresh.path, fresh.tun, CLOCK, fresh, false);
+    ByteBuf merged = allocator.directBuffer(8192);
+    toGuest(1_000).payload(4_000).writeWithVnet(merged);
+    ipInIp.onFrame(FrameType.PACKET, merged);
+    merged.release();
+
+    ByteBuf given = java.util.Objects.requireNonNull(fresh.tun.take());
+    assertThat(VirtioNetHeader.gsoType(given, 0)).isEqualTo(VirtioNetHeader.GSO_TCPV4);
+    given.release();
+  }
+
+  @Test
   void nothingIsDeliveredBeforeRelease() {
     hold();
     ByteBuf early = allocator.buffer(2048);
