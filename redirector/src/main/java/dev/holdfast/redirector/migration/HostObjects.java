@@ -170,10 +170,11 @@ final class HostObjects {
     }
   }
 
-  /** The TUN; only between {@link #acquire} and {@link #release}. */
-  PacketDevice
-      device() { // not synchronized: the data loop asks, and others hold the monitor while they
-    // wait for it
+  /**
+   * The TUN; only between {@link #acquire} and {@link #release}. Takes no monitor: the data loop
+   * asks for it, and whoever holds the monitor may be waiting for the data loop.
+   */
+  PacketDevice device() {
     TunDevice opened = tun;
     if (opened == null) {
       throw new IllegalStateException("no migration has asked for the TUN");

@@ -28,8 +28,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicReference;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -232,7 +230,7 @@ final class Rehearsal {
     for (int i = 0; i < PACKETS; i++) {
       old.send(toGuest(round, i));
     }
-    wait(() -> fresh.staged() - before >= PACKETS);
+    awaitMet(() -> fresh.staged() - before >= PACKETS);
     long upTo = fresh.release();
     old.redirect(upTo, round);
     pass(fresh);
@@ -255,29 +253,16 @@ final class Rehearsal {
 
   /** Waits until a round's packets have come out of a site. */
   private void pass(RehearsalSite site) throws IOException {
-    var failure = new AtomicReference<@Nullable IOException>();
     int[] out = new int[1];
-    wait(() -> {
-      try {
-        out[0] += site.drain();
-      } catch (IOException e) {
-        failure.set(e);
-        return true;
-      }
-      return out[0] >= PACKETS;
-    });
-    IOException thrown = failure.get();
-    if (thrown != null) {
-      throw thrown;
-    }
+    awaitMet(() -> (out[0] += site.drain()) >= PACKETS);
   }
 
   private interface Condition {
-    boolean isMet();
+    boolean isMet() throws IOException;
   }
 
   /** What does not come within a while was lost on a full buffer, which is no matter here. */
-  private void wait(Condition condition) {
+  private void awaitMet(Condition condition) throws IOException {
     long end = clock.nanoTime() + ANSWER_NANOS;
     while (!condition.isMet() && clock.nanoTime() - end < 0) {
       Thread.yield();

@@ -5,6 +5,10 @@
  * transition is journalled before it is done and each step has its undo, so a daemon that was
  * killed takes over where it stood. Ownership of the address is an epoch and an owner, recorded at
  * both ends, and moves once: a late message of an older epoch changes nothing.
+ *
+ * <p>What counts happens within milliseconds of a release, in code that a daemon runs rarely. So it
+ * plays a migration to itself when it starts ({@code Rehearsal} and what begins with that word),
+ * and arming waits until that is over.
  */
 @NullMarked
 package dev.holdfast.redirector.migration;
