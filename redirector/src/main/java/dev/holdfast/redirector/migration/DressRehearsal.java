@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.control.ControlClient;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.dns.DnsException;
 import dev.holdfast.redirector.steer.Kernel;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import dev.holdfast.tunnel.packet.IpAddress;
@@ -17,11 +18,12 @@ import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One migration from armed to done by the engines of two hosts that exist in this process alone:
- * journal, control connection, data connection and control API are real, the kernel is looked at
- * and not changed. What runs once in a release has run once then.
+ * journal, control connection, data connection, name server and control API are real, the kernel is
+ * looked at and not changed. What runs once in a release has run once then.
  */
 final class DressRehearsal {
   private static final String NAME = "rehearsal";
@@ -44,16 +46,29 @@ final class DressRehearsal {
     }
     Files.createDirectories(folder);
     InetAddress loopback = InetAddress.getLoopbackAddress();
-    try (var fresh =
+    try (var names = new RehearsalNames(folder, GUEST, clock);
+        var fresh =
             new RehearsalHost(
-                folder.resolve("new"), identity, kernel, clock, record(Role.ENDPOINT));
+                folder.resolve("new"),
+                identity,
+                kernel,
+                clock,
+                List.of(),
+                record(Role.ENDPOINT, null));
         var old =
             new RehearsalHost(
-                folder.resolve("old"), identity, kernel, clock, record(Role.REDIRECTOR))) {
+                folder.resolve("old"),
+                identity,
+                kernel,
+                clock,
+                names.zones(),
+                record(Role.REDIRECTOR, RehearsalNames.GUEST_NAME))) {
       InetSocketAddress address = fresh.start(new InetSocketAddress(loopback, 0), NAME);
       InetSocketAddress unused = old.start(address, NAME);
       await(clock, () -> old.client().show(NAME).linkUp());
       play(old, fresh, clock);
+    } catch (DnsException e) {
+      throw new IOException(e);
     } finally {
       delete(folder);
     }
@@ -73,10 +88,15 @@ final class DressRehearsal {
       fresh.kernelSends(packet(GUEST, PEER, 80, 4000 + i, released.epoch() + i));
     }
     await(clock, () -> here.show(NAME).state().equals(MigrationState.REDIRECTING.label()));
+    await(clock, () -> isMoved(here.show(NAME).dns()));
     MigrationView done = here.finish(NAME, true);
     if (!MigrationState.ofLabel(done.state()).isEnded()) {
       throw new IllegalStateException("the rehearsed migration is " + done.state());
     }
+  }
+
+  private static boolean isMoved(MigrationView.@Nullable DnsView names) {
+    return names != null && names.lastStaleEpochNanos() != 0;
   }
 
   private static PacketBuilder packet(
@@ -86,7 +106,7 @@ final class DressRehearsal {
         .payload(32);
   }
 
-  private static MigrationRecord record(Role role) {
+  private static MigrationRecord record(Role role, @Nullable String name) {
     return new MigrationRecord(
         "00000000-0000-0000-0000-000000000001",
         NAME,
@@ -104,8 +124,8 @@ final class DressRehearsal {
         "tls",
         "symmetric",
         "queue",
-        null,
-        List.of(),
+        name,
+        name == null ? List.of() : List.of(GUEST_AFTERWARDS.toString()),
         null,
         TOKEN,
         0,

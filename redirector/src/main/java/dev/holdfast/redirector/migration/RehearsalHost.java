@@ -34,6 +34,7 @@ final class RehearsalHost implements AutoCloseable {
   private final HostIdentity identity;
   private final Kernel kernel;
   private final Clock clock;
+  private final List<Config.DnsZone> zones;
   private final MigrationJournal journal;
   private final KernelLedger ledger;
   private final DataLoop data = DataLoop.forRehearsal();
@@ -47,12 +48,18 @@ final class RehearsalHost implements AutoCloseable {
   private @Nullable ControlServer control;
 
   RehearsalHost(
-      Path state, HostIdentity identity, Kernel kernel, Clock clock, MigrationRecord record)
+      Path state,
+      HostIdentity identity,
+      Kernel kernel,
+      Clock clock,
+      List<Config.DnsZone> zones,
+      MigrationRecord record)
       throws IOException {
     this.state = state;
     this.identity = identity;
     this.kernel = new LookedAt(kernel);
     this.clock = clock;
+    this.zones = zones;
     this.journal = MigrationJournal.open(state);
     journal.record(record);
     this.ledger = KernelLedger.open(state.resolve("kernel.jsonl"), this.kernel);
@@ -124,7 +131,7 @@ final class RehearsalHost implements AutoCloseable {
         List.of(
             new Config.Remote(
                 remoteName, remote, identity.fingerprint().toString(), List.of(everything()))),
-        List.of(),
+        zones,
         new Config.Hold(
             Config.HoldPolicy.QUEUE,
             1 << 20,

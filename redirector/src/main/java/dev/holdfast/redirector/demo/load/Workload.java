@@ -23,7 +23,7 @@ import java.util.function.IntConsumer;
 /** All connections of one run, from connect to judgement. */
 public final class Workload {
   private static final int BULK_BYTES_A_SECOND = 1_600_000;
-  private static final Duration CHUNK_EVERY = Duration.ofMillis(20);
+  private static final Duration CHUNK_EVERY = Duration.ofMillis(100);
   private static final int SATURATING_CHUNK = 64 << 10;
   private static final Duration LOOK_EVERY = Duration.ofMillis(5);
 
