@@ -71,13 +71,16 @@ final class Rehearsal {
       List.of(IpAddress.parse("198.51.100.1"), IpAddress.parse("2001:db8:1::1"));
 
   private final HostIdentity identity;
+  private final InetAddress own;
   private final Clock clock;
   private final CountDownLatch done;
   private final long begun;
   private long packets;
+  private int families = 2;
 
-  private Rehearsal(HostIdentity identity, Clock clock, CountDownLatch done) {
+  private Rehearsal(HostIdentity identity, InetAddress own, Clock clock, CountDownLatch done) {
     this.identity = identity;
+    this.own = own;
     this.clock = clock;
     this.done = done;
     this.begun = clock.nanoTime();
@@ -87,9 +90,11 @@ final class Rehearsal {
    * Begins it, in the background.
    *
    * @param folder where it may have files while it lasts
+   * @param own where this host's tunnel listens
    */
-  static Rehearsal begin(Path folder, HostIdentity identity, Kernel kernel, Clock clock) {
-    var rehearsal = new Rehearsal(identity, clock, new CountDownLatch(1));
+  static Rehearsal begin(
+      Path folder, HostIdentity identity, InetAddress own, Kernel kernel, Clock clock) {
+    var rehearsal = new Rehearsal(identity, own, clock, new CountDownLatch(1));
     Thread thread =
         Thread.ofPlatform()
             .name("rehearsal")
@@ -102,7 +107,7 @@ final class Rehearsal {
 
   /** One that is over, for the hosts of a rehearsal. */
   static Rehearsal over(HostIdentity identity, Clock clock) {
-    return new Rehearsal(identity, clock, new CountDownLatch(0));
+    return new Rehearsal(identity, InetAddress.getLoopbackAddress(), clock, new CountDownLatch(0));
   }
 
   /** Waits until it is over, however it went. */
@@ -164,9 +169,27 @@ final class Rehearsal {
             round(old, fresh, receiving, round);
             questions.ask();
           });
+          ipInIp(loop, old, sending, fresh, receiving);
           log.debug("rehearsed; dropped {} and {}", old.drops(), fresh.drops());
         }
       }
+    }
+  }
+
+  /** The same with live packets by IP-in-IP, where this host can. */
+  private void ipInIp(
+      DataLoop loop, RehearsalSite old, TlsLink sending, RehearsalSite fresh, TlsLink receiving)
+      throws IOException {
+    IpAddress address = RehearsalIpInIp.address(own);
+    if (address == null) {
+      return;
+    }
+    families = 1;
+    packets = 0;
+    try (var raw = RehearsalIpInIp.open(loop, address, old, sending, fresh, receiving)) {
+      untilCalm(round -> round(old, fresh, receiving, round));
+    } catch (IOException e) {
+      log.debug("no rehearsal of IP-in-IP: {}", e.getMessage());
     }
   }
 
@@ -270,11 +293,11 @@ final class Rehearsal {
     }
   }
 
-  private static PacketBuilder toGuest(int round, int i) {
+  private PacketBuilder toGuest(int round, int i) {
     return packet(PEER, GUEST, port(round, i), 80, round, i);
   }
 
-  private static PacketBuilder fromGuest(int round, int i) {
+  private PacketBuilder fromGuest(int round, int i) {
     return packet(GUEST, PEER, 80, port(round, i), round, i);
   }
 
@@ -286,9 +309,9 @@ final class Rehearsal {
    * What guests and peers send, of every kind that is frequent: what the compiler has never seen,
    * it takes for impossible, and begins anew when it comes.
    */
-  private static PacketBuilder packet(
+  private PacketBuilder packet(
       List<IpAddress> from, List<IpAddress> to, int fromPort, int toPort, int round, int i) {
-    int family = i & 1;
+    int family = families == 1 ? 0 : i & 1;
     long sequence = 2L * SUPER_PAYLOAD * PACKETS * round + (long) SUPER_PAYLOAD * i;
     int flags = PacketView.ACK | (i % 5 < 3 ? PacketView.PSH : 0);
     PacketBuilder packet =

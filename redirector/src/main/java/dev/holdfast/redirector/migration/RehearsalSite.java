@@ -69,7 +69,8 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
             1500,
             new FlowTable(MAX_FLOWS, FlowTimers.DEFAULTS, 1),
             new HoldBudget(HELD_PACKETS, HELD_BYTES),
-            HoldLimits.of(HELD_BYTES, HELD_NANOS));
+            HoldLimits.of(HELD_BYTES, HELD_NANOS),
+            0);
     var table = new PathTable();
     table.add(path);
     outbound = new OutboundPath(tun, table, PooledByteBufAllocator.DEFAULT, clock, hostDrops);
@@ -101,6 +102,11 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
     return count;
   }
 
+  /** What takes this site's packets from IP-in-IP. */
+  InboundPath ipInIp() {
+    return new InboundPath(path, tun, clock, this, false);
+  }
+
   void hold() {
     loop.run(() -> path.beginHold(clock.nanoTime()));
   }
@@ -109,7 +115,8 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
   void stage(Link link) {
     loop.run(() -> {
       path.enter(MigrationState.HOLDING);
-      path.linkUp(link, link);
+      Link live = path.liveLink();
+      path.linkUp(link, live == null ? link : live);
     });
   }
 
