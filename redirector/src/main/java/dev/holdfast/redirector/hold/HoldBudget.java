@@ -1,8 +1,9 @@
 package dev.holdfast.redirector.hold;
 
 /**
- * What all hold queues of a host may keep together. Used by the one thread that owns the queues. A
- * queue that meets this limit makes room among its own packets, never among another's.
+ * What all hold queues and stages of a host may keep together. Used by the one thread that owns
+ * them. A hold queue that meets this limit makes room among its own packets, never among another's;
+ * a stage takes no more.
  */
 public final class HoldBudget {
   private final long maxPackets;
@@ -25,6 +26,10 @@ public final class HoldBudget {
 
   boolean isOver() {
     return packets > maxPackets || bytes > maxBytes;
+  }
+
+  boolean hasRoomFor(int length) {
+    return packets < maxPackets && bytes + length <= maxBytes;
   }
 
   void take(int length) {

@@ -68,9 +68,16 @@ public final class HoldQueue implements AutoCloseable {
   /**
    * @param host shared by all hold queues of this host
    * @param drops counts what is not kept, by reason
+   * @param lastId the ids of this queue's packets are higher: an endpoint that has ids of an
+   *     earlier queue takes them
    */
   public HoldQueue(
-      HoldLimits limits, HoldBudget host, ByteBufAllocator allocator, DropCounters drops) {
+      HoldLimits limits,
+      HoldBudget host,
+      ByteBufAllocator allocator,
+      DropCounters drops,
+      long lastId) {
+    this.lastId = lastId;
     this.limits = limits;
     this.host = host;
     this.allocator = allocator;
@@ -323,7 +330,7 @@ public final class HoldQueue implements AutoCloseable {
     return dropped;
   }
 
-  /** The last id that was given to a packet; 0 where none was. */
+  /** The last id that was given to a packet; where none was, the one that came before. */
   public long lastId() {
     return lastId;
   }

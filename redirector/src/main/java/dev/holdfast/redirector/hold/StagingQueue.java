@@ -25,6 +25,7 @@ public final class StagingQueue implements AutoCloseable {
 
   private final int maxPackets;
   private final long maxBytes;
+  private final HoldBudget host;
   private final ByteBufAllocator allocator;
   private final DropCounters drops;
 
@@ -41,10 +42,18 @@ public final class StagingQueue implements AutoCloseable {
   private boolean full;
   private boolean closed;
 
+  /**
+   * @param host shared with all that this host holds or stages
+   */
   public StagingQueue(
-      int maxPackets, long maxBytes, ByteBufAllocator allocator, DropCounters drops) {
+      int maxPackets,
+      long maxBytes,
+      HoldBudget host,
+      ByteBufAllocator allocator,
+      DropCounters drops) {
     this.maxPackets = maxPackets;
     this.maxBytes = maxBytes;
+    this.host = host;
     this.allocator = allocator;
     this.drops = drops;
   }
@@ -68,7 +77,7 @@ public final class StagingQueue implements AutoCloseable {
     if (closed) {
       return false;
     }
-    full |= packets >= maxPackets || bytes + length > maxBytes;
+    full |= packets >= maxPackets || bytes + length > maxBytes || !host.hasRoomFor(length);
     if (full) {
       drops.count(DropReason.HOLD_FULL);
       return false;
@@ -84,6 +93,7 @@ public final class StagingQueue implements AutoCloseable {
     count++;
     packets++;
     bytes += length;
+    host.take(length);
     total++;
     lastId = id;
     return true;
@@ -120,6 +130,7 @@ public final class StagingQueue implements AutoCloseable {
     copies[at] = null;
     packets--;
     bytes -= copy.readableBytes();
+    host.give(copy.readableBytes());
     copy.release();
     return true;
   }
@@ -137,6 +148,7 @@ public final class StagingQueue implements AutoCloseable {
       ByteBuf copy = copies[i];
       if (copy != null) {
         copies[i] = null;
+        host.give(copy.readableBytes());
         try {
           visitor.packet(ids[i], copy);
         } finally {
@@ -186,6 +198,7 @@ public final class StagingQueue implements AutoCloseable {
       ByteBuf copy = copies[i];
       if (copy != null) {
         copies[i] = null;
+        host.give(copy.readableBytes());
         copy.release();
       }
     }
@@ -196,6 +209,11 @@ public final class StagingQueue implements AutoCloseable {
     count = 0;
     packets = 0;
     bytes = 0;
+  }
+
+  /** Released or discarded: it takes nothing more. */
+  public boolean isClosed() {
+    return closed;
   }
 
   /** Packets staged now. */

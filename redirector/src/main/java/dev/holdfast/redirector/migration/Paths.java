@@ -17,6 +17,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 
 /**
  * Builds a migration's part of the packet path from its record and the config, and fills its flow
@@ -56,7 +57,8 @@ final class Paths {
         innerMtu(record),
         flowTable(host),
         host.objects().holdBudget(),
-        limits);
+        limits,
+        host.clock().epochNanos());
   }
 
   private static FlowTable flowTable(Host host) {
@@ -84,9 +86,11 @@ final class Paths {
   /**
    * Adds what the guest itself lists.
    *
+   * @param tables shows the table to put it in
+   * @return how many connections
    * @throws RequestRefused when the command fails
    */
-  static int addListed(Host host, MigrationRecord record, FlowLearner learner)
+  static int addListed(Host host, MigrationRecord record, Consumer<Consumer<FlowTable>> tables)
       throws RequestRefused {
     String command = record.flowListCommand();
     if (command == null) {
@@ -95,7 +99,7 @@ final class Paths {
     try {
       List<FlowKey> listed = GuestFlowList.run(command, record.olds());
       long now = host.clock().nanoTime();
-      learner.withTable(table -> listed.forEach(key -> table.list(key, now, Origin.LISTED)));
+      tables.accept(table -> listed.forEach(key -> table.list(key, now, Origin.LISTED)));
       return listed.size();
     } catch (IOException e) {
       throw new RequestRefused(

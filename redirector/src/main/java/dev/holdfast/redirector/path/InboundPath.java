@@ -183,8 +183,8 @@ public final class InboundPath implements LinkReceiver {
       return;
     }
     long id = payload.readLong();
-    if (id <= path.deliveredUpTo) {
-      return; // sent again after a reconnect, and the guest has it
+    if (id <= path.deliveredUpTo || id <= path.againUpTo) {
+      return; // sent again after a reconnect: the guest has it, or it is staged
     }
     if (!isSound(payload)) {
       return;

@@ -82,6 +82,9 @@ public final class MigrationPath {
         }
       };
 
+  /** Staged packets up to this id come again on a new connection, and are here already. */
+  long againUpTo;
+
   private long countedUpTo;
 
   /** A held packet was not sent ahead; those after it wait for it. */
@@ -95,6 +98,10 @@ public final class MigrationPath {
     void answered(long number);
   }
 
+  /**
+   * @param budget shared by all migrations of this host
+   * @param lastHeldId what is held gets higher ids; they must rise from one process to the next
+   */
   public MigrationPath(
       UUID id,
       Role role,
@@ -104,7 +111,8 @@ public final class MigrationPath {
       int innerMtu,
       FlowTable flows,
       HoldBudget budget,
-      HoldLimits limits) {
+      HoldLimits limits,
+      long lastHeldId) {
     this.id = id;
     this.role = role;
     this.olds = List.copyOf(olds);
@@ -113,8 +121,13 @@ public final class MigrationPath {
     this.innerMtu = innerMtu;
     this.flows = flows;
     ByteBufAllocator allocator = PooledByteBufAllocator.DEFAULT;
-    this.hold = new HoldQueue(limits, budget, allocator, drops);
-    this.stages = () -> new StagingQueue(limits.packets(), limits.bytes(), allocator, drops);
+    this.hold = new HoldQueue(limits, budget, allocator, drops, lastHeldId);
+    if (role == Role.REDIRECTOR) {
+      this.sentUpTo = lastHeldId;
+      this.deliveredUpTo = lastHeldId;
+    }
+    this.stages =
+        () -> new StagingQueue(limits.packets(), limits.bytes(), budget, allocator, drops);
     this.staging = stages.get();
   }
 
@@ -144,6 +157,9 @@ public final class MigrationPath {
   /** Only on the data loop. */
   public void enter(MigrationState next) {
     state = next;
+    if (next == MigrationState.HOLDING && staging.isClosed()) {
+      staging = stages.get();
+    }
     if (next == MigrationState.DRAINING) {
       flows.drainingBegan();
     }
@@ -214,6 +230,11 @@ public final class MigrationPath {
             hold.total())
         : new MigrationView.HeldView(
             staging.packets(), staging.bytes(), stagedTotal, 0, 0, stagedTotal);
+  }
+
+  /** What carries live packets; null while there is none. */
+  public @Nullable Link liveLink() {
+    return live;
   }
 
   public boolean isRedirecting() {
@@ -331,8 +352,9 @@ public final class MigrationPath {
     sentUpTo = deliveredUpTo;
     gap = hold.lastId() > sentUpTo;
     if (role == Role.ENDPOINT && !isReleased()) {
-      staging.close(); // all of it comes again
-      staging = stages.get();
+      // What the redirector still holds comes again. What is here stays here: if that host's daemon
+      // was killed, these are the only copies.
+      againUpTo = staging.lastId();
     }
   }
 

@@ -200,7 +200,7 @@ public final class OutboundPath {
         }
       }
       case Verdict.Pass pass -> giveBack(path, packet);
-      case Verdict.Reject reject -> drop(packet, path.drops, DropReason.STALE_SYN);
+      case Verdict.Reject reject -> reject(path, packet);
     }
   }
 
@@ -208,6 +208,13 @@ public final class OutboundPath {
   private void giveBack(MigrationPath path, ByteBuf packet) {
     write(path, packet);
     packet.release();
+  }
+
+  private void reject(MigrationPath path, ByteBuf syn) {
+    ByteBuf answer = Rejection.of(view);
+    write(path, answer);
+    answer.release();
+    drop(syn, path.drops, DropReason.STALE_SYN);
   }
 
   private void hold(MigrationPath path, ByteBuf packet, @Nullable Flow flow, long now) {

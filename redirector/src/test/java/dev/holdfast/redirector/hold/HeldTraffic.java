@@ -46,7 +46,7 @@ final class HeldTraffic implements HoldQueue.Mirror {
 
   HeldTraffic(HoldLimits limits, HoldBudget host) {
     this.host = host;
-    queue = new HoldQueue(limits, host, UnpooledByteBufAllocator.DEFAULT, drops);
+    queue = new HoldQueue(limits, host, UnpooledByteBufAllocator.DEFAULT, drops, 0);
   }
 
   static HeldTraffic unlimited() {

@@ -416,7 +416,8 @@ class HoldQueueTest {
             new HoldLimits(100, FOREVER, 100, FOREVER / 32, FOREVER),
             host,
             UnpooledByteBufAllocator.DEFAULT,
-            traffic.drops)) {
+            traffic.drops,
+            0)) {
       PacketView v = talk.udp(TO_GUEST, 20);
       HoldQueue.Mirror nobody =
           new HoldQueue.Mirror() {

@@ -16,10 +16,11 @@ import org.junit.jupiter.api.Test;
 /** The endpoint's stage: what a redirector may do to it, and what comes out at release. */
 class StagingQueueTest {
   private final DropCounters drops = new DropCounters();
+  private final HoldBudget host = new HoldBudget(10_000, 10_000_000);
   private final StagingQueue stage = queue(1000, 1_000_000);
 
   private StagingQueue queue(int maxPackets, long maxBytes) {
-    return new StagingQueue(maxPackets, maxBytes, UnpooledByteBufAllocator.DEFAULT, drops);
+    return new StagingQueue(maxPackets, maxBytes, host, UnpooledByteBufAllocator.DEFAULT, drops);
   }
 
   private static ByteBuf packet(int bytes) {
@@ -38,6 +39,20 @@ class StagingQueueTest {
     assertThat(delivered).isEqualTo(ids.size());
     assertThat(copies).allMatch(copy -> copy.refCnt() == 0);
     return ids;
+  }
+
+  @Test
+  void whatIsStagedIsChargedToTheHost() {
+    var small = new HoldBudget(10, 100);
+    var other = new StagingQueue(1000, 1_000_000, small, UnpooledByteBufAllocator.DEFAULT, drops);
+    assertThat(other.add(1, 0, packet(60))).isTrue();
+    assertThat(other.add(2, 0, packet(60))).isFalse();
+    assertThat(other.add(3, 0, packet(20))).as("a gap is never left").isFalse();
+    assertThat(small.bytes()).isEqualTo(60);
+    assertThat(drops.nonZero()).containsEntry("hold-full", 2L);
+    assertThat(release(other)).containsExactly(1L);
+    assertThat(small.bytes()).isZero();
+    assertThat(small.packets()).isZero();
   }
 
   @Test

@@ -30,6 +30,7 @@ import io.netty.buffer.UnpooledByteBufAllocator;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -76,17 +77,22 @@ class BothPathsTest {
     final InboundPath inbound;
 
     Site(Role role) {
+      this(role, 0, StaleSyn.TUNNEL);
+    }
+
+    Site(Role role, long lastHeldId, StaleSyn stale) {
       path =
           new MigrationPath(
               new UUID(1, 2),
               role,
               List.of(OLD),
               TOKEN,
-              new Decision(role, List.of(OLD), HoldPolicy.QUEUE, StaleSyn.TUNNEL),
+              new Decision(role, List.of(OLD), HoldPolicy.QUEUE, stale),
               1500,
               new FlowTable(64, FlowTimers.DEFAULTS, 1),
               new HoldBudget(1000, 1 << 20),
-              HoldLimits.of(1 << 20, 1_000_000_000L));
+              HoldLimits.of(1 << 20, 1_000_000_000L),
+              lastHeldId);
       table.add(path);
       outbound = new OutboundPath(tun, table, allocator, CLOCK, hostDrops);
       inbound = new InboundPath(path, tun, CLOCK, this, true);
@@ -273,6 +279,48 @@ class BothPathsTest {
 
     assertThat(release()).isEqualTo(2);
     assertThat(fresh.delivered()).containsExactly(1_000L, 1_100L);
+  }
+
+  @Test
+  void aRestartedRedirectorStagesBehindWhatTheEndpointHas() throws IOException {
+    hold();
+    old.arrives(toGuest(1_000));
+    old.arrives(toGuest(1_100));
+    var restarted = new Site(Role.REDIRECTOR, 1_000_000, StaleSyn.TUNNEL);
+    LoopbackLink.Pair pair = LoopbackLink.pair(restarted.inbound, fresh.inbound);
+    restarted.path.linkUp(pair.a(), pair.a());
+    fresh.path.linkUp(pair.b(), pair.b());
+    restarted.path.beginHold(CLOCK.nanoTime());
+    restarted.arrives(toGuest(1_200));
+
+    assertThat(release()).isEqualTo(3);
+    assertThat(fresh.delivered()).containsExactly(1_000L, 1_100L, 1_200L);
+    restarted.path.close();
+    restarted.outbound.close();
+  }
+
+  @Test
+  void aNewConnectionIsRejectedWhileDrainingWhereTheConfigSaysSo() throws IOException {
+    var strict = new Site(Role.REDIRECTOR, 0, StaleSyn.REJECT);
+    strict.path.enter(MigrationState.DRAINING);
+    strict.arrives(new PacketBuilder(PEER, OLD).tcp(40_001, 80, 7, 0, PacketView.SYN, 1_000));
+
+    ByteBuf answer = Objects.requireNonNull(strict.tun.take());
+    PacketView view = new PacketView();
+    assertThat(
+            view.check(
+                answer, VirtioNetHeader.LENGTH, answer.readableBytes() - VirtioNetHeader.LENGTH))
+        .isEqualTo(PacketFault.NONE);
+    assertThat(view.source()).isEqualTo(OLD);
+    assertThat(view.destination()).isEqualTo(PEER);
+    assertThat(view.sourcePort()).isEqualTo(80);
+    assertThat(view.destinationPort()).isEqualTo(40_001);
+    assertThat(view.tcpFlags()).isEqualTo(PacketView.RST | PacketView.ACK);
+    assertThat(view.tcpAcknowledgment()).isEqualTo(8);
+    assertThat(strict.path.drops().nonZero()).containsOnlyKeys("stale-syn");
+    answer.release();
+    strict.path.close();
+    strict.outbound.close();
   }
 
   @Test
