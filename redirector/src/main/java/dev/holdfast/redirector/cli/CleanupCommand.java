@@ -7,11 +7,7 @@ import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.LinuxKernel;
 import java.io.IOException;
-import java.net.StandardProtocolFamily;
-import java.net.UnixDomainSocketAddress;
-import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Command;
@@ -22,9 +18,9 @@ import picocli.CommandLine.Option;
 @Command(
     name = "cleanup",
     description = {
-      "Undoes what a daemon that was killed has left in the kernel.",
-      "That is every route, rule, neighbour, nft table and sysctl that Holdfast changed, and only",
-      "those. Refuses while a daemon is running. Migrations that were under way end with it: their",
+      "Undoes what a daemon that was killed has left in the kernel and in DNS.",
+      "That is every route, rule, neighbour, nft table, sysctl and record that Holdfast changed, and",
+      "only those; a name whose guest has moved stays at its new address. Refuses while a daemon is running. Migrations that were under way end with it: their",
       "connections break, unless the guest is back at this host."
     },
     footerHeading = "%nExamples:%n",
@@ -47,18 +43,31 @@ final class CleanupCommand extends Verb {
   @Override
   public Integer call() throws Exception {
     Config config = configFile.read();
-    refuseWhileRunning(config.daemon().control());
-    try (var kernel = new LinuxKernel();
-        var ledger = KernelLedger.open(Daemon.ledgerFile(config), kernel)) {
-      List<KernelChange> left = changes(ledger);
-      List<String> failed = dryRun ? List.of() : ledger.undoAll();
-      List<KernelChange> still = dryRun ? List.of() : changes(ledger);
-      List<String> undone =
-          left.stream().filter(each -> !still.contains(each)).map(KernelChange::undoWhat).toList();
+    if (!Files.exists(config.daemon().state())) {
+      answer(new Cleaned("holdfast.cleanup/1", dryRun, List.of(), List.of()), text(List.of()));
+      return ExitCode.OK;
+    }
+    try (var lock = Daemon.lockState(config);
+        var kernel = new LinuxKernel();
+        var ledger = KernelLedger.open(Daemon.ledgerFile(config), kernel);
+        var journal = MigrationJournal.open(config.daemon().state())) {
+      List<String> undone = new ArrayList<>();
+      List<String> failed = new ArrayList<>();
+      NamesLeft names = new NamesLeft(journal.records());
+      if (dryRun) {
+        changes(ledger).forEach(change -> undone.add(change.undoWhat()));
+        undone.addAll(names.lines());
+      } else {
+        undo(ledger, undone, failed);
+        if (!names.lines().isEmpty()) {
+          names.putBack(DnsCommand.updater(config, surroundings()), undone, failed);
+        }
+      }
       answer(new Cleaned("holdfast.cleanup/1", dryRun, undone, failed), text(undone));
       if (failed.isEmpty()) {
         if (!dryRun) {
-          forgetMigrations(config);
+          // What was undone must not be taken over by the next daemon.
+          List<String> unused = journal.forgetLive();
         }
         return ExitCode.OK;
       }
@@ -66,16 +75,23 @@ final class CleanupCommand extends Verb {
       throw undone.isEmpty()
           ? CommandFailed.failed("Nothing could be undone:\n" + reasons)
           : CommandFailed.partlyDone("This could not be undone:\n" + reasons);
+    } catch (Daemon.StateInUse e) {
+      throw CommandFailed.refused(
+          "A daemon is running: "
+              + e.getMessage()
+              + ". Stop it first; or end its migrations with 'holdfast migration rollback' or"
+              + " 'finish', which clean up as well.");
     }
   }
 
-  /** What was undone must not be taken over by the next daemon. */
-  private static void forgetMigrations(Config config) throws IOException {
-    if (Files.exists(config.daemon().state())) {
-      try (MigrationJournal journal = MigrationJournal.open(config.daemon().state())) {
-        List<String> unused = journal.forgetLive();
-      }
-    }
+  private static void undo(KernelLedger ledger, List<String> undone, List<String> failed)
+      throws IOException {
+    List<KernelChange> left = changes(ledger);
+    failed.addAll(ledger.undoAll());
+    List<KernelChange> still = changes(ledger);
+    left.stream()
+        .filter(each -> !still.contains(each))
+        .forEach(each -> undone.add(each.undoWhat()));
   }
 
   private String text(List<String> undone) {
@@ -95,18 +111,5 @@ final class CleanupCommand extends Verb {
     }
     changes.addAll(ledger.changes(KernelLedger.HOST));
     return changes;
-  }
-
-  private static void refuseWhileRunning(Path socket) throws CommandFailed {
-    try (SocketChannel probe = SocketChannel.open(StandardProtocolFamily.UNIX)) {
-      probe.connect(UnixDomainSocketAddress.of(socket));
-    } catch (IOException e) {
-      return;
-    }
-    throw CommandFailed.refused(
-        "A daemon answers on "
-            + socket
-            + ". Stop it first; or end its migrations with 'holdfast migration rollback' or"
-            + " 'finish', which clean up as well.");
   }
 }

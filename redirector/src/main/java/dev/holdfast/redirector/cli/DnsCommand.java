@@ -36,7 +36,7 @@ final class DnsCommand extends Noun {
   /** A person is waiting: less patience than a migration has. */
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
-  private static DnsUpdater updater(Config config, Surroundings surroundings) throws DnsException {
+  static DnsUpdater updater(Config config, Surroundings surroundings) throws DnsException {
     DnsTiming standard = DnsTiming.STANDARD;
     var timing =
         new DnsTiming(

@@ -99,7 +99,7 @@ final class MigrationOptions {
       names = "--flow-list-command",
       paramLabel = "COMMAND",
       description = {
-        "Prints the guest's connections as 'ss -Htn' does; run by sh at arm and while draining.",
+        "Prints the guest's connections as 'ss -Htn' does; run by sh at arm, and when a restarted daemon takes over.",
         "What it prints is taken to be complete."
       })
   private @Nullable String flowListCommand;

@@ -130,7 +130,9 @@ public final class DnsChange {
       }
       say(state, "Restoring the TTL of " + name() + ".");
       persist(() -> swapForward(SetMove::withTtlBack));
-      say(state.withProblem(null), "The TTL of " + name() + " is restored.");
+      say(
+          state.withPhase(DnsState.FINISHED).withProblem(null),
+          "The TTL of " + name() + " is restored.");
     });
   }
 

@@ -12,7 +12,7 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * <p>Times are wall clock, nanoseconds since the Unix epoch, 0 where it has not happened.
  *
- * @param phase pending, updating, published, conflict, failed or restored
+ * @param phase pending, updating, published, finished, conflict, failed or restored
  * @param sets empty until the records have been read
  * @param now the name's addresses as last known
  * @param ttlSeenEpochNanos when the last authoritative server was first seen with the lowered TTL
@@ -39,6 +39,7 @@ public record DnsState(
   static final String PENDING = "pending";
   static final String UPDATING = "updating";
   static final String PUBLISHED = "published";
+  static final String FINISHED = "finished"; // published, and the TTL is what it was
   static final String CONFLICT = "conflict";
   static final String FAILED = "failed";
   static final String RESTORED = "restored";
@@ -66,6 +67,20 @@ public record DnsState(
         0,
         0,
         null);
+  }
+
+  /**
+   * Whether something is to be done yet once the migration has ended.
+   *
+   * @param moved whether the name stays at the new address
+   */
+  public boolean isOpen(boolean moved) {
+    if (phase.equals(CONFLICT) || phase.equals(FAILED)) {
+      return false; // somebody was told, and has it in hand
+    }
+    return moved
+        ? !phase.equals(FINISHED) && sets.stream().anyMatch(SetMove::lowersTtl)
+        : !phase.equals(RESTORED) && !sets.isEmpty();
   }
 
   DnsMove move() {

@@ -14,8 +14,10 @@ import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.time.Clock;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -82,7 +84,7 @@ public final class Daemon implements AutoCloseable {
   public static Daemon start(Config config, String version) throws IOException {
     Clock clock = SystemClock.INSTANCE;
     Files.createDirectories(config.daemon().state());
-    FileChannel lock = lock(config);
+    FileChannel lock = lockState(config);
     HostIdentity identity = identity(config, clock);
     LinuxKernel kernel = new LinuxKernel();
     KernelLedger ledger = KernelLedger.open(ledgerFile(config), kernel);
@@ -114,7 +116,12 @@ public final class Daemon implements AutoCloseable {
             new EventHub(),
             new HostObjects(
                 config, TunDevice::open, clock, data, kernel, ledger, new DropCounters()),
-            Rehearsal.begin(config.daemon().state(), identity, kernel, clock),
+            Rehearsal.begin(
+                config.daemon().state(),
+                identity,
+                config.tunnel().listen().getAddress(),
+                kernel,
+                clock),
             timer);
     MigrationEngine engine = new MigrationEngine(host, requests, version);
     try {
@@ -148,7 +155,8 @@ public final class Daemon implements AutoCloseable {
    */
   public static void rehearse(Path folder, HostIdentity identity) {
     try (var kernel = new LinuxKernel()) {
-      Rehearsal.begin(folder, identity, kernel, SystemClock.INSTANCE).await();
+      InetAddress own = InetAddress.getLoopbackAddress();
+      Rehearsal.begin(folder, identity, own, kernel, SystemClock.INSTANCE).await();
     }
   }
 
@@ -163,14 +171,33 @@ public final class Daemon implements AutoCloseable {
     }
   }
 
-  private static FileChannel lock(Config config) throws IOException {
+  /** Another process has the state folder. */
+  public static final class StateInUse extends IOException {
+    private static final long serialVersionUID = 1;
+
+    StateInUse(String message) {
+      super(message);
+    }
+  }
+
+  /**
+   * Takes the state folder for this process, until the channel is closed.
+   *
+   * @throws StateInUse when another process has it
+   */
+  public static FileChannel lockState(Config config) throws IOException {
     Path file = config.daemon().state().resolve("lock");
     FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-    FileLock held = channel.tryLock();
+    FileLock held;
+    try {
+      held = channel.tryLock();
+    } catch (OverlappingFileLockException e) {
+      held = null; // another one of this process
+    }
     if (held == null) {
       channel.close();
-      throw new IOException(
+      throw new StateInUse(
           "another holdfast daemon uses "
               + config.daemon().state()
               + "; stop it, or give this one a state of its own");

@@ -4,8 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.config.ConfigReader;
-import dev.holdfast.redirector.control.ControlServer;
-import dev.holdfast.redirector.control.FakeService;
 import dev.holdfast.redirector.migration.Daemon;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelChange.Command;
@@ -91,12 +89,10 @@ class CleanupCommandTest {
   @Test
   void aRunningDaemonIsLeftAlone() throws Exception {
     left(ROUTE);
-    try (var server = new ControlServer(folder.resolve("c.sock"), new FakeService())) {
-      server.start();
+    try (var daemon = Daemon.lockState(ConfigReader.read(config))) {
       CliRun run = cleanup();
       assertThat(run.exitCode()).isEqualTo(4);
-      assertThat(run.err())
-          .startsWith("A daemon answers on " + folder.resolve("c.sock") + ". Stop it first;");
+      assertThat(run.err()).startsWith("A daemon is running: ").contains("Stop it first;");
     }
     assertThat(ledger).exists();
   }

@@ -59,7 +59,7 @@ class DnsChangeTest {
     change.finish();
     assertThat(bench.records())
         .containsExactly("300 A 10.1.0.99", "300 A 10.2.0.10", "300 AAAA fd00:2:0:0:0:0:0:10");
-    assertThat(change.view().state()).isEqualTo("published");
+    assertThat(change.view().state()).isEqualTo("finished");
     assertThat(change.view().problem()).isNull();
     assertThat(bench.server.counters().applied())
         .as("A and AAAA in one message, each time")
