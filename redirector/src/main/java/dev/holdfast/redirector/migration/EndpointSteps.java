@@ -7,12 +7,10 @@ import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.SteeringPlan;
-import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -78,9 +76,10 @@ final class EndpointSteps {
       MacAddress here = made.bridgeMac();
       if (guest != null && here != null) {
         AnswerTable answers = new AnswerTable();
-        Set<IpAddress> own = new HashSet<>(made.oldAddresses());
-        own.addAll(made.newAddresses());
-        answers.serve(guest, own, made.oldLans(), here);
+        // Only who asks as a granted old address: the guest's MAC is the remote host's word alone,
+        // and another machine of this LAN that has it must not be drawn here.
+        answers.serve(guest, Set.copyOf(made.oldAddresses()), made.oldLans(), here);
+        closeResponder();
         responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
       }
     } catch (IOException e) {
@@ -89,12 +88,16 @@ final class EndpointSteps {
     }
   }
 
-  void undo() {
+  private void closeResponder() {
     NeighbourResponder answering = responder;
     responder = null;
     if (answering != null) {
       answering.close();
     }
+  }
+
+  void undo() {
+    closeResponder();
     Steps.undo(host, record);
   }
 }

@@ -3,9 +3,12 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketView;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -28,35 +31,36 @@ final class GuestFlowList {
    * @throws IOException when it cannot be run, ends with an error, or takes longer than 10 s
    */
   static List<FlowKey> run(String command, Collection<IpAddress> olds) throws IOException {
-    Process process =
-        new ProcessBuilder("/bin/sh", "-c", command)
-            .redirectError(ProcessBuilder.Redirect.DISCARD)
-            .redirectInput(ProcessBuilder.Redirect.from(new java.io.File("/dev/null")))
-            .start();
-    Thread guard =
-        Thread.ofVirtual()
-            .start(() -> {
-              try {
-                if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
-                  process.destroyForcibly();
-                }
-              } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-              }
-            });
-    try (InputStream out = process.getInputStream()) {
-      String text = new String(out.readNBytes(LIMIT_BYTES), StandardCharsets.UTF_8);
-      int exit = process.waitFor();
-      if (exit != 0) {
-        throw new IOException("the flow list command ended with status " + exit + ": " + command);
+    // To a file, not a pipe: who reads a pipe waits for every child that has it open.
+    Path out = Files.createTempFile("holdfast-flows-", ".txt");
+    try {
+      Process process =
+          new ProcessBuilder("/bin/sh", "-c", command)
+              .redirectError(ProcessBuilder.Redirect.DISCARD)
+              .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
+              .redirectOutput(out.toFile())
+              .start();
+      try {
+        if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
+          throw new IOException(
+              "the flow list command took longer than " + LIMIT_SECONDS + " s: " + command);
+        }
+        if (process.exitValue() != 0) {
+          throw new IOException(
+              "the flow list command ended with status " + process.exitValue() + ": " + command);
+        }
+      } finally {
+        process.descendants().forEach(ProcessHandle::destroyForcibly);
+        process.destroyForcibly();
       }
-      return parse(text, olds);
+      try (InputStream in = Files.newInputStream(out)) {
+        return parse(new String(in.readNBytes(LIMIT_BYTES), StandardCharsets.UTF_8), olds);
+      }
     } catch (InterruptedException e) {
-      process.destroyForcibly();
       Thread.currentThread().interrupt();
       throw new IOException("interrupted while the flow list command ran", e);
     } finally {
-      guard.interrupt();
+      Files.deleteIfExists(out);
     }
   }
 

@@ -59,7 +59,8 @@ final class HostObjects {
   private final HoldBudget holdBudget;
   private final Set<String> users = new HashSet<>();
   private volatile @Nullable TunDevice tun;
-  private @Nullable FdReadiness readiness;
+  private volatile @Nullable FdReadiness readiness;
+  private volatile Runnable tunGone = () -> {};
   private volatile @Nullable OutboundPath outbound;
   private volatile @Nullable IpInIpDispatch ipInIp;
 
@@ -79,6 +80,11 @@ final class HostObjects {
     this.ledger = ledger;
     this.drops = drops;
     this.holdBudget = new HoldBudget(HELD_PACKETS, config.hold().maxBytes() * HELD_MIGRATIONS);
+  }
+
+  /** What to do when the TUN was deleted under us; called on the data loop. */
+  void onTunGone(Runnable action) {
+    tunGone = action;
   }
 
   HoldBudget holdBudget() {
@@ -135,9 +141,24 @@ final class HostObjects {
               try {
                 path.onReadable();
               } catch (IOException e) {
-                log.error("the TUN cannot be read: {}", e.getMessage());
+                tunIsGone(e);
               }
             });
+  }
+
+  /** Somebody has deleted it. Asking it again and again would only keep a processor busy. */
+  private void tunIsGone(IOException e) {
+    FdReadiness watched = readiness;
+    readiness = null;
+    if (watched != null) {
+      watched.close();
+    }
+    log.error(
+        "the TUN {} cannot be read ({}): nothing is captured or delivered any more. Restart the daemon:"
+            + " it makes the device anew and takes over",
+        config.tunnel().device(),
+        e.getMessage());
+    tunGone.run();
   }
 
   private void lower() {

@@ -103,10 +103,19 @@ public final class MigrationJournal implements AutoCloseable {
     return ++written;
   }
 
+  /**
+   * A line is there as a whole or not at all: on a full disk the next one must not follow a part.
+   */
   private void write(byte[] line) throws IOException {
+    long before = channel.size();
     ByteBuffer bytes = ByteBuffer.wrap(line);
-    while (bytes.hasRemaining()) {
-      channel.write(bytes);
+    try {
+      while (bytes.hasRemaining()) {
+        channel.write(bytes);
+      }
+    } catch (IOException e) {
+      channel.truncate(before);
+      throw e;
     }
   }
 

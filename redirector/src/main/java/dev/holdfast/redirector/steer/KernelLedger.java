@@ -204,11 +204,17 @@ public final class KernelLedger implements Closeable {
         syncFolder();
       }
     }
+    long before = open.size();
     ByteBuffer bytes = ByteBuffer.wrap(lines.getBytes(StandardCharsets.UTF_8));
-    while (bytes.hasRemaining()) {
-      open.write(bytes);
+    try {
+      while (bytes.hasRemaining()) {
+        open.write(bytes);
+      }
+      open.force(false);
+    } catch (IOException e) {
+      open.truncate(before); // on a full disk the next line must not follow a part of this one
+      throw e;
     }
-    open.force(false);
   }
 
   /** A file's name is on the disk when its folder is. */
