@@ -1,6 +1,8 @@
 package dev.holdfast.redirector.demo;
 
+import dev.holdfast.redirector.demo.host.DemoHost;
 import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.migration.MigrationState;
 
 /** Does something of its own in the lab while a scenario runs; a test, for example, measures. */
 public interface Bystander {
@@ -9,6 +11,9 @@ public interface Bystander {
 
   /** The lab stands and the guest serves; nothing is armed yet. */
   default void begun(Lab lab) throws Exception {}
+
+  /** The migration has just come to {@code state} at both hosts. */
+  default void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {}
 
   /** Every connection has moved as far as it will; all are still open. */
   void moved(Lab lab) throws Exception;

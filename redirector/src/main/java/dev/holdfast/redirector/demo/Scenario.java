@@ -12,6 +12,7 @@ import dev.holdfast.redirector.demo.load.Clients;
 import dev.holdfast.redirector.demo.load.ConnectionResult;
 import dev.holdfast.redirector.demo.load.Phase;
 import dev.holdfast.redirector.demo.load.Workload;
+import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
@@ -105,10 +106,12 @@ public final class Scenario {
     bystander.begun(lab);
     if (migration != null) {
       story.tell(migration.arm());
+      reached(bystander, MigrationState.ARMED);
     }
     Thread.sleep(TRAFFIC_BEFORE);
     String neighbour = routerNeighbour();
-    Moments begun = options.ending() == Ending.ROLLED_BACK_FROM_ARMED ? takeBack() : move(workload);
+    Moments begun =
+        options.ending() == Ending.ROLLED_BACK_FROM_ARMED ? takeBack() : move(workload, bystander);
     workload.enter(Phase.AFTER);
     boolean allMoved = awaitMoved(workload);
     IpAddress newAddress = awaitName();
@@ -176,7 +179,7 @@ public final class Scenario {
         .strip();
   }
 
-  private Moments move(Workload workload) throws Exception {
+  private Moments move(Workload workload, Bystander bystander) throws Exception {
     long hold = SystemClock.INSTANCE.epochNanos();
     workload.enter(Phase.DURING);
     if (migration != null) {
@@ -188,6 +191,9 @@ public final class Scenario {
       cable.deleteOldPort();
     }
     story.tell("the guest's cable is pulled at the old host");
+    if (migration != null) {
+      reached(bystander, MigrationState.HOLDING);
+    }
     pause(unplugged);
     boolean back = options.ending() == Ending.ROLLED_BACK_FROM_HOLDING;
     if (back) {
@@ -208,7 +214,14 @@ public final class Scenario {
             ? "the guest goes on at the old host, and the migration is taken back"
             : "the guest is at the new host with %s too; released %.1f ms later"
                 .formatted(stage.addresses().guestNew(), millis(released - resumed)));
+    if (!back) {
+      reached(bystander, MigrationState.REDIRECTING);
+    }
     return new Moments(hold, resumed, released, 0);
+  }
+
+  private void reached(Bystander bystander, MigrationState state) throws Exception {
+    bystander.reached(state, stage.oldHost(), stage.newHost());
   }
 
   private Moments takeBack() throws Exception {

@@ -22,7 +22,7 @@ final class Asking {
   static ArmReply arm(Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
       throws RequestRefused {
     long request = host.calls().newRequest();
-    CompletableFuture<ControlMessage> answer = host.calls().expectReply(request);
+    CompletableFuture<ControlMessage> answer = host.calls().expectReply(record.remote(), request);
     channel.send(
         new ControlMessage.ArmRequest(
             request,
@@ -57,7 +57,7 @@ final class Asking {
     try {
       ControlChannel channel = host.control(record.remote());
       CompletableFuture<ControlMessage> answer =
-          host.calls().expect(RolledBack.class, record.uuid());
+          host.calls().expect(record.remote(), RolledBack.class, record.uuid());
       channel.send(new ControlMessage.Rollback(record.uuid(), record.epoch()));
       return ControlCalls.await(answer, RolledBack.class, millis, record.remote(), "the rollback")
           .refusal();
@@ -79,7 +79,8 @@ final class Asking {
   static String finish(Host host, MigrationRecord record, long millis) {
     try {
       ControlChannel channel = host.control(record.remote());
-      CompletableFuture<ControlMessage> answer = host.calls().expect(Finished.class, record.uuid());
+      CompletableFuture<ControlMessage> answer =
+          host.calls().expect(record.remote(), Finished.class, record.uuid());
       channel.send(new ControlMessage.Finish(record.uuid(), record.epoch()));
       ControlCalls.await(answer, Finished.class, millis, record.remote(), "that it is done");
       return "";

@@ -13,26 +13,30 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Answers that are awaited from remote hosts. A caller registers what it waits for before it asks;
- * the answer, from whichever connection it comes, completes it. An answer that nobody waits for is
- * late, and ignored.
+ * the answer, from whichever connection of the host that was asked, completes it. An answer that
+ * nobody waits for is late, and ignored; so is one of a host that was not asked.
  */
 final class ControlCalls {
   private final AtomicLong nextRequest = new AtomicLong(1);
   private final Map<Object, CompletableFuture<ControlMessage>> waiting = new ConcurrentHashMap<>();
 
-  /** What kind of answer about which migration. */
-  private record Topic(Class<? extends ControlMessage> answer, UUID migration) {}
+  /** What kind of answer about which migration, from whom. */
+  private record Topic(String remote, Class<? extends ControlMessage> answer, UUID migration) {}
+
+  /** The answer to one request. */
+  private record Reply(String remote, long request) {}
 
   long newRequest() {
     return nextRequest.getAndIncrement();
   }
 
-  CompletableFuture<ControlMessage> expectReply(long request) {
-    return register(request);
+  CompletableFuture<ControlMessage> expectReply(String remote, long request) {
+    return register(new Reply(remote, request));
   }
 
-  CompletableFuture<ControlMessage> expect(Class<? extends ControlMessage> answer, UUID migration) {
-    return register(new Topic(answer, migration));
+  CompletableFuture<ControlMessage> expect(
+      String remote, Class<? extends ControlMessage> answer, UUID migration) {
+    return register(new Topic(remote, answer, migration));
   }
 
   private CompletableFuture<ControlMessage> register(Object key) {
@@ -42,25 +46,42 @@ final class ControlCalls {
     return future;
   }
 
-  /** Hands an answer to whoever waits for it; false when nobody does. */
-  boolean complete(ControlMessage message) {
+  /** Hands an answer of {@code remote} to whoever waits for it; false when nobody does. */
+  boolean complete(String remote, ControlMessage message) {
     Object key =
         switch (message) {
-          case ControlMessage.ArmReply reply -> (Object) reply.request();
-          case ControlMessage.Released m -> new Topic(ControlMessage.Released.class, m.migration());
+          case ControlMessage.ArmReply reply -> new Reply(remote, reply.request());
+          case ControlMessage.Released m ->
+              new Topic(remote, ControlMessage.Released.class, m.migration());
           case ControlMessage.RolledBack m ->
-              new Topic(ControlMessage.RolledBack.class, m.migration());
-          case ControlMessage.Finished m -> new Topic(ControlMessage.Finished.class, m.migration());
+              new Topic(remote, ControlMessage.RolledBack.class, m.migration());
+          case ControlMessage.Finished m ->
+              new Topic(remote, ControlMessage.Finished.class, m.migration());
           default -> "none";
         };
     CompletableFuture<ControlMessage> future = waiting.get(key);
     return future != null && future.complete(message);
   }
 
-  /** Fails what waits for an answer about {@code migration}, with the remote host's own words. */
-  void fail(@Nullable UUID migration, String text) {
+  /**
+   * {@code remote} has no such migration: whoever waits for its agreement to end it has that;
+   * whoever waits for something else does so in vain.
+   */
+  void unknown(String remote, UUID migration, String text) {
+    boolean unused =
+        complete(remote, new ControlMessage.RolledBack(migration, 0, ""))
+            | complete(remote, new ControlMessage.Finished(migration, 0, ""));
+    fail(remote, migration, text);
+  }
+
+  /**
+   * Fails what waits for an answer of {@code remote} about {@code migration}, with its own words.
+   */
+  void fail(String remote, @Nullable UUID migration, String text) {
     waiting.forEach((key, future) -> {
-      if (key instanceof Topic topic && topic.migration().equals(migration)) {
+      if (key instanceof Topic topic
+          && topic.remote().equals(remote)
+          && topic.migration().equals(migration)) {
         future.completeExceptionally(new RequestRefused(RequestRefused.Kind.REFUSED, text));
       }
     });

@@ -67,24 +67,28 @@ final class DataConnection implements InboundPath.LinkEvents {
   }
 
   private CompletableFuture<Void> connect(MigrationRecord record) {
+    MigrationPath path = migration.path;
+    if (path == null) {
+      return CompletableFuture.failedFuture(new IllegalStateException("it has just ended"));
+    }
     return host.endpoint()
         .openLink(
             record.remote(),
             record.uuid(),
             record.epoch(),
             HexFormat.of().parseHex(record.token()),
-            migration.receiver())
+            new InboundPath(path, host.objects().device(), host.clock(), this, true))
         .thenAccept(opened -> host.data().run(() -> use(opened)));
   }
 
   private void use(TlsLink opened) {
-    if (!wanted) {
+    MigrationPath path = migration.path;
+    if (!wanted || path == null) {
       opened.close();
       return;
     }
     link = opened;
     retryMillis = FIRST_RETRY_MILLIS;
-    MigrationPath path = Objects.requireNonNull(migration.path);
     Link live = host.objects().liveLink(migration.record, path, opened, this);
     path.linkUp(opened, live);
     path.catchUp();

@@ -18,17 +18,17 @@ final class Drain {
 
   private final Host host;
   private final RedirectorMigration migration;
-  private final boolean listComplete;
+  private final FlowKnowledge known;
   private volatile @Nullable ScheduledFuture<?> watch;
   private volatile long releasedNanos;
   private volatile boolean wasReleased;
   private volatile long staleUntilEpochNanos = Long.MAX_VALUE;
   private volatile boolean busy;
 
-  Drain(Host host, RedirectorMigration migration, boolean listComplete) {
+  Drain(Host host, RedirectorMigration migration, FlowKnowledge known) {
     this.host = host;
     this.migration = migration;
-    this.listComplete = listComplete;
+    this.known = known;
   }
 
   void start() {
@@ -97,7 +97,7 @@ final class Drain {
   }
 
   private boolean longEnough() {
-    return listComplete
+    return known.isComplete()
         || host.clock().nanoTime() - releasedNanos >= host.config().drain().minimum().toNanos();
   }
 

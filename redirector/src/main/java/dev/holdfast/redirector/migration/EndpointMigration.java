@@ -23,6 +23,9 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private static final long REPEAT_MILLIS = 500;
   private static final long HELD_SECONDS = 3;
 
+  /** How often the redirector is asked whether it still knows of it. */
+  private static final long ASK_MILLIS = 10_000;
+
   private final EndpointSteps steps;
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
@@ -41,6 +44,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
       raise();
       host.rehearsal().await();
       enter(MigrationState.ARMED, host.clock().epochNanos(), "armed for " + record.remote());
+      keepAsking();
     } catch (RuntimeException | RequestRefused e) {
       lower();
       host.journal().forget(record.id());
@@ -54,6 +58,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
    * Makes what the record says should exist; used at arm and when a restarted daemon takes over.
    */
   void raise() throws RequestRefused {
+    dropPath(); // of an attempt that came half the way
     steps.apply();
     MigrationPath made =
         Paths.build(host, record, Role.ENDPOINT, HexFormat.of().parseHex(record.token()));
@@ -63,31 +68,52 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   /** Takes over where a killed daemon stood; it may have died before it told of the release. */
+  @Override
   void resume() throws RequestRefused {
     raise();
+    ask();
+    keepAsking();
     if (record.state() == MigrationState.REDIRECTING) {
       tellReleased();
       repeatUntilNoted();
     }
   }
 
-  private void lower() {
-    MigrationPath there = path;
-    if (there != null) {
-      host.objects().removePath(there);
+  @Override
+  void discard() {
+    lower();
+    host.journal().forget(record.id());
+  }
+
+  @Override
+  void settle() {
+    lock.lock();
+    try {
+      if (record.state().isEnded()) {
+        lower();
+      }
+    } finally {
+      lock.unlock();
     }
+  }
+
+  private void lower() {
+    dropPath();
     steps.undo();
   }
 
   /** A data connection that showed the right token. Data loop. */
-  LinkReceiver receiver() {
-    return new InboundPath(
-        java.util.Objects.requireNonNull(path), host.objects().device(), host.clock(), this, true);
+  LinkReceiver receiver(MigrationPath there) {
+    return new InboundPath(there, host.objects().device(), host.clock(), this, true);
   }
 
   /** The data connection stands. Data loop. */
   void connected(TlsLink link) {
-    MigrationPath there = java.util.Objects.requireNonNull(path);
+    MigrationPath there = path;
+    if (there == null) {
+      link.close();
+      return; // it has just ended
+    }
     there.linkUp(link, host.objects().liveLink(record, there, link, this));
     event("link", "data connection from " + record.remote() + " is up");
   }
@@ -127,7 +153,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
         case REDIRECTING, DRAINING -> tellReleased();
         case HOLDING -> {
           long accepted = host.clock().epochNanos();
-          MigrationPath there = java.util.Objects.requireNonNull(path);
+          MigrationPath there = raised();
           journalled(MigrationState.REDIRECTING, accepted);
           delivered = host.data().call(() -> host.objects().deliverStaged(there));
           event(
@@ -160,7 +186,10 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   private void tellReleased() {
-    MigrationPath there = java.util.Objects.requireNonNull(path);
+    MigrationPath there = path;
+    if (there == null) {
+      return; // it has just ended
+    }
     long upTo = host.data().call(there::deliveredUpTo);
     ControlMessage.Released message =
         new ControlMessage.Released(
@@ -182,6 +211,45 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
             repeatUntilNoted();
           }
         });
+  }
+
+  /** Its end may have been said while this host could not hear it. */
+  private void keepAsking() {
+    host.later(
+        ASK_MILLIS,
+        "ask-" + record.name(),
+        () -> {
+          if (!record.state().isEnded()) {
+            ask();
+            keepAsking();
+          }
+        });
+  }
+
+  private void ask() {
+    host.endpoint()
+        .control(record.remote())
+        .thenAccept(
+            channel -> channel.send(new ControlMessage.Inquiry(record.uuid(), record.epoch())))
+        .exceptionally(failure -> null); // asked again
+  }
+
+  /** The redirector knows nothing of it, so nothing comes for it any more. */
+  void disowned() {
+    if (record.state().isEnded()) {
+      return;
+    }
+    alert(record.remote() + " no longer knows of it");
+    String refusal = rollback();
+    if (!refusal.isEmpty()) {
+      String unused = finish();
+    }
+  }
+
+  /** True while it may give way to a later migration of the same address. */
+  boolean isBeforeRelease() {
+    MigrationState now = record.state();
+    return now != MigrationState.REDIRECTING && now != MigrationState.DRAINING;
   }
 
   /** The redirector gives the address back to itself; refused once released here. */

@@ -8,6 +8,7 @@ import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
 import dev.holdfast.tunnel.time.Clock;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -60,6 +61,11 @@ record Host(
 
   /** Runs {@code task} after {@code millis} on a thread of its own, so that it may wait. */
   void later(long millis, String name, Runnable task) {
-    timer.schedule(() -> Thread.ofVirtual().name(name).start(task), millis, TimeUnit.MILLISECONDS);
+    try {
+      timer.schedule(
+          () -> Thread.ofVirtual().name(name).start(task), millis, TimeUnit.MILLISECONDS);
+    } catch (RejectedExecutionException e) {
+      // The daemon is stopping, and the next one takes over.
+    }
   }
 }

@@ -25,6 +25,7 @@ abstract class LiveMigration {
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
   volatile @Nullable ContinuityReport report;
+  private volatile Figures last = Figures.NONE;
 
   LiveMigration(Host host, MigrationRecord record) {
     this.host = host;
@@ -36,6 +37,19 @@ abstract class LiveMigration {
 
   abstract MigrationView.@Nullable DnsView dnsView();
 
+  /**
+   * Takes over where a killed daemon stood. May be called again after a failure.
+   *
+   * @throws RequestRefused with what stands in the way
+   */
+  abstract void resume() throws RequestRefused;
+
+  /** Takes back what a daemon has left that was killed while it armed, and forgets it. */
+  abstract void discard();
+
+  /** Takes everything off this host that is left of it, if it has ended. */
+  abstract void settle();
+
   /** How many connections are known, where the packet path knows {@code inPath} of them. */
   int knownFlows(int inPath) {
     return inPath;
@@ -43,6 +57,33 @@ abstract class LiveMigration {
 
   final MigrationState state() {
     return record.state();
+  }
+
+  /**
+   * Its part of the packet path.
+   *
+   * @throws RequestRefused where there is none, since it could not be taken over yet
+   */
+  final MigrationPath raised() throws RequestRefused {
+    MigrationPath there = path;
+    if (there == null) {
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED,
+          "migration "
+              + record.name()
+              + " could not be taken over yet; its alerts say why (holdfast migration show)");
+    }
+    return there;
+  }
+
+  /** Takes its part out of the packet path; what was counted there can still be seen. */
+  final void dropPath() {
+    MigrationPath there = path;
+    if (there != null) {
+      last = host.data().call(() -> Figures.of(there));
+      path = null;
+      host.objects().removePath(there);
+    }
   }
 
   /** Journals the transition, then makes it. The one place where a state changes. */
@@ -128,7 +169,7 @@ abstract class LiveMigration {
     synchronized (alerts) {
       notes = List.copyOf(alerts);
     }
-    Figures figures = there == null ? Figures.NONE : host.data().call(() -> Figures.of(there));
+    Figures figures = there == null ? last : host.data().call(() -> Figures.of(there));
     int flows = knownFlows(figures.flows);
     ContinuityReport ended = report;
     if (ended != null) {

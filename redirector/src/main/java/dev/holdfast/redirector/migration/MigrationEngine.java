@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.ArrayList;
@@ -27,6 +28,8 @@ final class MigrationEngine implements MigrationService {
   private final RemoteRequests requests;
   private final String version;
   private final long startedEpochNanos;
+  private static final long RESUME_MILLIS = 5_000;
+
   private final Map<String, LiveMigration> migrations = new ConcurrentHashMap<>();
   private final Object admission = new Object();
 
@@ -35,10 +38,21 @@ final class MigrationEngine implements MigrationService {
     this.requests = requests;
     this.version = version;
     this.startedEpochNanos = host.clock().epochNanos();
+    host.objects().onTunGone(() -> Thread.ofVirtual().name("tun-gone").start(this::tunGone));
+  }
+
+  private void tunGone() {
+    for (LiveMigration migration : live()) {
+      migration.alert(
+          "the TUN "
+              + host.config().tunnel().device()
+              + " was deleted: restart the daemon, which makes it anew and takes over");
+    }
   }
 
   /** Takes over what the journal has: live migrations go on, ended ones can still be shown. */
   void takeOver() {
+    List<LiveMigration> unfinished = new ArrayList<>();
     for (MigrationRecord record : host.journal().records()) {
       LiveMigration migration =
           switch (record.role()) {
@@ -47,32 +61,70 @@ final class MigrationEngine implements MigrationService {
           };
       if (record.state() == MigrationState.PLANNED) {
         // Died while it was armed: nobody was told that it stands.
-        Steps.undo(host, record);
-        host.journal().forget(record.id());
+        migration.discard();
         continue;
       }
       migrations.put(record.id(), migration);
       if (!record.state().isEnded()) {
-        resume(migration);
-      } else if (host.ledger().owners().contains(record.id())) {
-        Steps.undo(host, record); // it died between ending and cleaning up
+        unfinished.add(migration);
+      } else {
+        migration.settle(); // it may have died between ending and cleaning up
+        if (migration instanceof RedirectorMigration redirector) {
+          redirector.settleName();
+        }
+      }
+    }
+    // All are known before the first speaks to a remote host, which may ask for any of them.
+    unfinished.forEach(migration -> resume(migration, true));
+  }
+
+  /** What stands in the way may pass: a bridge that is not there yet when a machine starts. */
+  private void resume(LiveMigration migration, boolean first) {
+    migration.lock.lock();
+    try {
+      if (migration.state().isEnded()) {
+        return; // by hand, meanwhile
+      }
+      migration.resume();
+      migration.event(
+          "state", "taken over from an earlier daemon in state " + migration.state().label());
+    } catch (RequestRefused | RuntimeException e) {
+      if (first) {
+        migration.alert(
+            "could not be taken over, which is tried again every "
+                + RESUME_MILLIS / 1000
+                + " s: "
+                + e.getMessage());
+        log.error("migration {} could not be taken over", migration.record.name(), e);
+      }
+      host.later(
+          RESUME_MILLIS, "resume-" + migration.record.name(), () -> resume(migration, false));
+    } finally {
+      migration.lock.unlock();
+    }
+  }
+
+  /**
+   * A remote host that asks for an address once more, later, has given up what it asked for before:
+   * that ends here too, if the guest has not come meanwhile.
+   */
+  void supersede(MigrationRecord wanted) {
+    for (LiveMigration other : migrations.values()) {
+      if (isSuperseded(other, wanted) && other instanceof EndpointMigration earlier) {
+        earlier.event("progress", wanted.remote() + " asks for the address anew");
+        String unused = earlier.rollback();
       }
     }
   }
 
-  private static void resume(LiveMigration migration) {
-    try {
-      switch (migration) {
-        case RedirectorMigration redirector -> redirector.resume();
-        case EndpointMigration endpoint -> endpoint.resume();
-        default -> throw new IllegalStateException("a migration of no role");
-      }
-      migration.event(
-          "state", "taken over from an earlier daemon in state " + migration.state().label());
-    } catch (RequestRefused | RuntimeException e) {
-      migration.alert("could not be taken over: " + e.getMessage());
-      log.error("migration {} could not be taken over", migration.record.name(), e);
-    }
+  private static boolean isSuperseded(LiveMigration other, MigrationRecord wanted) {
+    return other instanceof EndpointMigration earlier
+        && earlier.isBeforeRelease()
+        && !earlier.state().isEnded()
+        && wanted.role() == Role.ENDPOINT
+        && earlier.record.remote().equals(wanted.remote())
+        && earlier.record.epoch() < wanted.epoch()
+        && earlier.record.oldAddresses().stream().anyMatch(wanted.oldAddresses()::contains);
   }
 
   Host host() {
@@ -109,7 +161,8 @@ final class MigrationEngine implements MigrationService {
       MigrationRecord record = other.record;
       if (record.state().isEnded()
           || record.role() != wanted.role()
-          || record.id().equals(wanted.id())) {
+          || record.id().equals(wanted.id())
+          || isSuperseded(other, wanted)) {
         continue;
       }
       if (record.name().equals(wanted.name())) {
@@ -210,7 +263,7 @@ final class MigrationEngine implements MigrationService {
   }
 
   /**
-   * By UUID, or the newest of that name.
+   * By UUID, or the newest of that name; one that is alive, and one that began here, before others.
    *
    * @throws RequestRefused {@code UNKNOWN}
    */
@@ -221,7 +274,10 @@ final class MigrationEngine implements MigrationService {
     }
     return migrations.values().stream()
         .filter(migration -> migration.record.name().equals(id))
-        .max(Comparator.comparingLong(migration -> migration.record.epoch()))
+        .max(
+            Comparator.comparing((LiveMigration migration) -> !migration.state().isEnded())
+                .thenComparing(migration -> migration instanceof RedirectorMigration)
+                .thenComparing(migration -> migration.record.epoch()))
         .orElseThrow(() ->
             new RequestRefused(
                 RequestRefused.Kind.UNKNOWN,

@@ -142,12 +142,30 @@ final class NameMove {
 
   /** The migration is done: the TTL goes back to what it was. */
   void finish() {
-    end(change::finish, "the TTL of the name was not restored: ");
+    end(change::finish, "the TTL of the name was not restored: ", () -> {});
   }
 
-  /** The migration is not made: names as they were. */
-  void rollback() {
-    end(change::rollback, "DNS was not put back: ");
+  /**
+   * The migration is not made: names as they were.
+   *
+   * @param then runs when they are, or when nothing more can be done
+   */
+  void rollback(Runnable then) {
+    end(change::rollback, "DNS was not put back: ", then);
+  }
+
+  /**
+   * Does in the background what a daemon that was killed had not come to after the migration's end.
+   *
+   * @param moved whether the name stays where it is now
+   */
+  void settle(boolean moved) {
+    if (change.state().isOpen(moved)) {
+      Thread unused =
+          moved
+              ? last(change::finish, "the TTL of the name was not restored: ", () -> {})
+              : last(change::rollback, "DNS was not put back: ", () -> {});
+    }
   }
 
   private interface LastStep {
@@ -155,26 +173,32 @@ final class NameMove {
   }
 
   /** What is last is not waited for long: a server that is down must not keep a migration alive. */
-  private void end(LastStep step, String failed) {
+  private void end(LastStep step, String failed, Runnable then) {
     stopPublishing();
-    Thread last =
-        Thread.ofVirtual()
-            .name("dns-end-" + migration.record.name())
-            .start(() -> {
-              try {
-                step.run();
-              } catch (DnsException e) {
-                migration.alert(failed + e.getMessage());
-              }
-            });
     try {
-      if (!last.join(PATIENCE)) {
+      if (!last(step, failed, then).join(PATIENCE)) {
         migration.event(
             "dns", "the DNS server does not answer; it is asked again in the background");
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
+  }
+
+  private Thread last(LastStep step, String failed, Runnable then) {
+    return Thread.ofVirtual()
+        .name("dns-end-" + migration.record.name())
+        .start(() -> {
+          try {
+            step.run();
+          } catch (DnsException e) {
+            migration.alert(failed + e.getMessage());
+            if (e.kind() == DnsException.Kind.INTERRUPTED) {
+              return; // the daemon is stopping; the next one goes on
+            }
+          }
+          then.run();
+        });
   }
 
   private void stopPublishing() {

@@ -2,14 +2,12 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.decide.Role;
-import dev.holdfast.redirector.path.InboundPath;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -28,17 +26,15 @@ final class RedirectorMigration extends LiveMigration {
   private final DataConnection connection;
   private final Drain drain;
   private final @Nullable NameMove names;
-  private final boolean listComplete;
-  private @Nullable FlowLearner learner;
+  private final FlowKnowledge known;
 
   RedirectorMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new RedirectorSteps(host, record);
     this.connection = new DataConnection(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
-    this.listComplete = record.flowListCommand() != null;
-    // What a daemon takes over it knows from no list: its flow table begins empty.
-    this.drain = new Drain(host, this, listComplete && record.state() == MigrationState.PLANNED);
+    this.known = new FlowKnowledge(host, this);
+    this.drain = new Drain(host, this, known);
   }
 
   /**
@@ -59,7 +55,7 @@ final class RedirectorMigration extends LiveMigration {
       raise();
       connection.open();
       connection.probe();
-      learnFlows();
+      known.begin();
       if (names != null) {
         names.arm();
       }
@@ -87,6 +83,7 @@ final class RedirectorMigration extends LiveMigration {
    * Makes what the record says should exist; used at arm and when a restarted daemon takes over.
    */
   void raise() throws RequestRefused {
+    dropPath(); // of an attempt that came half the way
     steps.apply();
     MigrationPath made =
         Paths.build(host, record, Role.REDIRECTOR, HexFormat.of().parseHex(record.token()));
@@ -103,23 +100,18 @@ final class RedirectorMigration extends LiveMigration {
               channel -> channel.send(new ControlMessage.Rollback(record.uuid(), record.epoch())))
           .exceptionally(failure -> null);
     }
-    if (names != null) {
-      names.rollback();
-    }
     lower();
-    host.journal().forget(record.id());
+    forgetWithName();
   }
 
-  private void learnFlows() throws RequestRefused {
-    MigrationPath there = Objects.requireNonNull(path);
-    learner = Paths.learn(host, record);
-    if (listComplete) {
-      Paths.addListed(host, record, Objects.requireNonNull(learner));
+  /**
+   * The record goes last: as long as a name is not put back, a restarted daemon must know of it.
+   */
+  private void forgetWithName() {
+    if (names == null) {
+      host.journal().forget(record.id());
     } else {
-      alert(
-          "no complete list of the guest's connections (give --flow-list-command): draining lasts at least "
-              + host.config().drain().minimum().toSeconds()
-              + " s");
+      names.rollback(() -> host.journal().forget(record.id()));
     }
   }
 
@@ -130,8 +122,8 @@ final class RedirectorMigration extends LiveMigration {
       if (record.state() != MigrationState.ARMED) {
         throw illegal("hold");
       }
-      MigrationPath there = Objects.requireNonNull(path);
-      FlowLearner learning = learner;
+      MigrationPath there = raised();
+      FlowLearner learning = known.learner();
       journalled(MigrationState.HOLDING, host.clock().epochNanos());
       host.data()
           .run(() -> {
@@ -180,11 +172,7 @@ final class RedirectorMigration extends LiveMigration {
           alert("the endpoint could not be told of the hold: " + failure.getMessage());
           return null;
         });
-    FlowLearner learning = learner;
-    learner = null;
-    if (learning != null) {
-      learning.close(); // last, since a capture on a silent port takes its time to end
-    }
+    known.close(); // last, since it takes its time
   }
 
   /** Says again what the endpoint may have missed, when its control channel is back. */
@@ -226,7 +214,7 @@ final class RedirectorMigration extends LiveMigration {
     }
     ControlChannel channel = host.control(record.remote());
     CompletableFuture<ControlMessage> answer =
-        host.calls().expect(ControlMessage.Released.class, record.uuid());
+        host.calls().expect(record.remote(), ControlMessage.Released.class, record.uuid());
     channel.send(
         new ControlMessage.Release(record.uuid(), record.epoch(), host.clock().epochNanos()));
     released(
@@ -246,7 +234,7 @@ final class RedirectorMigration extends LiveMigration {
         return;
       }
       if (record.state() == MigrationState.HOLDING) {
-        journalled(MigrationState.REDIRECTING, message.acceptedEpochNanos());
+        journalled(MigrationState.REDIRECTING, host.clock().epochNanos());
         host.data()
             .run(() -> {
               there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime());
@@ -298,17 +286,10 @@ final class RedirectorMigration extends LiveMigration {
         throw new RequestRefused(RequestRefused.Kind.CONFLICT, refusal);
       }
       boolean wasHolding = record.state() == MigrationState.HOLDING;
-      MigrationPath there = Objects.requireNonNull(path);
       if (wasHolding) {
         steps.captureOff();
         steps.announceGuest();
-        long again =
-            host.data()
-                .call(() -> {
-                  there.enter(MigrationState.ROLLED_BACK); // what comes now goes to the guest too
-                  return host.objects().reinject(there);
-                });
-        event("progress", again + " held packets were given to the guest");
+        giveBack();
       }
       report = Reports.of(host, this);
       enter(
@@ -317,7 +298,7 @@ final class RedirectorMigration extends LiveMigration {
           "rolled back: the guest runs here");
       drain.stop();
       if (names != null) {
-        names.rollback();
+        names.rollback(() -> {});
       }
       if (wasHolding && steps.hasAnswered()) {
         // Neighbours that learnt this host's MAC go on sending to it until the guest's announcement
@@ -331,6 +312,21 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
+  /** The guest gets what was held for it. One that was not taken over holds nothing. */
+  private void giveBack() {
+    MigrationPath there = path;
+    if (there == null) {
+      return;
+    }
+    long again =
+        host.data()
+            .call(() -> {
+              there.enter(MigrationState.ROLLED_BACK); // what comes now goes to the guest too
+              return host.objects().reinject(there);
+            });
+    event("progress", again + " held packets were given to the guest");
+  }
+
   /** Ends it: by itself when no connection is left, or by force. */
   void finish(boolean force) throws RequestRefused {
     lock.lock();
@@ -339,8 +335,16 @@ final class RedirectorMigration extends LiveMigration {
           && record.state() != MigrationState.DRAINING) {
         throw illegal("finish");
       }
-      MigrationPath there = Objects.requireNonNull(path);
-      int remaining = host.data().call(() -> there.flows().countRemaining(host.clock().nanoTime()));
+      MigrationPath there = path;
+      if (there == null && !force) {
+        throw new RequestRefused(
+            RequestRefused.Kind.REFUSED,
+            "it could not be taken over, so its connections are not known; --force ends it");
+      }
+      int remaining =
+          there == null
+              ? 0
+              : host.data().call(() -> there.flows().countRemaining(host.clock().nanoTime()));
       if (remaining > 0 && !force) {
         throw new RequestRefused(
             RequestRefused.Kind.REFUSED,
@@ -380,6 +384,7 @@ final class RedirectorMigration extends LiveMigration {
    * Ends the time after a rollback in which stray frames are still forwarded; at once, if it goes
    * on.
    */
+  @Override
   void settle() {
     lock.lock();
     try {
@@ -393,31 +398,36 @@ final class RedirectorMigration extends LiveMigration {
 
   /** Takes everything of it off this host, in reverse order. Doing it again does nothing. */
   private void lower() {
-    FlowLearner learning = learner;
-    learner = null;
-    if (learning != null) {
-      learning.close();
-    }
+    known.close();
     steps.captureOffQuietly();
     connection.close();
-    MigrationPath there = path;
-    if (there != null) {
-      host.objects().removePath(there);
-    }
+    dropPath();
     steps.undo();
   }
 
-  /** Takes over where a killed daemon stood. */
+  @Override
+  void discard() {
+    lower();
+    forgetWithName();
+  }
+
+  /** Goes on with what an earlier daemon had still to do for the name of a migration that ended. */
+  void settleName() {
+    if (names != null) {
+      names.settle(record.state() == MigrationState.DONE);
+    }
+  }
+
+  @Override
   void resume() throws RequestRefused {
     raise();
-    MigrationPath there = Objects.requireNonNull(path);
+    MigrationPath there = raised();
     if (record.state() != MigrationState.ARMED) {
       host.data().run(() -> there.beginHold(host.clock().nanoTime()));
       host.data().run(() -> there.enter(record.state()));
       steps.captureOn();
-    } else {
-      learner = Paths.learn(host, record);
     }
+    known.resume();
     connection.keepOpen();
     drain.start();
     switch (record.state()) {
@@ -434,14 +444,9 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  InboundPath receiver() {
-    return new InboundPath(
-        Objects.requireNonNull(path), host.objects().device(), host.clock(), connection, true);
-  }
-
   @Override
   int knownFlows(int inPath) {
-    FlowLearner learning = learner;
+    FlowLearner learning = known.learner();
     if (learning == null || record.state() != MigrationState.ARMED) {
       return inPath;
     }
@@ -451,7 +456,7 @@ final class RedirectorMigration extends LiveMigration {
   }
 
   @Nullable FlowLearner learner() {
-    return learner;
+    return known.learner();
   }
 
   @Nullable NameMove names() {

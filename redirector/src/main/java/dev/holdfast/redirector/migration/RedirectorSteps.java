@@ -98,6 +98,7 @@ final class RedirectorSteps {
         // is taken over in a later state is being captured, and stays so.
         host.kernel().nftNow(steers.unholdScript());
       }
+      closeResponder();
       responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
     } catch (IOException e) {
       throw new RequestRefused(
@@ -176,13 +177,17 @@ final class RedirectorSteps {
     return answering != null && answering.answered() > 0;
   }
 
-  /** Takes everything back, newest first. */
-  void undo() {
+  private void closeResponder() {
     NeighbourResponder answering = responder;
     responder = null;
     if (answering != null) {
       answering.close();
     }
+  }
+
+  /** Takes everything back, newest first. */
+  void undo() {
+    closeResponder();
     Steps.undo(host, record);
   }
 }

@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
@@ -82,9 +83,9 @@ final class RemoteRequests implements EndpointHandler {
     }
     Host host = running.host();
     switch (message) {
-      case ArmReply reply -> host.calls().complete(reply);
-      case ControlMessage.RolledBack reply -> host.calls().complete(reply);
-      case ControlMessage.Finished reply -> host.calls().complete(reply);
+      case ArmReply reply -> host.calls().complete(channel.remoteName(), reply);
+      case ControlMessage.RolledBack reply -> host.calls().complete(channel.remoteName(), reply);
+      case ControlMessage.Finished reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.Released released -> released(running, channel, released);
       case ArmRequest request -> apart("arm", () -> arm(running, channel, request));
       case ControlMessage.FlowSnapshot snapshot ->
@@ -120,8 +121,9 @@ final class RemoteRequests implements EndpointHandler {
                       new ControlMessage.Finished(finish.migration(), finish.epoch(), m.finish())));
       case ControlMessage.Fault fault -> {
         log.warn("{} says: {}", channel.remoteName(), fault.text());
-        host.calls().fail(fault.migration(), channel.remoteName() + ": " + fault.text());
+        fault(running, channel, fault);
       }
+      case ControlMessage.Inquiry inquiry -> inquiry(running, channel, inquiry.migration());
       case ControlMessage.Hello hello -> log.debug("hello of {}", channel.remoteName());
       case ControlMessage.Ping ping -> log.trace("ping");
       case ControlMessage.Pong pong -> log.trace("pong");
@@ -135,7 +137,7 @@ final class RemoteRequests implements EndpointHandler {
   /** The endpoint has released: whoever waits for that is told, or it is news. */
   private static void released(
       MigrationEngine running, ControlChannel channel, ControlMessage.Released message) {
-    if (running.host().calls().complete(message)) {
+    if (running.host().calls().complete(channel.remoteName(), message)) {
       return;
     }
     LiveMigration migration = running.byId(message.migration().toString());
@@ -143,6 +145,43 @@ final class RemoteRequests implements EndpointHandler {
         && redirector.record.remote().equals(channel.remoteName())) {
       apart("released", () -> redirector.released(message));
     }
+  }
+
+  private static void fault(
+      MigrationEngine running, ControlChannel channel, ControlMessage.Fault fault) {
+    String text = channel.remoteName() + ": " + fault.text();
+    UUID id = fault.migration();
+    if (id == null || !fault.code().equals(ControlMessage.Fault.UNKNOWN_MIGRATION)) {
+      running.host().calls().fail(channel.remoteName(), id, text);
+      return;
+    }
+    running.host().calls().unknown(channel.remoteName(), id, text);
+    if (running.byId(id.toString()) instanceof EndpointMigration endpoint
+        && endpoint.record.remote().equals(channel.remoteName())) {
+      apart("disowned", endpoint::disowned);
+    }
+  }
+
+  /** An endpoint asks whether a migration of its is still alive; it is told only if it is not. */
+  private static void inquiry(MigrationEngine running, ControlChannel channel, UUID id) {
+    if (!(running.byId(id.toString()) instanceof RedirectorMigration redirector)
+        || !redirector.record.remote().equals(channel.remoteName())) {
+      channel.send(unknown(id));
+      return;
+    }
+    long epoch = redirector.record.epoch();
+    switch (redirector.state()) {
+      case DONE -> channel.send(new ControlMessage.Finish(id, epoch));
+      case ROLLED_BACK -> channel.send(new ControlMessage.Rollback(id, epoch));
+      default -> log.trace("{} asks for {}", channel.remoteName(), id);
+    }
+  }
+
+  private static ControlMessage unknown(UUID id) {
+    return new ControlMessage.Fault(
+        ControlMessage.Fault.UNKNOWN_MIGRATION,
+        "there is no migration " + id + " of yours here",
+        id);
   }
 
   private interface EndpointAction {
@@ -155,9 +194,7 @@ final class RemoteRequests implements EndpointHandler {
     LiveMigration migration = running.byId(id.toString());
     if (!(migration instanceof EndpointMigration endpoint)
         || !endpoint.record.remote().equals(channel.remoteName())) {
-      channel.send(
-          new ControlMessage.Fault(
-              "unknown-migration", "there is no migration " + id + " of yours here", id));
+      channel.send(unknown(id));
       return;
     }
     if (endpoint.record.epoch() != epoch) {
@@ -203,6 +240,7 @@ final class RemoteRequests implements EndpointHandler {
       }
       byte[] token = new byte[16];
       RANDOM.nextBytes(token);
+      running.supersede(record);
       EndpointMigration migration =
           new EndpointMigration(running.host(), record.withToken(HexFormat.of().formatHex(token)));
       running.admit(migration);
@@ -294,13 +332,16 @@ final class RemoteRequests implements EndpointHandler {
     if (!(migration instanceof EndpointMigration endpoint)
         || !endpoint.record.remote().equals(remoteName)
         || endpoint.record.epoch() != epoch
-        || endpoint.path == null
         || endpoint.state().isEnded()
         || !MessageDigest.isEqual(HexFormat.of().parseHex(endpoint.record.token()), token)) {
       return new LinkAnswer.Refuse(
           "no migration here has that id, epoch and token for " + remoteName);
     }
-    return new LinkAnswer.Accept(endpoint.receiver(), endpoint::connected);
+    MigrationPath path = endpoint.path;
+    if (path == null) {
+      return new LinkAnswer.Refuse("the migration could not be taken over there yet");
+    }
+    return new LinkAnswer.Accept(endpoint.receiver(path), endpoint::connected);
   }
 
   @Override

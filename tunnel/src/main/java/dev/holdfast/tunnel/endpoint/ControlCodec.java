@@ -10,6 +10,7 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowSnapshot;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Held;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Hello;
+import dev.holdfast.tunnel.endpoint.ControlMessage.Inquiry;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Ping;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Pong;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Release;
@@ -46,6 +47,7 @@ public final class ControlCodec {
   private static final int FINISH = 12;
   private static final int FINISHED = 13;
   private static final int FAULT = 14;
+  private static final int INQUIRY = 15;
 
   private ControlCodec() {}
 
@@ -117,6 +119,7 @@ public final class ControlCodec {
       case Finish m -> FINISH;
       case Finished m -> FINISHED;
       case Fault m -> FAULT;
+      case Inquiry m -> INQUIRY;
     };
   }
 
@@ -188,6 +191,10 @@ public final class ControlCodec {
         out.text(m.text());
         out.optional(m.migration(), BodyWriter::uuid);
       }
+      case Inquiry m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+      }
     }
   }
 
@@ -235,6 +242,7 @@ public final class ControlCodec {
       case FINISH -> new Finish(in.uuid(), in.s64());
       case FINISHED -> new Finished(in.uuid(), in.s64(), in.text());
       case FAULT -> new Fault(in.text(), in.text(), in.optional(BodyReader::uuid));
+      case INQUIRY -> new Inquiry(in.uuid(), in.s64());
       default -> null;
     };
   }

@@ -110,8 +110,18 @@ public sealed interface ControlMessage {
   record Finished(UUID migration, long epoch, String countersJson) implements ControlMessage {}
 
   /**
+   * Endpoint to redirector, from time to time: is it still alive there? Not answered where it is;
+   * otherwise by {@link Rollback}, {@link Finish}, or a {@link Fault} with {@link
+   * Fault#UNKNOWN_MIGRATION}. So an endpoint that missed the end learns of it.
+   */
+  record Inquiry(UUID migration, long epoch) implements ControlMessage {}
+
+  /**
    * Something the sender could not do. {@code migration} is null where it concerns the channel
    * itself.
    */
-  record Fault(String code, String text, @Nullable UUID migration) implements ControlMessage {}
+  record Fault(String code, String text, @Nullable UUID migration) implements ControlMessage {
+    /** The sender has no such migration with the receiver: it never was, or it has ended. */
+    public static final String UNKNOWN_MIGRATION = "unknown-migration";
+  }
 }

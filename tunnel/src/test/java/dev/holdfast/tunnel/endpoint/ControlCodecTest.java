@@ -75,6 +75,7 @@ class ControlCodecTest {
         new RolledBack(ID, 3, "already released"),
         new Finish(ID, 3),
         new Finished(ID, 3, "{\"packets\":1}"),
+        new ControlMessage.Inquiry(ID, 7),
         new Fault("state", "no such migration", ID),
         new Fault("version", "too old", null));
   }

@@ -8,6 +8,7 @@ import dev.holdfast.tunnel.identity.Fingerprint;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -76,17 +77,22 @@ public final class DemoHost {
   /** Writes the configuration and starts the daemon; it is stopped with {@code cleanup}. */
   public void start(Remote remote, NameService names, Cleanup cleanup) throws Exception {
     HostConfig.write(folder, plan, remote, names);
+    cleanup.make("the daemon of " + plan.name(), this::launch, this::stop);
+  }
+
+  private void launch() throws IOException {
     List<String> command = new ArrayList<>(plan.machine().within());
     command.addAll(ThisProgram.command());
     command.addAll(List.of("run", "--config", configFile().toString()));
-    cleanup.make(
-        "the daemon of " + plan.name(),
-        () -> {
-          ProcessBuilder builder = new ProcessBuilder(command);
-          builder.redirectErrorStream(true).redirectOutput(log().toFile());
-          process = builder.start();
-        },
-        this::stop);
+    ProcessBuilder builder = new ProcessBuilder(command);
+    builder.redirectErrorStream(true).redirectOutput(Redirect.appendTo(log().toFile()));
+    process = builder.start();
+  }
+
+  /** Starts the daemon once more, after {@link #kill}, and waits until it answers. */
+  public void startAgain() throws Exception {
+    launch();
+    awaitReady();
   }
 
   /**

@@ -1,0 +1,117 @@
+package dev.holdfast.scenario;
+
+import static dev.holdfast.scenario.Expected.everythingSurvived;
+
+import dev.holdfast.redirector.demo.Bystander;
+import dev.holdfast.redirector.demo.Ending;
+import dev.holdfast.redirector.demo.Scenario;
+import dev.holdfast.redirector.demo.ScenarioOptions;
+import dev.holdfast.redirector.demo.ScenarioResult;
+import dev.holdfast.redirector.demo.Story;
+import dev.holdfast.redirector.demo.host.DemoHost;
+import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.migration.MigrationState;
+import java.time.Duration;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * A daemon is killed in the middle of a migration, in the demo's lab (drawn in {@code
+ * dev.holdfast.redirector.demo.lab}), and the next one takes over: no connection is lost, and
+ * nothing is left behind.
+ */
+@EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
+class TakeoverIT {
+
+  private static final String DAEMON = ":4754";
+
+  /** Kills daemons with SIGKILL in one state, and starts them again. */
+  private record Killer(MigrationState when, boolean old, boolean fresh) implements Bystander {
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
+      if (state != when) {
+        return;
+      }
+      if (old) {
+        oldHost.kill();
+      }
+      if (fresh) {
+        newHost.kill();
+      }
+      Thread.sleep(Duration.ofMillis(300)); // the kernel is alone with the packets
+      if (old) {
+        oldHost.startAgain();
+      }
+      if (fresh) {
+        newHost.startAgain();
+      }
+    }
+
+    @Override
+    public void moved(Lab lab) {}
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ARMED,       true,  true,  tls",
+    "HOLDING,     true,  false, tls",
+    "HOLDING,     false, true,  ipip",
+    "REDIRECTING, true,  false, ipip",
+    "REDIRECTING, false, true,  tls",
+  })
+  void theNextDaemonGoesOn(MigrationState when, boolean old, boolean fresh, String encapsulation)
+      throws Exception {
+    ScenarioResult result =
+        Scenario.run(
+            ScenarioOptions.defaults()
+                .with(o -> {
+                  o.encapsulation = encapsulation;
+                  o.pause = Duration.ofSeconds(1);
+                }),
+            Story.silent(),
+            new Killer(when, old, fresh));
+    // A daemon that is dead has no port open, and the other one knocks.
+    everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(DAEMON + " > "));
+  }
+
+  /** An endpoint that is down while the migration is taken back, and comes back afterwards. */
+  private static final class Away implements Bystander {
+    /** Longer than the old host tries to tell it. */
+    private static final Duration LENGTH = Duration.ofSeconds(9);
+
+    private @Nullable DemoHost host;
+    private long since;
+
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
+      if (state == MigrationState.ARMED) {
+        newHost.kill();
+        host = newHost;
+        since = System.nanoTime();
+      }
+    }
+
+    @Override
+    public void moved(Lab lab) throws Exception {
+      Duration gone = Duration.ofNanos(System.nanoTime() - since);
+      if (gone.compareTo(LENGTH) < 0) {
+        Thread.sleep(LENGTH.minus(gone));
+      }
+      Objects.requireNonNull(host).startAgain();
+    }
+  }
+
+  @Test
+  void anEndpointThatWasAwayLearnsOfTheEnd() throws Exception {
+    ScenarioResult result =
+        Scenario.run(
+            ScenarioOptions.defaults().with(o -> o.ending = Ending.ROLLED_BACK_FROM_ARMED),
+            Story.silent(),
+            new Away());
+    everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(DAEMON + " > "));
+  }
+}

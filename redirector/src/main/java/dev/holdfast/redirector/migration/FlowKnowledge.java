@@ -1,0 +1,103 @@
+package dev.holdfast.redirector.migration;
+
+import dev.holdfast.redirector.capture.FlowLearner;
+import dev.holdfast.redirector.flow.FlowTable;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a redirector knows of the guest's connections, and how: it sees those that speak, from arm
+ * on, and the guest's own list, where there is one, has the others.
+ */
+final class FlowKnowledge {
+  private final Host host;
+  private final LiveMigration migration;
+  private volatile @Nullable FlowLearner learner;
+  private volatile boolean complete;
+
+  FlowKnowledge(Host host, LiveMigration migration) {
+    this.host = host;
+    this.migration = migration;
+  }
+
+  /**
+   * Begins to learn, and asks the guest.
+   *
+   * @throws RequestRefused when one of them cannot be done
+   */
+  void begin() throws RequestRefused {
+    FlowLearner learning = Paths.learn(host, migration.record);
+    learner = learning;
+    if (migration.record.flowListCommand() == null) {
+      migration.alert(
+          "no complete list of the guest's connections (give --flow-list-command): draining lasts at least "
+              + host.config().drain().minimum().toSeconds()
+              + " s");
+      return;
+    }
+    Paths.addListed(host, migration.record, learning::withTable);
+    complete = true;
+  }
+
+  /**
+   * Begins once more after a restart, with nothing known. The guest is asked in the background:
+   * packets do not wait for it.
+   *
+   * @throws RequestRefused when nothing can be captured
+   */
+  void resume() throws RequestRefused {
+    close();
+    if (migration.state() == MigrationState.ARMED) {
+      learner = Paths.learn(host, migration.record);
+    }
+    if (migration.record.flowListCommand() != null) {
+      Thread.ofVirtual().name("flow-list-" + migration.record.name()).start(this::listAgain);
+    }
+  }
+
+  private void listAgain() {
+    try {
+      int listed = Paths.addListed(host, migration.record, this::withTable);
+      complete = true;
+      migration.event("progress", "the guest lists " + listed + " connections");
+    } catch (RequestRefused e) {
+      migration.alert(
+          e.getMessage()
+              + "; draining lasts at least "
+              + host.config().drain().minimum().toSeconds()
+              + " s");
+    }
+  }
+
+  /** Shows the table that is being filled: the learner's, or from hold on the packet path's. */
+  private void withTable(Consumer<FlowTable> use) {
+    FlowLearner learning = learner;
+    if (learning != null) {
+      learning.withTable(use);
+      return;
+    }
+    var path = migration.path;
+    if (path != null) {
+      host.data().run(() -> use.accept(path.flows()));
+    }
+  }
+
+  /** Whether no connection can be unknown, not even one that sleeps. */
+  boolean isComplete() {
+    return complete;
+  }
+
+  /** Null where nothing is being learnt. */
+  @Nullable FlowLearner learner() {
+    return learner;
+  }
+
+  /** From hold on the packet path knows. */
+  void close() {
+    FlowLearner learning = learner;
+    learner = null;
+    if (learning != null) {
+      learning.close(); // a capture on a silent port takes its time to end
+    }
+  }
+}
