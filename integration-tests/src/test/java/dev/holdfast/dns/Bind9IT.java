@@ -150,7 +150,7 @@ class Bind9IT {
     change.finish();
     assertThat(records(primary))
         .containsExactly("300 10.1.0.99", "300 10.2.0.10", "300 fd00:2::10");
-    assertThat(change.view().state()).isEqualTo("published");
+    assertThat(change.view().state()).isEqualTo("finished");
   }
 
   @Test

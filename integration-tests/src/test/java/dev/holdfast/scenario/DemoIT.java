@@ -7,6 +7,8 @@ import dev.holdfast.rules.SourceTree;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -24,6 +26,11 @@ import tools.jackson.databind.json.JsonMapper;
 class DemoIT {
   private static final Path HOLDFAST = SourceTree.root().resolve("holdfast");
   private static final long ENDS_WITHIN_SECONDS = 150;
+
+  /**
+   * What the demo promises: 20 s and its pause of 2 s, where no guest's own back-off is waited for.
+   */
+  private static final Duration PROMISED = Duration.ofSeconds(22);
 
   @TempDir private Path folder;
 
@@ -71,8 +78,12 @@ class DemoIT {
     List<String> scratchBefore = scratchFolders();
     List<Double> p99 = new ArrayList<>();
     for (int run = 0; run < 3; run++) {
+      Instant begun = Instant.now();
       Process process = start(demo("--json"));
       int status = end(process);
+      if (!Files.readString(err()).contains("guest's own TCP")) {
+        assertThat(Duration.between(begun, Instant.now())).isLessThan(PROMISED);
+      }
       String printed = Files.readString(out());
       assertThat(status).as("%s%n%s", printed, Files.readString(err())).isZero();
       nothingIsLeftOf(process);
@@ -134,7 +145,7 @@ class DemoIT {
         new ArrayList<>(List.of("setpriv", "--reuid", "65534", "--clear-groups"));
     command.addAll(demo());
     Process process = start(command);
-    assertThat(end(process)).isEqualTo(1);
+    assertThat(end(process)).isEqualTo(4);
     assertThat(Files.readString(out())).isEmpty();
     assertThat(Files.readString(err()).lines())
         .hasSize(1)

@@ -58,7 +58,7 @@ class RecoverySuiteIT {
           Scenario.run(
               ScenarioOptions.defaults()
                   .with(o -> {
-                    o.connections = 32;
+                    o.connections = 64;
                     o.delay = Duration.ofMillis(delayMillis);
                     o.pause = PAUSES.get(seed % PAUSES.size());
                     o.encapsulation = seed % 3 == 2 ? "ipip" : "tls";

@@ -60,8 +60,8 @@ class TakeoverIT {
     "ARMED,       true,  true,  tls",
     "HOLDING,     true,  false, tls",
     "HOLDING,     false, true,  ipip",
-    "REDIRECTING, true,  false, ipip",
-    "REDIRECTING, false, true,  tls",
+    "REDIRECTING, true,  false, tls",
+    "REDIRECTING, false, true,  ipip",
   })
   void theNextDaemonGoesOn(MigrationState when, boolean old, boolean fresh, String encapsulation)
       throws Exception {

@@ -13,7 +13,6 @@ import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import java.nio.file.Path;
-import java.util.HashSet;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -58,10 +57,8 @@ class EndpointIT {
             Rig.TUN,
             INNER_MTU);
     rig.arm(new EndpointSteering(plan, rig.facts), plan);
-    var own = new HashSet<>(plan.oldAddresses());
-    own.addAll(plan.newAddresses());
     var table = new AnswerTable();
-    table.serve(GUEST, own, plan.oldLans(), BRIDGE);
+    table.serve(GUEST, plan.oldAddresses(), plan.newAddresses(), plan.oldLans(), BRIDGE);
     responder = rig.in(() -> NeighbourResponder.start(rig.tun.loop(), "br0", table));
     heard = new FrameLog(rig.tun.loop(), site.neighbour, "eth0");
   }

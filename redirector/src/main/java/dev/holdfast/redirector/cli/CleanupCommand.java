@@ -59,16 +59,17 @@ final class CleanupCommand extends Verb {
         undone.addAll(names.lines());
       } else {
         undo(ledger, undone, failed);
+        if (failed.isEmpty()) {
+          // What was undone must not be taken over by the next daemon.
+          journal.endLive(surroundings().clock().epochNanos());
+        }
         if (!names.lines().isEmpty()) {
-          names.putBack(DnsCommand.updater(config, surroundings()), undone, failed);
+          new NamesLeft(journal.records())
+              .putBack(DnsCommand.updater(config, surroundings()), journal, undone, failed);
         }
       }
       answer(new Cleaned("holdfast.cleanup/1", dryRun, undone, failed), text(undone));
       if (failed.isEmpty()) {
-        if (!dryRun) {
-          // What was undone must not be taken over by the next daemon.
-          List<String> unused = journal.forgetLive();
-        }
         return ExitCode.OK;
       }
       String reasons = String.join("\n", failed);

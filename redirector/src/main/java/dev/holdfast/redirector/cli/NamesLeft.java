@@ -4,6 +4,7 @@ import dev.holdfast.redirector.dns.DnsChange;
 import dev.holdfast.redirector.dns.DnsException;
 import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.dns.DnsUpdater;
+import dev.holdfast.redirector.migration.MigrationJournal;
 import dev.holdfast.redirector.migration.MigrationRecord;
 import java.util.Collection;
 import java.util.List;
@@ -45,17 +46,22 @@ final class NamesLeft {
   /**
    * Does it, each by compare-and-swap; goes on past failures.
    *
+   * @param journal is told of each step
    * @param done gets the line of each that was done
    * @param failed gets why others could not be
    */
-  void putBack(DnsUpdater updater, List<String> done, List<String> failed) {
+  void putBack(
+      DnsUpdater updater, MigrationJournal journal, List<String> done, List<String> failed) {
     for (MigrationRecord record : records) {
       try {
         String dns = record.dns();
         if (dns == null) {
           continue;
         }
-        DnsChange change = updater.resume(DnsState.fromJson(dns), (state, text) -> {});
+        DnsChange change =
+            updater.resume(
+                DnsState.fromJson(dns),
+                (state, text) -> journal.record(record.withDns(state.toJson())));
         if (hasMoved(record)) {
           change.finish();
         } else {

@@ -113,8 +113,7 @@ public final class DemoCommand implements Callable<Integer> {
     PrintWriter err = spec.commandLine().getErr();
     String missing = missing();
     if (!missing.isEmpty()) {
-      err.println(missing);
-      return FAILED;
+      throw new RequestRefused(RequestRefused.Kind.REFUSED, missing);
     }
     PrintWriter ticks = isTerminal() ? err : new PrintWriter(Writer.nullWriter());
     Story story = Story.to(json ? err : out, ticks);

@@ -75,8 +75,8 @@ public record DnsState(
    * @param moved whether the name stays at the new address
    */
   public boolean isOpen(boolean moved) {
-    if (phase.equals(CONFLICT) || phase.equals(FAILED)) {
-      return false; // somebody was told, and has it in hand
+    if (phase.equals(CONFLICT)) {
+      return false; // somebody else has the name in hand, and it stays as they made it
     }
     return moved
         ? !phase.equals(FINISHED) && sets.stream().anyMatch(SetMove::lowersTtl)

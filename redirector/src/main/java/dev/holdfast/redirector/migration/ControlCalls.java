@@ -3,6 +3,7 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import java.util.Map;
 import java.util.UUID;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
@@ -108,6 +109,9 @@ final class ControlCalls {
           RequestRefused.Kind.REFUSED,
           remote + " did not answer " + what + " within " + millis + " ms",
           e);
+    } catch (CancellationException e) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED, remote + " did not answer " + what + " in time", e);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof RequestRefused refused) {
         throw refused;

@@ -119,7 +119,7 @@ public final class Daemon implements AutoCloseable {
             Rehearsal.begin(
                 config.daemon().state(),
                 identity,
-                config.tunnel().listen().getAddress(),
+                rehearsalAddress(config, journal),
                 kernel,
                 clock),
             timer);
@@ -158,6 +158,12 @@ public final class Daemon implements AutoCloseable {
       InetAddress own = InetAddress.getLoopbackAddress();
       Rehearsal.begin(folder, identity, own, kernel, SystemClock.INSTANCE).await();
     }
+  }
+
+  /** Where a migration is taken over, its raw sockets would get the rehearsal's packets too. */
+  private static InetAddress rehearsalAddress(Config config, MigrationJournal journal) {
+    boolean idle = journal.records().stream().allMatch(record -> record.state().isEnded());
+    return idle ? config.tunnel().listen().getAddress() : InetAddress.getLoopbackAddress();
   }
 
   private static HostIdentity identity(Config config, Clock clock) throws IOException {

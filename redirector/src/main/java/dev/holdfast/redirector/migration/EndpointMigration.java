@@ -62,8 +62,8 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     steps.apply();
     MigrationPath made =
         Paths.build(host, record, Role.ENDPOINT, HexFormat.of().parseHex(record.token()));
+    made.enter(record.state()); // nobody else has it yet
     host.objects().addPath(made);
-    host.data().run(() -> made.enter(record.state()));
     path = made;
   }
 

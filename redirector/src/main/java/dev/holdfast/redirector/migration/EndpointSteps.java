@@ -12,7 +12,6 @@ import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /** What an endpoint does to its own host's kernel for one migration, and how it takes that back. */
@@ -76,9 +75,7 @@ final class EndpointSteps {
       MacAddress here = made.bridgeMac();
       if (guest != null && here != null) {
         AnswerTable answers = new AnswerTable();
-        // Only who asks as a granted old address: the guest's MAC is the remote host's word alone,
-        // and another machine of this LAN that has it must not be drawn here.
-        answers.serve(guest, Set.copyOf(made.oldAddresses()), made.oldLans(), here);
+        answers.serve(guest, made.oldAddresses(), made.newAddresses(), made.oldLans(), here);
         closeResponder();
         responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
       }

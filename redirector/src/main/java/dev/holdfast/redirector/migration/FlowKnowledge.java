@@ -10,10 +10,13 @@ import org.jspecify.annotations.Nullable;
  * on, and the guest's own list, where there is one, has the others.
  */
 final class FlowKnowledge {
+  private static final long LIST_MILLIS = 30_000;
+
   private final Host host;
   private final LiveMigration migration;
   private volatile @Nullable FlowLearner learner;
   private volatile boolean complete;
+  private volatile boolean told;
 
   FlowKnowledge(Host host, LiveMigration migration) {
     this.host = host;
@@ -61,18 +64,29 @@ final class FlowKnowledge {
       complete = true;
       migration.event("progress", "the guest lists " + listed + " connections");
     } catch (RequestRefused e) {
-      migration.alert(
-          e.getMessage()
-              + "; draining lasts at least "
-              + host.config().drain().minimum().toSeconds()
-              + " s");
+      if (!told) {
+        told = true;
+        migration.alert(
+            e.getMessage()
+                + "; it is tried again, and until then draining lasts at least "
+                + host.config().drain().minimum().toSeconds()
+                + " s");
+      }
+      // A paused guest does not answer.
+      host.later(LIST_MILLIS, "flow-list-" + migration.record.name(), this::listUntilEnded);
+    }
+  }
+
+  private void listUntilEnded() {
+    if (!migration.state().isEnded()) {
+      listAgain();
     }
   }
 
   /** Shows the table that is being filled: the learner's, or from hold on the packet path's. */
   private void withTable(Consumer<FlowTable> use) {
     FlowLearner learning = learner;
-    if (learning != null) {
+    if (learning != null && migration.state() == MigrationState.ARMED) {
       learning.withTable(use);
       return;
     }

@@ -57,6 +57,10 @@ final class HostObjects {
   private final PathTable paths = new PathTable();
   private final DropCounters drops;
   private final HoldBudget holdBudget;
+
+  /** Of its own: what remote hosts stage displaces nothing that is held here. */
+  private final HoldBudget stagingBudget;
+
   private final Set<String> users = new HashSet<>();
   private volatile @Nullable TunDevice tun;
   private volatile @Nullable FdReadiness readiness;
@@ -80,6 +84,7 @@ final class HostObjects {
     this.ledger = ledger;
     this.drops = drops;
     this.holdBudget = new HoldBudget(HELD_PACKETS, config.hold().maxBytes() * HELD_MIGRATIONS);
+    this.stagingBudget = new HoldBudget(HELD_PACKETS, config.hold().maxBytes() * HELD_MIGRATIONS);
   }
 
   /** What to do when the TUN was deleted under us; called on the data loop. */
@@ -89,6 +94,10 @@ final class HostObjects {
 
   HoldBudget holdBudget() {
     return holdBudget;
+  }
+
+  HoldBudget stagingBudget() {
+    return stagingBudget;
   }
 
   /** What happened to packets of no migration. */
@@ -118,6 +127,23 @@ final class HostObjects {
   synchronized void release(String migration) {
     if (users.remove(migration) && users.isEmpty()) {
       lower();
+    }
+  }
+
+  /** Undoes what a killed daemon has left of what is shared, where no migration needs it. */
+  synchronized void undoLeft() {
+    if (users.isEmpty()) {
+      undoShared();
+    }
+  }
+
+  private void undoShared() {
+    try {
+      for (String failure : ledger.undo(KernelLedger.HOST)) {
+        log.warn("not undone: {}", failure);
+      }
+    } catch (IOException e) {
+      log.warn("the ledger of kernel changes cannot be written: {}", e.getMessage());
     }
   }
 
@@ -177,13 +203,7 @@ final class HostObjects {
     if (path != null) {
       data.run(path::close);
     }
-    try {
-      for (String failure : ledger.undo(KernelLedger.HOST)) {
-        log.warn("not undone: {}", failure);
-      }
-    } catch (IOException e) {
-      log.warn("the ledger of kernel changes cannot be written: {}", e.getMessage());
-    }
+    undoShared();
     TunDevice opened = tun;
     tun = null;
     if (opened != null) {

@@ -74,6 +74,9 @@ final class MigrationEngine implements MigrationService {
         }
       }
     }
+    if (unfinished.isEmpty()) {
+      host.objects().undoLeft();
+    }
     // All are known before the first speaks to a remote host, which may ask for any of them.
     unfinished.forEach(migration -> resume(migration, true));
   }
@@ -159,6 +162,7 @@ final class MigrationEngine implements MigrationService {
   void requireFree(MigrationRecord wanted) throws RequestRefused {
     for (LiveMigration other : migrations.values()) {
       MigrationRecord record = other.record;
+      requireNameFree(other, wanted);
       if (record.state().isEnded()
           || record.role() != wanted.role()
           || record.id().equals(wanted.id())
@@ -185,6 +189,23 @@ final class MigrationEngine implements MigrationService {
                   + record.state().label());
         }
       }
+    }
+  }
+
+  private static void requireNameFree(LiveMigration other, MigrationRecord wanted)
+      throws RequestRefused {
+    if (wanted.dnsName() != null
+        && wanted.dnsName().equals(other.record.dnsName())
+        && other instanceof RedirectorMigration earlier
+        && earlier.isNameEnding()) {
+      throw new RequestRefused(
+          RequestRefused.Kind.CONFLICT,
+          "DNS for "
+              + wanted.dnsName()
+              + " is still being put in order after migration "
+              + other.record.name()
+              + "; see holdfast migration show "
+              + other.record.id());
     }
   }
 

@@ -1,8 +1,8 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.steer.AppendFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -13,6 +13,7 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
@@ -32,7 +33,7 @@ public final class MigrationJournal implements AutoCloseable {
   private final Path file;
   private final ObjectMapper json = JsonMapper.builder().build();
   private final Map<String, MigrationRecord> records = new LinkedHashMap<>();
-  private FileChannel channel;
+  private AppendFile lines;
   private long written;
   private long synced;
   private boolean syncing;
@@ -40,7 +41,7 @@ public final class MigrationJournal implements AutoCloseable {
   private MigrationJournal(Path file) throws IOException {
     this.file = file;
     load();
-    this.channel = compacted();
+    this.lines = compacted();
   }
 
   /**
@@ -62,10 +63,12 @@ public final class MigrationJournal implements AutoCloseable {
   /** Writes {@code record} and returns when it is on disk. */
   public void record(MigrationRecord record) {
     byte[] line = (json.writeValueAsString(record) + "\n").getBytes(StandardCharsets.UTF_8);
+    MigrationRecord before = known(record.id());
     try {
       long mine = append(record, line);
       awaitSync(mine);
     } catch (IOException e) {
+      putBack(record.id(), before);
       throw new UncheckedIOException(
           "cannot write the journal " + file + ": " + e.getMessage() + "; nothing was changed", e);
     }
@@ -75,52 +78,65 @@ public final class MigrationJournal implements AutoCloseable {
   public synchronized void forget(String id) {
     records.remove(id);
     try {
-      write(
-          (json.writeValueAsString(Map.of("forgotten", id)) + "\n")
-              .getBytes(StandardCharsets.UTF_8));
-      channel.force(false);
+      lines.append(forgotten(id));
+      lines.sync();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write the journal " + file + ": " + e.getMessage(), e);
     }
   }
 
+  private byte[] forgotten(String id) {
+    return (json.writeValueAsString(Map.of("forgotten", id)) + "\n")
+        .getBytes(StandardCharsets.UTF_8);
+  }
+
+  private synchronized @Nullable MigrationRecord known(String id) {
+    return records.get(id);
+  }
+
+  /** What could not be brought to the disk is not so; the file says that too, if it can. */
+  private synchronized void putBack(String id, @Nullable MigrationRecord before) {
+    try {
+      if (before == null) {
+        records.remove(id);
+        lines.append(forgotten(id));
+      } else {
+        records.put(id, before);
+        lines.append((json.writeValueAsString(before) + "\n").getBytes(StandardCharsets.UTF_8));
+      }
+    } catch (IOException e) {
+      // A disk that takes nothing has not taken the change either.
+    }
+  }
+
   /**
-   * Strikes out every migration that has not ended, so that no daemon takes it over: its kernel
-   * objects were undone.
-   *
-   * @return their names
+   * Ends every migration that has not ended, so that no daemon takes it over: its kernel objects
+   * were undone. One whose guest has gone is done, another rolled back.
    */
-  public synchronized List<String> forgetLive() {
-    List<MigrationRecord> live =
-        records.values().stream().filter(record -> !record.state().isEnded()).toList();
-    live.forEach(record -> forget(record.id()));
-    return live.stream().map(MigrationRecord::name).toList();
+  public void endLive(long epochNanos) {
+    for (MigrationRecord record : records()) {
+      switch (record.state()) {
+        case PLANNED -> forget(record.id());
+        case ARMED, HOLDING -> record(record.entering(MigrationState.ROLLED_BACK, epochNanos));
+        case REDIRECTING ->
+            record(
+                record
+                    .entering(MigrationState.DRAINING, epochNanos)
+                    .entering(MigrationState.DONE, epochNanos));
+        case DRAINING -> record(record.entering(MigrationState.DONE, epochNanos));
+        case DONE, ROLLED_BACK -> {}
+      }
+    }
   }
 
   private synchronized long append(MigrationRecord record, byte[] line) throws IOException {
-    write(line);
+    lines.append(line);
     records.put(record.id(), record);
     return ++written;
   }
 
-  /**
-   * A line is there as a whole or not at all: on a full disk the next one must not follow a part.
-   */
-  private void write(byte[] line) throws IOException {
-    long before = channel.size();
-    ByteBuffer bytes = ByteBuffer.wrap(line);
-    try {
-      while (bytes.hasRemaining()) {
-        channel.write(bytes);
-      }
-    } catch (IOException e) {
-      channel.truncate(before);
-      throw e;
-    }
-  }
-
   private void awaitSync(long mine) throws IOException {
-    FileChannel toSync;
+    AppendFile toSync;
     long upTo;
     synchronized (this) {
       while (syncing && synced < mine) {
@@ -135,15 +151,17 @@ public final class MigrationJournal implements AutoCloseable {
         return;
       }
       syncing = true;
-      toSync = channel;
+      toSync = lines;
       upTo = written;
     }
+    boolean done = false;
     try {
-      toSync.force(false);
+      toSync.sync();
+      done = true;
     } finally {
       synchronized (this) {
         syncing = false;
-        synced = Math.max(synced, upTo);
+        synced = done ? Math.max(synced, upTo) : synced; // else whoever waits tries itself
         notifyAll();
       }
     }
@@ -187,26 +205,26 @@ public final class MigrationJournal implements AutoCloseable {
    * A journal with one line for each migration that still matters; ended ones are kept while there
    * is room.
    */
-  private FileChannel compacted() throws IOException {
+  private AppendFile compacted() throws IOException {
     boolean large = Files.exists(file) && Files.size(file) > COMPACT_ABOVE;
     if (large) {
       records.values().removeIf(record -> record.state().isEnded());
     }
     Path fresh = file.resolveSibling(file.getFileName() + ".new");
-    StringBuilder lines = new StringBuilder();
+    StringBuilder text = new StringBuilder();
     for (MigrationRecord record : records.values()) {
-      lines.append(json.writeValueAsString(record)).append('\n');
+      text.append(json.writeValueAsString(record)).append('\n');
     }
-    Files.writeString(fresh, lines);
+    Files.writeString(fresh, text);
     try (FileChannel c = FileChannel.open(fresh, StandardOpenOption.WRITE)) {
       c.force(true);
     }
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    return FileChannel.open(file, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
+    return new AppendFile(file);
   }
 
   @Override
   public synchronized void close() throws IOException {
-    channel.close();
+    lines.close();
   }
 }

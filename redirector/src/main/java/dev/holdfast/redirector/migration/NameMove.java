@@ -26,6 +26,7 @@ final class NameMove {
   private final DnsMove move;
   private final DnsChange change;
   private volatile @Nullable Thread publishing;
+  private volatile @Nullable Thread ending;
 
   NameMove(Host host, RedirectorMigration migration) {
     this.migration = migration;
@@ -185,7 +186,19 @@ final class NameMove {
     }
   }
 
+  /** Whether what was last is still to be done, as the server does not answer. */
+  boolean isEnding() {
+    Thread running = ending;
+    return running != null && running.isAlive();
+  }
+
   private Thread last(LastStep step, String failed, Runnable then) {
+    Thread running = start(step, failed, then);
+    ending = running;
+    return running;
+  }
+
+  private Thread start(LastStep step, String failed, Runnable then) {
     return Thread.ofVirtual()
         .name("dns-end-" + migration.record.name())
         .start(() -> {

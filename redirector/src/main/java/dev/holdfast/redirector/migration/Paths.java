@@ -56,9 +56,18 @@ final class Paths {
         new Decision(role, record.olds(), policy, config.drain().staleSyn()),
         innerMtu(record),
         flowTable(host),
-        host.objects().holdBudget(),
+        role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
         limits,
-        host.clock().epochNanos());
+        idsSoFar(host, record));
+  }
+
+  /** Higher than any id that an earlier daemon gave to what it held, which was after its hold. */
+  private static long idsSoFar(Host host, MigrationRecord record) {
+    long last = host.clock().epochNanos();
+    for (MigrationView.HistoryEntry entry : record.history()) {
+      last = Math.max(last, entry.epochNanos()); // the clock may have been set back
+    }
+    return last;
   }
 
   private static FlowTable flowTable(Host host) {

@@ -125,15 +125,14 @@ final class Planner {
           RequestRefused.Kind.FAILED, "this host could not be looked at: " + e.getMessage(), e);
     }
     ControlMessage.ArmReply reply = Asking.arm(host, host.control(record.remote()), record, true);
-    for (String line : reply.checks()) {
-      checks.add(new MigrationPlan.Check(record.remote(), "endpoint", "ok", line, ""));
+    for (ControlMessage.CheckEntry each : reply.checks()) {
+      checks.add(
+          new MigrationPlan.Check(
+              record.remote(), each.name(), each.result(), each.detail(), each.fix()));
     }
-    steps.add(
-        new MigrationPlan.Step(
-            record.remote(),
-            "armed",
-            "prepare delivery of " + record.oldAddresses() + " on " + record.deliver(),
-            "remove it"));
+    for (ControlMessage.ChangeEntry each : reply.changes()) {
+      steps.add(new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
+    }
     steps.add(
         new MigrationPlan.Step(
             here,

@@ -87,8 +87,8 @@ final class RedirectorMigration extends LiveMigration {
     steps.apply();
     MigrationPath made =
         Paths.build(host, record, Role.REDIRECTOR, HexFormat.of().parseHex(record.token()));
+    made.enter(record.state()); // nobody else has it yet
     host.objects().addPath(made);
-    host.data().run(() -> made.enter(record.state()));
     path = made;
   }
 
@@ -300,7 +300,7 @@ final class RedirectorMigration extends LiveMigration {
       if (names != null) {
         names.rollback(() -> {});
       }
-      if (wasHolding && steps.hasAnswered()) {
+      if (wasHolding) {
         // Neighbours that learnt this host's MAC go on sending to it until the guest's announcement
         // reaches them.
         host.later(RedirectorSteps.LINGER_MILLIS, "rollback-" + record.name(), this::settle);
@@ -411,6 +411,10 @@ final class RedirectorMigration extends LiveMigration {
     forgetWithName();
   }
 
+  boolean isNameEnding() {
+    return names != null && names.isEnding();
+  }
+
   /** Goes on with what an earlier daemon had still to do for the name of a migration that ended. */
   void settleName() {
     if (names != null) {
@@ -420,6 +424,15 @@ final class RedirectorMigration extends LiveMigration {
 
   @Override
   void resume() throws RequestRefused {
+    try {
+      raiseAgain();
+    } catch (RequestRefused | RuntimeException e) {
+      dropPath(); // whole or not at all: it is tried again
+      throw e;
+    }
+  }
+
+  private void raiseAgain() throws RequestRefused {
     raise();
     MigrationPath there = raised();
     if (record.state() != MigrationState.ARMED) {

@@ -141,10 +141,10 @@ final class RedirectorSteps {
     if (steers == null || !capturing) {
       return;
     }
-    capturing = false;
     record.olds().forEach(answers::release);
     try {
       host.kernel().nftNow(steers.unholdScript() + steers.unblockScript());
+      capturing = false;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -169,12 +169,6 @@ final class RedirectorSteps {
     } catch (IOException e) {
       log.warn("the guest's MAC was not announced: {}", e.getMessage());
     }
-  }
-
-  /** True when a neighbour was told this host's MAC for the old address. */
-  boolean hasAnswered() {
-    NeighbourResponder answering = responder;
-    return answering != null && answering.answered() > 0;
   }
 
   private void closeResponder() {

@@ -21,6 +21,7 @@ import java.lang.management.ManagementFactory;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
@@ -49,7 +50,8 @@ final class Rehearsal {
   static final byte[] TOKEN = new byte[16];
 
   private static final long AT_MOST_NANOS = 8_000_000_000L;
-  private static final long AT_LEAST_PACKETS = 6_000;
+  private static final long LAP_AT_MOST_NANOS = 800_000_000L;
+  private static final long AT_LEAST_PACKETS = 2_500;
 
   /** It is enough when the compiler has worked less than this share of a while. */
   private static final double CALM = 0.3;
@@ -77,6 +79,9 @@ final class Rehearsal {
   private final long begun;
   private long packets;
   private int families = 2;
+  private int rounds;
+  private final List<String> laps = new ArrayList<>();
+  private long lapBegun;
 
   private Rehearsal(HostIdentity identity, InetAddress own, Clock clock, CountDownLatch done) {
     this.identity = identity;
@@ -84,6 +89,7 @@ final class Rehearsal {
     this.clock = clock;
     this.done = done;
     this.begun = clock.nanoTime();
+    this.lapBegun = begun;
   }
 
   /**
@@ -124,8 +130,9 @@ final class Rehearsal {
   private void runAndSayHow(Path folder, Kernel kernel) {
     try {
       dress(folder, kernel);
+      lap("a migration");
       play();
-      log.info("rehearsed {} packets in {} ms", packets, (clock.nanoTime() - begun) / 1_000_000);
+      log.info("rehearsed {}", String.join(", ", laps));
     } catch (IOException | ExecutionException | TimeoutException | RuntimeException e) {
       log.warn(
           "the rehearsal failed, so the first release will be slower than others: {}",
@@ -135,6 +142,12 @@ final class Rehearsal {
     } finally {
       done.countDown();
     }
+  }
+
+  private void lap(String what) {
+    long now = clock.nanoTime();
+    laps.add("%s in %d ms".formatted(what, (now - lapBegun) / 1_000_000));
+    lapBegun = now;
   }
 
   /** A failure of it is no reason to leave the rest out. */
@@ -169,6 +182,7 @@ final class Rehearsal {
             round(old, fresh, receiving, round);
             questions.ask();
           });
+          lap(packets + " packets by TLS");
           ipInIp(loop, old, sending, fresh, receiving);
           log.debug("rehearsed; dropped {} and {}", old.drops(), fresh.drops());
         }
@@ -188,6 +202,7 @@ final class Rehearsal {
     packets = 0;
     try (var raw = RehearsalIpInIp.open(loop, address, old, sending, fresh, receiving)) {
       untilCalm(round -> round(old, fresh, receiving, round));
+      lap(packets + " packets by IP-in-IP");
     } catch (IOException e) {
       log.debug("no rehearsal of IP-in-IP: {}", e.getMessage());
     }
@@ -213,10 +228,10 @@ final class Rehearsal {
     CompilationMXBean compiler = ManagementFactory.getCompilationMXBean();
     long since = clock.nanoTime();
     long compiledMillis = compiler == null ? 0 : compiler.getTotalCompilationTime();
-    for (int number = 0; ; number++) {
-      round.play(number);
+    while (true) {
+      round.play(rounds++);
       long now = clock.nanoTime();
-      if (now - begun >= AT_MOST_NANOS) {
+      if (now - lapBegun >= LAP_AT_MOST_NANOS || now - begun >= AT_MOST_NANOS) {
         return;
       }
       if (now - since >= WHILE_NANOS) {

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
@@ -12,6 +13,7 @@ import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -221,21 +223,22 @@ final class RemoteRequests implements EndpointHandler {
   }
 
   private static void arm(MigrationEngine running, ControlChannel channel, ArmRequest request) {
-    List<String> checks = new ArrayList<>();
+    List<ControlMessage.CheckEntry> checks = new ArrayList<>();
+    List<ControlMessage.ChangeEntry> changes = new ArrayList<>();
     try {
       MigrationRecord record = granted(running, channel.remoteName(), request);
       List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
       for (MigrationPlan.Check each : found) {
         checks.add(
-            each.name()
-                + ": "
-                + each.result()
-                + (each.detail().isEmpty() ? "" : ", " + each.detail()));
+            new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
       }
       Planner.requirePassed(found);
       running.requireFree(record);
       if (request.dryRun()) {
-        channel.send(new ArmReply(request.request(), "", checks, new byte[0]));
+        for (KernelChange change : EndpointSteps.changes(running.host(), record)) {
+          changes.add(new ControlMessage.ChangeEntry(change.what(), change.undoWhat()));
+        }
+        channel.send(new ArmReply(request.request(), "", checks, changes, new byte[0]));
         return;
       }
       byte[] token = new byte[16];
@@ -250,12 +253,13 @@ final class RemoteRequests implements EndpointHandler {
         running.forget(migration);
         throw e;
       }
-      channel.send(new ArmReply(request.request(), "", checks, token));
-    } catch (RequestRefused | RuntimeException e) {
+      channel.send(new ArmReply(request.request(), "", checks, changes, token));
+    } catch (IOException | RequestRefused | RuntimeException e) {
       log.info(
           "refused to arm {} for {}: {}", request.name(), channel.remoteName(), e.getMessage());
       channel.send(
-          new ArmReply(request.request(), String.valueOf(e.getMessage()), checks, new byte[0]));
+          new ArmReply(
+              request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0]));
     }
   }
 

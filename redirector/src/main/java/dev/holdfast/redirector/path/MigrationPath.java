@@ -38,6 +38,7 @@ public final class MigrationPath {
   final int innerMtu;
   final DropCounters drops = new DropCounters();
   final HoldQueue hold;
+
   private final Supplier<StagingQueue> stages;
   StagingQueue staging;
   FlowTable flows;
@@ -360,7 +361,10 @@ public final class MigrationPath {
 
   /** The data connection is gone. Only on the data loop. */
   public void linkDown() {
-    if (live == stage) {
+    // IP-in-IP has no connection that could tell: to who does not answer on the one, nothing goes
+    // by
+    // the other. What comes from the guest cannot be held, and may still arrive.
+    if (role == Role.REDIRECTOR || live == stage) {
       live = null;
     }
     stage = null;

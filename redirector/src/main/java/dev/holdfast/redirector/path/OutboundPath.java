@@ -211,9 +211,11 @@ public final class OutboundPath {
   }
 
   private void reject(MigrationPath path, ByteBuf syn) {
-    ByteBuf answer = Rejection.of(view);
-    write(path, answer);
-    answer.release();
+    if (view.isTcp()) {
+      ByteBuf answer = Rejection.of(view);
+      write(path, answer);
+      answer.release();
+    }
     drop(syn, path.drops, DropReason.STALE_SYN);
   }
 

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.steer;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -14,7 +15,18 @@ import org.jspecify.annotations.Nullable;
  * may change it while it is in use.
  */
 public final class AnswerTable {
-  private record Guest(Set<IpAddress> own, List<IpPrefix> oldLans, MacAddress answer) {}
+  private record Guest(
+      Set<IpAddress> olds, Set<IpAddress> news, List<IpPrefix> oldLans, MacAddress answer) {
+
+    /** Asks as one of its old addresses; or, to find out whether we are still here, just us. */
+    boolean mayAsk(IpAddress as, MacAddress whom) {
+      return olds.contains(as) || whom.equals(answer);
+    }
+
+    boolean isOwn(IpAddress target) {
+      return olds.contains(target) || news.contains(target);
+    }
+  }
 
   private final Map<IpAddress, MacAddress> captured = new ConcurrentHashMap<>();
   private final Map<MacAddress, Guest> guests = new ConcurrentHashMap<>();
@@ -30,14 +42,19 @@ public final class AnswerTable {
 
   /**
    * At the endpoint: {@code guest}, and nobody else, is told {@code answer} for every address of
-   * the LAN that it has left.
+   * the LAN that it has left. It must ask as an old address: its MAC is a remote host's word, and
+   * another machine that has it must not be drawn here.
    *
-   * @param own its old and new addresses, never answered for: it asks for them to find out whether
-   *     somebody else has them
+   * @param olds its old addresses. These and the new ones are never answered for: it asks for them
+   *     to find out whether somebody else has them
    */
   public void serve(
-      MacAddress guest, Set<IpAddress> own, List<IpPrefix> oldLans, MacAddress answer) {
-    guests.put(guest, new Guest(Set.copyOf(own), List.copyOf(oldLans), answer));
+      MacAddress guest,
+      Collection<IpAddress> olds,
+      Collection<IpAddress> news,
+      List<IpPrefix> oldLans,
+      MacAddress answer) {
+    guests.put(guest, new Guest(Set.copyOf(olds), Set.copyOf(news), List.copyOf(oldLans), answer));
   }
 
   public void stopServing(MacAddress guest) {
@@ -51,15 +68,17 @@ public final class AnswerTable {
 
   /**
    * @param asker who asks, by the frame's source
+   * @param as by which address
+   * @param whom the frame's destination
    * @return the MAC to answer with; null where this host has nothing to say
    */
-  @Nullable MacAddress answer(MacAddress asker, IpAddress target) {
+  @Nullable MacAddress answer(MacAddress asker, IpAddress as, MacAddress whom, IpAddress target) {
     MacAddress here = captured.get(target);
     if (here != null) {
       return here;
     }
     Guest guest = guests.get(asker);
-    if (guest == null || guest.own().contains(target)) {
+    if (guest == null || guest.isOwn(target) || !guest.mayAsk(as, whom)) {
       return null;
     }
     for (IpPrefix lan : guest.oldLans()) {

@@ -3,7 +3,6 @@ package dev.holdfast.redirector.steer;
 import dev.holdfast.redirector.steer.KernelChange.Command;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -40,7 +39,7 @@ public final class KernelLedger implements Closeable {
   private final Kernel kernel;
   private final Map<Long, Entry> entries = new LinkedHashMap<>();
   private long lastNumber;
-  private @Nullable FileChannel channel;
+  private @Nullable AppendFile lines;
 
   private KernelLedger(Path file, Kernel kernel) {
     this.file = file;
@@ -192,29 +191,18 @@ public final class KernelLedger implements Closeable {
     return failure;
   }
 
-  private void append(String lines) throws IOException {
-    FileChannel open = channel;
+  private void append(String text) throws IOException {
+    AppendFile open = lines;
     if (open == null) {
       boolean isNew = !Files.exists(file);
-      open =
-          FileChannel.open(
-              file, StandardOpenOption.CREATE, StandardOpenOption.WRITE, StandardOpenOption.APPEND);
-      channel = open;
+      open = new AppendFile(file);
+      lines = open;
       if (isNew) {
         syncFolder();
       }
     }
-    long before = open.size();
-    ByteBuffer bytes = ByteBuffer.wrap(lines.getBytes(StandardCharsets.UTF_8));
-    try {
-      while (bytes.hasRemaining()) {
-        open.write(bytes);
-      }
-      open.force(false);
-    } catch (IOException e) {
-      open.truncate(before); // on a full disk the next line must not follow a part of this one
-      throw e;
-    }
+    open.append(text.getBytes(StandardCharsets.UTF_8));
+    open.sync();
   }
 
   /** A file's name is on the disk when its folder is. */
@@ -230,8 +218,8 @@ public final class KernelLedger implements Closeable {
   /** Closes the file; nothing is undone. */
   @Override
   public synchronized void close() throws IOException {
-    FileChannel open = channel;
-    channel = null;
+    AppendFile open = lines;
+    lines = null;
     if (open != null) {
       open.close();
     }

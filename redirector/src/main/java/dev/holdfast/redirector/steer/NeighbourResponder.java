@@ -98,7 +98,9 @@ public final class NeighbourResponder implements AutoCloseable {
       if (!arp.isRequest() || arp.isGratuitous()) {
         return false;
       }
-      MacAddress mac = table.answer(arp.frameSource(), arp.targetAddress());
+      MacAddress mac =
+          table.answer(
+              arp.frameSource(), arp.senderAddress(), arp.frameDestination(), arp.targetAddress());
       if (mac == null || mac.equals(arp.frameSource())) {
         return false;
       }
@@ -106,7 +108,12 @@ public final class NeighbourResponder implements AutoCloseable {
       return true;
     }
     if (neighbour.check(in, 0, length) && neighbour.isSolicitation()) {
-      MacAddress mac = table.answer(neighbour.frameSource(), neighbour.target());
+      MacAddress mac =
+          table.answer(
+              neighbour.frameSource(),
+              neighbour.source(),
+              neighbour.frameDestination(),
+              neighbour.target());
       if (mac == null || mac.equals(neighbour.frameSource())) {
         return false;
       }

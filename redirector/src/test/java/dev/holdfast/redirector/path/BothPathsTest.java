@@ -317,8 +317,11 @@ class BothPathsTest {
     assertThat(view.destinationPort()).isEqualTo(40_001);
     assertThat(view.tcpFlags()).isEqualTo(PacketView.RST | PacketView.ACK);
     assertThat(view.tcpAcknowledgment()).isEqualTo(8);
-    assertThat(strict.path.drops().nonZero()).containsOnlyKeys("stale-syn");
+    assertThat(strict.path.drops().nonZero()).containsEntry("stale-syn", 1L).hasSize(1);
     answer.release();
+    strict.arrives(new PacketBuilder(PEER, OLD).udp(5_000, 53).payload(20));
+    assertThat(strict.tun.take()).as("a reset is no answer to a datagram").isNull();
+    assertThat(strict.path.drops().nonZero()).containsEntry("stale-syn", 2L);
     strict.path.close();
     strict.outbound.close();
   }

@@ -7,6 +7,7 @@ import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.util.List;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 class AnswerTableTest {
@@ -19,32 +20,48 @@ class AnswerTableTest {
 
   private final AnswerTable table = new AnswerTable();
 
+  private @Nullable MacAddress answer(MacAddress asker, IpAddress target) {
+    return table.answer(asker, OLD, MacAddress.BROADCAST, target);
+  }
+
+  @Test
+  void answersTheGuestForItsOldLanOnlyWhereItAsksAsAnOldAddress() {
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    IpAddress stranger = IpAddress.parse("10.9.0.77"); // another machine with that MAC
+    assertThat(table.answer(GUEST, stranger, MacAddress.BROADCAST, GATEWAY)).isNull();
+    assertThat(table.answer(GUEST, NEW, MacAddress.BROADCAST, GATEWAY)).isNull();
+    assertThat(table.answer(GUEST, NEW, BRIDGE, GATEWAY))
+        .as("a probe whether we are still there")
+        .isEqualTo(BRIDGE);
+    assertThat(table.answer(GUEST, OLD, MacAddress.BROADCAST, GATEWAY)).isEqualTo(BRIDGE);
+  }
+
   @Test
   void answersAnybodyForACapturedAddressAlone() {
     table.capture(OLD, BRIDGE);
-    assertThat(table.answer(OTHER, OLD)).isEqualTo(BRIDGE);
-    assertThat(table.answer(GUEST, OLD)).isEqualTo(BRIDGE);
-    assertThat(table.answer(OTHER, GATEWAY)).isNull();
+    assertThat(answer(OTHER, OLD)).isEqualTo(BRIDGE);
+    assertThat(answer(GUEST, OLD)).isEqualTo(BRIDGE);
+    assertThat(answer(OTHER, GATEWAY)).isNull();
     table.release(OLD);
-    assertThat(table.answer(OTHER, OLD)).isNull();
+    assertThat(answer(OTHER, OLD)).isNull();
     assertThat(table.isEmpty()).isTrue();
   }
 
   @Test
   void answersTheGuestAloneForTheLanItHasLeft() {
-    table.serve(GUEST, Set.of(OLD, NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
-    assertThat(table.answer(GUEST, GATEWAY)).isEqualTo(BRIDGE);
-    assertThat(table.answer(OTHER, GATEWAY)).isNull();
-    assertThat(table.answer(GUEST, IpAddress.parse("10.2.0.1"))).isNull();
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    assertThat(answer(GUEST, GATEWAY)).isEqualTo(BRIDGE);
+    assertThat(answer(OTHER, GATEWAY)).isNull();
+    assertThat(answer(GUEST, IpAddress.parse("10.2.0.1"))).isNull();
     table.stopServing(GUEST);
-    assertThat(table.answer(GUEST, GATEWAY)).isNull();
+    assertThat(answer(GUEST, GATEWAY)).isNull();
   }
 
   @Test
   void neverAnswersTheGuestForItsOwnAddresses() {
-    table.serve(GUEST, Set.of(OLD, NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
-    assertThat(table.answer(GUEST, OLD)).isNull();
-    assertThat(table.answer(GUEST, NEW)).isNull();
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    assertThat(answer(GUEST, OLD)).isNull();
+    assertThat(answer(GUEST, NEW)).isNull();
   }
 
   @Test

@@ -3,6 +3,8 @@ package dev.holdfast.tunnel.endpoint;
 import dev.holdfast.tunnel.encap.TlsFrame;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ChangeEntry;
+import dev.holdfast.tunnel.endpoint.ControlMessage.CheckEntry;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Fault;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Finish;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
@@ -144,7 +146,8 @@ public final class ControlCodec {
       case ArmReply m -> {
         out.s64(m.request());
         out.text(m.refusal());
-        out.list(m.checks(), BodyWriter::text);
+        out.list(m.checks(), (body, check) -> body.sized(check, ControlCodec::writeCheck));
+        out.list(m.changes(), (body, change) -> body.sized(change, ControlCodec::writeChange));
         out.bytes(m.token());
       }
       case FlowSnapshot m -> {
@@ -214,6 +217,18 @@ public final class ControlCodec {
     out.text(m.dnsName());
   }
 
+  private static void writeCheck(BodyWriter out, CheckEntry check) {
+    out.text(check.name());
+    out.text(check.result());
+    out.text(check.detail());
+    out.text(check.fix());
+  }
+
+  private static void writeChange(BodyWriter out, ChangeEntry change) {
+    out.text(change.what());
+    out.text(change.undo());
+  }
+
   private static void writeFlow(BodyWriter out, FlowEntry flow) {
     out.u8(flow.protocol());
     out.address(flow.guest());
@@ -230,7 +245,13 @@ public final class ControlCodec {
       case PING -> new Ping(in.s64(), in.s64());
       case PONG -> new Pong(in.s64(), in.s64());
       case ARM_REQUEST -> readArmRequest(in);
-      case ARM_REPLY -> new ArmReply(in.s64(), in.text(), in.list(BodyReader::text), in.bytes());
+      case ARM_REPLY ->
+          new ArmReply(
+              in.s64(),
+              in.text(),
+              in.list(body -> body.sized(ControlCodec::readCheck)),
+              in.list(body -> body.sized(ControlCodec::readChange)),
+              in.bytes());
       case FLOW_SNAPSHOT ->
           new FlowSnapshot(
               in.uuid(), in.s64(), in.list(body -> body.sized(ControlCodec::readFlow)));
@@ -262,6 +283,14 @@ public final class ControlCodec {
         in.text(),
         in.list(BodyReader::prefix),
         in.text());
+  }
+
+  private static CheckEntry readCheck(BodyReader in) throws ControlFormatException {
+    return new CheckEntry(in.text(), in.text(), in.text(), in.text());
+  }
+
+  private static ChangeEntry readChange(BodyReader in) throws ControlFormatException {
+    return new ChangeEntry(in.text(), in.text());
   }
 
   private static FlowEntry readFlow(BodyReader in) throws ControlFormatException {

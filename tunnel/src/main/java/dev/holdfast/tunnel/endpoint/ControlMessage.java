@@ -56,16 +56,34 @@ public sealed interface ControlMessage {
    * The endpoint's answer to {@link ArmRequest}.
    *
    * @param refusal empty when accepted, otherwise one sentence for the person who asked
-   * @param checks what the endpoint's preflight found, one line each
+   * @param checks what the endpoint's preflight found
+   * @param changes what arming makes there, in order
    * @param token 16 random bytes that a data connection for this migration shows; empty when
    *     refused or dry
    */
-  record ArmReply(long request, String refusal, List<String> checks, byte[] token)
+  record ArmReply(
+      long request,
+      String refusal,
+      List<CheckEntry> checks,
+      List<ChangeEntry> changes,
+      byte[] token)
       implements ControlMessage {
     public boolean accepted() {
       return refusal.isEmpty();
     }
   }
+
+  /**
+   * One check of a preflight.
+   *
+   * @param result ok, warning or failed
+   * @param detail empty where there is nothing to say
+   * @param fix what to do; empty where nothing is to be done
+   */
+  record CheckEntry(String name, String result, String detail, String fix) {}
+
+  /** One change of the endpoint's kernel, and how it is taken back. */
+  record ChangeEntry(String what, String undo) {}
 
   /**
    * Redirector to endpoint: the connections alive at hold, for its drain count and its ownership of

@@ -64,8 +64,13 @@ class ControlCodecTest {
             List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64")),
             "vm.lab.test"),
         new ArmRequest(0, ID, "", 0, false, List.of(), List.of(), null, "", "", "", List.of(), ""),
-        new ArmReply(42, "", List.of("route ok"), TOKEN),
-        new ArmReply(42, "not granted", List.of(), new byte[0]),
+        new ArmReply(
+            42,
+            "",
+            List.of(new ControlMessage.CheckEntry("route", "warning", "none", "add one")),
+            List.of(new ControlMessage.ChangeEntry("add a route", "delete it")),
+            TOKEN),
+        new ArmReply(42, "not granted", List.of(), List.of(), new byte[0]),
         new FlowSnapshot(
             ID, 3, List.of(new FlowEntry(6, v4, 80, v6, 65_535), new FlowEntry(255, v6, 0, v4, 1))),
         new Held(ID, 3),
