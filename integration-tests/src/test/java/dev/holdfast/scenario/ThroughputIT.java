@@ -128,6 +128,7 @@ class ThroughputIT {
           Scenario.run(
               ScenarioOptions.defaults()
                   .with(o -> {
+                    o.quickAck = false;
                     o.encapsulation = encapsulation;
                     o.connections = 4;
                     o.pause = Duration.ofMillis(500);

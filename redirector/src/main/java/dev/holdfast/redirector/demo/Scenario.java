@@ -100,8 +100,10 @@ public final class Scenario {
       story.tell(
           "it sets TTL %d s and drain.time-wait 1 s, so that the end need not be waited for"
               .formatted(NameService.LOWERED_TTL));
-      story.tell(
-          "the guest acknowledges at once (quickack), so that recovery is the network's and not its program's");
+      if (options.quickAck()) {
+        story.tell(
+            "the guest acknowledges at once (quickack), so that recovery is the network's and not its program's");
+      }
     }
     Captures captures = Captures.open(lab, stage.addresses(), options.keep(), cleanup);
     Workload workload = openConnections(service);

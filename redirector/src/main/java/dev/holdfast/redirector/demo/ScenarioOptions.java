@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param lowestMac whether the guest's port gives the old host's bridge its MAC
  * @param peerConnections from a machine on the old host's bridge; zero: there is none
  * @param saturate whether bulk streams run as fast as they can
+ * @param quickAck whether the guest acknowledges at once, so that recovery is the network's alone
  * @param seed of all bytes
  */
 public record ScenarioOptions(
@@ -37,6 +38,7 @@ public record ScenarioOptions(
     boolean lowestMac,
     int peerConnections,
     boolean saturate,
+    boolean quickAck,
     long seed) {
 
   public static ScenarioOptions defaults() {
@@ -59,6 +61,7 @@ public record ScenarioOptions(
     draft.lowestMac = lowestMac;
     draft.peerConnections = peerConnections;
     draft.saturate = saturate;
+    draft.quickAck = quickAck;
     draft.seed = seed;
     change.accept(draft);
     return draft.options();
@@ -79,6 +82,7 @@ public record ScenarioOptions(
     public boolean lowestMac;
     public int peerConnections;
     public boolean saturate;
+    public boolean quickAck = true;
     public long seed = 1;
 
     private Draft() {}
@@ -98,6 +102,7 @@ public record ScenarioOptions(
           lowestMac,
           peerConnections,
           saturate,
+          quickAck,
           seed);
     }
   }

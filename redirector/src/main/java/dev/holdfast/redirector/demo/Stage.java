@@ -60,7 +60,8 @@ final class Stage {
             LabOptions.plain()
                 .withDelay(options.delay())
                 .withPeer(options.peerConnections() > 0)
-                .withLowestMac(options.lowestMac()),
+                .withLowestMac(options.lowestMac())
+                .withQuickAck(options.quickAck()),
             cleanup);
     LabAddresses addresses = options.ipv6() ? LabAddresses.V6 : LabAddresses.V4;
     NameService names =

@@ -27,6 +27,7 @@ final class RedirectorMigration extends LiveMigration {
   private final Drain drain;
   private final @Nullable NameMove names;
   private final FlowKnowledge known;
+  private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
 
   RedirectorMigration(Host host, MigrationRecord record) {
     super(host, record);
@@ -300,7 +301,7 @@ final class RedirectorMigration extends LiveMigration {
       if (names != null) {
         names.rollback(() -> {});
       }
-      if (wasHolding) {
+      if (wasHolding && (takenOver || steps.hasAnswered())) {
         // Neighbours that learnt this host's MAC go on sending to it until the guest's announcement
         // reaches them.
         host.later(RedirectorSteps.LINGER_MILLIS, "rollback-" + record.name(), this::settle);
@@ -433,6 +434,7 @@ final class RedirectorMigration extends LiveMigration {
   }
 
   private void raiseAgain() throws RequestRefused {
+    takenOver = true;
     raise();
     MigrationPath there = raised();
     if (record.state() != MigrationState.ARMED) {

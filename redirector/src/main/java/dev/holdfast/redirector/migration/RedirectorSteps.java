@@ -171,6 +171,12 @@ final class RedirectorSteps {
     }
   }
 
+  /** True when this daemon has told a neighbour this host's MAC for the old address. */
+  boolean hasAnswered() {
+    NeighbourResponder answering = responder;
+    return answering != null && answering.answered() > 0;
+  }
+
   private void closeResponder() {
     NeighbourResponder answering = responder;
     responder = null;

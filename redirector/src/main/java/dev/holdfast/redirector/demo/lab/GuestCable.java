@@ -77,15 +77,13 @@ public final class GuestCable {
     lines.add("addr add " + v4.guestOld() + "/32 dev eth0 preferred_lft 0");
     lines.add("addr del " + v4.inLan(v4.guestOld()) + " dev eth0");
     lines.add("addr add " + v4.inLan(v4.guestNew()) + " dev eth0");
-    lines.add(
-        "route replace default via " + v4.newGateway() + " dev eth0" + Lab.ACKNOWLEDGES_AT_ONCE);
+    lines.add("route replace default via " + v4.newGateway() + " dev eth0" + lab.acknowledging());
     LabAddresses v6 = LabAddresses.V6;
     // An IPv6 address is there once, whatever its prefix length: losing the prefix's route makes
     // it one of 128 bits in all but the display.
     lines.add("addr change " + v6.inLan(v6.guestOld()) + " dev eth0 preferred_lft 0 noprefixroute");
     lines.add("addr add " + v6.inLan(v6.guestNew()) + " dev eth0 nodad");
-    lines.add(
-        "route replace default via " + v6.newGateway() + " dev eth0" + Lab.ACKNOWLEDGES_AT_ONCE);
+    lines.add("route replace default via " + v6.newGateway() + " dev eth0" + lab.acknowledging());
     lab.guest().ip(lines);
   }
 }

@@ -10,24 +10,31 @@ import java.time.Duration;
  * @param peer whether a machine of its own hangs on the old host's bridge
  * @param lowestMac whether the guest's port has the lowest MAC of the old host's bridge, so that
  *     the bridge's own is taken from it
+ * @param quickAck whether the guest acknowledges at once; see {@link Lab#acknowledging}
  */
-public record LabOptions(String prefix, Duration delay, boolean peer, boolean lowestMac) {
+public record LabOptions(
+    String prefix, Duration delay, boolean peer, boolean lowestMac, boolean quickAck) {
 
   /** No delay, no peer; names with this process's id. */
   public static LabOptions plain() {
-    return new LabOptions("hf" + ProcessHandle.current().pid() + "-", Duration.ZERO, false, false);
+    return new LabOptions(
+        "hf" + ProcessHandle.current().pid() + "-", Duration.ZERO, false, false, true);
   }
 
   public LabOptions withDelay(Duration oneWay) {
-    return new LabOptions(prefix, oneWay, peer, lowestMac);
+    return new LabOptions(prefix, oneWay, peer, lowestMac, quickAck);
   }
 
   public LabOptions withPeer(boolean wanted) {
-    return new LabOptions(prefix, delay, wanted, lowestMac);
+    return new LabOptions(prefix, delay, wanted, lowestMac, quickAck);
   }
 
   public LabOptions withLowestMac(boolean wanted) {
-    return new LabOptions(prefix, delay, peer, wanted);
+    return new LabOptions(prefix, delay, peer, wanted, quickAck);
+  }
+
+  public LabOptions withQuickAck(boolean wanted) {
+    return new LabOptions(prefix, delay, peer, lowestMac, wanted);
   }
 
   boolean isDelayed() {
