@@ -58,7 +58,10 @@ class RecoverySuiteIT {
           Scenario.run(
               ScenarioOptions.defaults()
                   .with(o -> {
-                    o.connections = 64;
+                    o.connections =
+                        seed % 3 == 2
+                            ? 32
+                            : 64; // a packet of IP-in-IP costs the kernels of this one machine more
                     o.delay = Duration.ofMillis(delayMillis);
                     o.pause = PAUSES.get(seed % PAUSES.size());
                     o.encapsulation = seed % 3 == 2 ? "ipip" : "tls";
