@@ -17,7 +17,17 @@ final class NamesLeft {
   private final List<MigrationRecord> records;
 
   NamesLeft(Collection<MigrationRecord> all) {
-    records = all.stream().filter(NamesLeft::isLeft).toList();
+    records =
+        all.stream().filter(NamesLeft::isLeft).filter(each -> isNewestOfName(each, all)).toList();
+  }
+
+  /** A later migration of the same name has made of it what it is now. */
+  private static boolean isNewestOfName(MigrationRecord record, Collection<MigrationRecord> all) {
+    return all.stream()
+        .noneMatch(other ->
+            other.epoch() > record.epoch()
+                && other.dnsName() != null
+                && other.dnsName().equals(record.dnsName()));
   }
 
   private static boolean isLeft(MigrationRecord record) {

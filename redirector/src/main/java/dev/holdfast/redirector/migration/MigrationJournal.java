@@ -116,7 +116,12 @@ public final class MigrationJournal implements AutoCloseable {
   public void endLive(long epochNanos) {
     for (MigrationRecord record : records()) {
       switch (record.state()) {
-        case PLANNED -> forget(record.id());
+        case PLANNED -> {
+          // One that died while it lowered a TTL is put in order by whoever takes over.
+          if (record.dns() == null) {
+            forget(record.id());
+          }
+        }
         case ARMED, HOLDING -> record(record.entering(MigrationState.ROLLED_BACK, epochNanos));
         case REDIRECTING ->
             record(

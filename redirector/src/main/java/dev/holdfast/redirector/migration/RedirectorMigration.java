@@ -434,7 +434,6 @@ final class RedirectorMigration extends LiveMigration {
   }
 
   private void raiseAgain() throws RequestRefused {
-    takenOver = true;
     raise();
     MigrationPath there = raised();
     if (record.state() != MigrationState.ARMED) {
@@ -442,6 +441,7 @@ final class RedirectorMigration extends LiveMigration {
       host.data().run(() -> there.enter(record.state()));
       steps.captureOn();
     }
+    takenOver = true;
     known.resume();
     connection.keepOpen();
     drain.start();

@@ -174,7 +174,8 @@ final class RemoteRequests implements EndpointHandler {
     long epoch = redirector.record.epoch();
     switch (redirector.state()) {
       case DONE -> channel.send(new ControlMessage.Finish(id, epoch));
-      case ROLLED_BACK -> channel.send(new ControlMessage.Rollback(id, epoch));
+      // Not a rollback, which an endpoint that has released since would refuse, time and again.
+      case ROLLED_BACK -> channel.send(unknown(id));
       default -> log.trace("{} asks for {}", channel.remoteName(), id);
     }
   }

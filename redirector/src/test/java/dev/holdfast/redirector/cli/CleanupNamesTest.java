@@ -135,6 +135,18 @@ class CleanupNamesTest {
   }
 
   @Test
+  void theNameOfAMigrationThatWasBeingArmedIsAsItWas() throws Exception {
+    List<String> before = records();
+    killedIn(MigrationState.PLANNED);
+
+    CliRun run = cleanup();
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(records()).isEqualTo(before);
+    assertThat(cleanup().out()).isEqualTo("Nothing is left of a daemon.\n");
+  }
+
+  @Test
   void theNameOfAGuestThatHasGoneStaysAndGetsItsTtlBack() throws Exception {
     String before = records().getFirst();
     killedIn(MigrationState.REDIRECTING);
