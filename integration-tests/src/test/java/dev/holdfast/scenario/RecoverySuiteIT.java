@@ -58,10 +58,7 @@ class RecoverySuiteIT {
           Scenario.run(
               ScenarioOptions.defaults()
                   .with(o -> {
-                    o.connections =
-                        seed % 3 == 2
-                            ? 32
-                            : 64; // a packet of IP-in-IP costs the kernels of this one machine more
+                    o.connections = 32;
                     o.delay = Duration.ofMillis(delayMillis);
                     o.pause = PAUSES.get(seed % PAUSES.size());
                     o.encapsulation = seed % 3 == 2 ? "ipip" : "tls";
