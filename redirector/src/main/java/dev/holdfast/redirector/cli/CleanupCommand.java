@@ -53,7 +53,7 @@ final class CleanupCommand extends Verb {
         var journal = MigrationJournal.open(config.daemon().state())) {
       List<String> undone = new ArrayList<>();
       List<String> failed = new ArrayList<>();
-      NamesLeft names = new NamesLeft(journal.records());
+      NamesLeft names = new NamesLeft(journal);
       if (dryRun) {
         changes(ledger).forEach(change -> undone.add(change.undoWhat()));
         undone.addAll(names.lines());
@@ -64,8 +64,8 @@ final class CleanupCommand extends Verb {
           journal.endLive(surroundings().clock().epochNanos());
         }
         if (!names.lines().isEmpty()) {
-          new NamesLeft(journal.records())
-              .putBack(DnsCommand.updater(config, surroundings()), journal, undone, failed);
+          new NamesLeft(journal)
+              .putBack(DnsCommand.updater(config, surroundings()), undone, failed);
         }
       }
       answer(new Cleaned("holdfast.cleanup/1", dryRun, undone, failed), text(undone));

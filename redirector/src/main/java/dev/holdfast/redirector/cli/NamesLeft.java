@@ -6,7 +6,6 @@ import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.dns.DnsUpdater;
 import dev.holdfast.redirector.migration.MigrationJournal;
 import dev.holdfast.redirector.migration.MigrationRecord;
-import java.util.Collection;
 import java.util.List;
 
 /**
@@ -14,20 +13,16 @@ import java.util.List;
  * new address and gets its TTL back; elsewhere it is put back as it was.
  */
 final class NamesLeft {
+  private final MigrationJournal journal;
   private final List<MigrationRecord> records;
 
-  NamesLeft(Collection<MigrationRecord> all) {
+  NamesLeft(MigrationJournal journal) {
+    this.journal = journal;
     records =
-        all.stream().filter(NamesLeft::isLeft).filter(each -> isNewestOfName(each, all)).toList();
-  }
-
-  /** A later migration of the same name has made of it what it is now. */
-  private static boolean isNewestOfName(MigrationRecord record, Collection<MigrationRecord> all) {
-    return all.stream()
-        .noneMatch(other ->
-            other.epoch() > record.epoch()
-                && other.dnsName() != null
-                && other.dnsName().equals(record.dnsName()));
+        journal.records().stream()
+            .filter(NamesLeft::isLeft)
+            .filter(journal::isNewestOfName)
+            .toList();
   }
 
   private static boolean isLeft(MigrationRecord record) {
@@ -56,12 +51,10 @@ final class NamesLeft {
   /**
    * Does it, each by compare-and-swap; goes on past failures.
    *
-   * @param journal is told of each step
    * @param done gets the line of each that was done
    * @param failed gets why others could not be
    */
-  void putBack(
-      DnsUpdater updater, MigrationJournal journal, List<String> done, List<String> failed) {
+  void putBack(DnsUpdater updater, List<String> done, List<String> failed) {
     for (MigrationRecord record : records) {
       try {
         String dns = record.dns();

@@ -86,18 +86,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   @Override
-  void settle() {
-    lock.lock();
-    try {
-      if (record.state().isEnded()) {
-        lower();
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
-  private void lower() {
+  void lower() {
     dropPath();
     steps.undo();
   }

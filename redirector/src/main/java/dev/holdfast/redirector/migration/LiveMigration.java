@@ -47,8 +47,23 @@ abstract class LiveMigration {
   /** Takes back what a daemon has left that was killed while it armed, and forgets it. */
   abstract void discard();
 
-  /** Takes everything off this host that is left of it, if it has ended. */
-  abstract void settle();
+  /** Takes everything of it off this host, in reverse order. Doing it again does nothing. */
+  abstract void lower();
+
+  /**
+   * Takes everything off this host that is left of it, if it has ended: after a crash between the
+   * end and its cleaning up, or at once where a rollback would still forward stray frames.
+   */
+  final void settle() {
+    lock.lock();
+    try {
+      if (record.state().isEnded()) {
+        lower();
+      }
+    } finally {
+      lock.unlock();
+    }
+  }
 
   /** How many connections are known, where the packet path knows {@code inPath} of them. */
   int knownFlows(int inPath) {

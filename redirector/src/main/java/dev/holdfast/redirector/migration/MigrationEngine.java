@@ -69,7 +69,8 @@ final class MigrationEngine implements MigrationService {
         unfinished.add(migration);
       } else {
         migration.settle(); // it may have died between ending and cleaning up
-        if (migration instanceof RedirectorMigration redirector && isNewestOfName(record)) {
+        if (migration instanceof RedirectorMigration redirector
+            && host.journal().isNewestOfName(record)) {
           redirector.settleName();
         }
       }
@@ -79,15 +80,6 @@ final class MigrationEngine implements MigrationService {
     }
     // All are known before the first speaks to a remote host, which may ask for any of them.
     unfinished.forEach(migration -> resume(migration, true));
-  }
-
-  /** A later migration of the same name has made of it what it is now. */
-  private boolean isNewestOfName(MigrationRecord record) {
-    return host.journal().records().stream()
-        .noneMatch(other ->
-            other.epoch() > record.epoch()
-                && other.dnsName() != null
-                && other.dnsName().equals(record.dnsName()));
   }
 
   /** What stands in the way may pass: a bridge that is not there yet when a machine starts. */

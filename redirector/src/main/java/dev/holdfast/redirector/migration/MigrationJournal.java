@@ -60,6 +60,15 @@ public final class MigrationJournal implements AutoCloseable {
     return List.copyOf(records.values());
   }
 
+  /** Whether no later migration has made of the record's DNS name what it is now. */
+  public boolean isNewestOfName(MigrationRecord record) {
+    return records().stream()
+        .noneMatch(other ->
+            other.epoch() > record.epoch()
+                && other.dnsName() != null
+                && other.dnsName().equals(record.dnsName()));
+  }
+
   /** Writes {@code record} and returns when it is on disk. */
   public void record(MigrationRecord record) {
     byte[] line = (json.writeValueAsString(record) + "\n").getBytes(StandardCharsets.UTF_8);

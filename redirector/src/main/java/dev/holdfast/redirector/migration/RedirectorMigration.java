@@ -381,24 +381,9 @@ final class RedirectorMigration extends LiveMigration {
     enter(MigrationState.DONE, host.clock().epochNanos(), "done: " + why);
   }
 
-  /**
-   * Ends the time after a rollback in which stray frames are still forwarded; at once, if it goes
-   * on.
-   */
-  @Override
-  void settle() {
-    lock.lock();
-    try {
-      if (record.state().isEnded()) {
-        lower();
-      }
-    } finally {
-      lock.unlock();
-    }
-  }
-
   /** Takes everything of it off this host, in reverse order. Doing it again does nothing. */
-  private void lower() {
+  @Override
+  void lower() {
     known.close();
     steps.captureOffQuietly();
     connection.close();

@@ -8,7 +8,6 @@ import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.dns.DnsChange;
 import dev.holdfast.redirector.dns.DnsMove;
 import dev.holdfast.redirector.dns.DnsUpdater;
-import dev.holdfast.redirector.dns.TsigKey;
 import dev.holdfast.redirector.dns.server.AuthoritativeServer;
 import dev.holdfast.redirector.dns.server.Zone;
 import dev.holdfast.redirector.migration.MigrationJournal;
@@ -18,6 +17,7 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,11 +44,7 @@ class CleanupNamesTest {
 
   @BeforeEach
   void start() throws Exception {
-    server =
-        new AuthoritativeServer(
-            Zone.parse("lab.test.", ZONE),
-            List.of(TsigKey.of("mv-key.", "hmac-sha256", Configs.SECRET)),
-            CliRun.CLOCK);
+    server = Configs.nameServer(ZONE);
     InetSocketAddress address = server.start(new InetSocketAddress("127.0.0.1", 0));
     config = Configs.withZone(folder, address);
     read = ConfigReader.read(config);
@@ -111,9 +107,7 @@ class CleanupNamesTest {
 
   private CliRun cleanup(String... more) {
     return CliRun.of(
-        java.util.stream.Stream.concat(
-                java.util.stream.Stream.of("cleanup", "--config=" + config),
-                java.util.stream.Stream.of(more))
+        Stream.concat(Stream.of("cleanup", "--config=" + config), Stream.of(more))
             .toArray(String[]::new));
   }
 
@@ -161,17 +155,15 @@ class CleanupNamesTest {
   }
 
   @Test
-  void aNameThatCannotBePutBackIsNamedAndTriedAgain() throws Exception {
+  void aNameThatSomebodyElseHasChangedIsNamed() throws Exception {
     List<String> before = records();
     killedIn(MigrationState.ARMED);
-    int port = server.address().orElseThrow().getPort();
     server.replaceZone(Zone.parse("lab.test.", ZONE.replace(OLD, "10.9.9.9"))); // somebody else's
 
     CliRun run = cleanup();
 
     assertThat(run.exitCode()).isNotZero();
     assertThat(run.err()).contains("DNS: vm.lab.test was not put back");
-    assertThat(port).isPositive();
     assertThat(records()).isNotEqualTo(before);
     assertThat(stateAfterwards()).isEqualTo(MigrationState.ROLLED_BACK);
   }

@@ -1,5 +1,9 @@
 package dev.holdfast.redirector.cli;
 
+import dev.holdfast.redirector.dns.DnsException;
+import dev.holdfast.redirector.dns.TsigKey;
+import dev.holdfast.redirector.dns.server.AuthoritativeServer;
+import dev.holdfast.redirector.dns.server.Zone;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -8,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.List;
 
 /** Config files for tests, with the files that they name beside them. */
 final class Configs {
@@ -34,6 +39,17 @@ final class Configs {
         certificate = "host.crt"
         key = "host.key"
         """);
+  }
+
+  /**
+   * A server for zone lab.test, not yet started, that takes updates by the key of {@link
+   * #withZone}.
+   */
+  static AuthoritativeServer nameServer(String text) throws DnsException {
+    return new AuthoritativeServer(
+        Zone.parse("lab.test.", text),
+        List.of(TsigKey.of("mv-key.", "hmac-sha256", SECRET)),
+        CliRun.CLOCK);
   }
 
   /** The good one with zone lab.test. */

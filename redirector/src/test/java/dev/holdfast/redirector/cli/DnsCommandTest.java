@@ -2,12 +2,9 @@ package dev.holdfast.redirector.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.holdfast.redirector.dns.TsigKey;
 import dev.holdfast.redirector.dns.server.AuthoritativeServer;
-import dev.holdfast.redirector.dns.server.Zone;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
-import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -33,11 +30,7 @@ class DnsCommandTest {
 
   @BeforeEach
   void start() throws Exception {
-    server =
-        new AuthoritativeServer(
-            Zone.parse("lab.test.", ZONE),
-            List.of(TsigKey.of("mv-key.", "hmac-sha256", Configs.SECRET)),
-            CliRun.CLOCK);
+    server = Configs.nameServer(ZONE);
     address = server.start(new InetSocketAddress("127.0.0.1", 0));
     config = Configs.withZone(folder, address);
   }
