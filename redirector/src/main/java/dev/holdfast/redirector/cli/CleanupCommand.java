@@ -78,8 +78,8 @@ final class CleanupCommand extends Verb {
           : CommandFailed.partlyDone("This could not be undone:\n" + reasons);
     } catch (Daemon.StateInUse e) {
       throw CommandFailed.refused(
-          "A daemon is running: "
-              + e.getMessage()
+          "A daemon is running: it uses "
+              + config.daemon().state()
               + ". Stop it first; or end its migrations with 'holdfast migration rollback' or"
               + " 'finish', which clean up as well.");
     }
