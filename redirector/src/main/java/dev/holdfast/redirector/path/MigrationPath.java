@@ -361,7 +361,7 @@ public final class MigrationPath {
 
   /** The data connection is gone. Only on the data loop. */
   public void linkDown() {
-    // IP-in-IP has no connection that could tell: what cannot be staged is not tunnelled either, but
+    // IP-in-IP has no connection that could tell: what cannot be staged is not tunnelled either but
     // held. What comes from the guest cannot be held, and may still arrive.
     if (role == Role.REDIRECTOR || live == stage) {
       live = null;
