@@ -79,7 +79,9 @@ final class Drain {
                   : "no cache that keeps to its TTL can say the old address any more"));
     } else if (state == MigrationState.DRAINING && longEnough()) {
       int remaining = host.data().call(() -> path.flows().countRemaining(host.clock().nanoTime()));
-      if (remaining == 0) {
+      if (remaining > 0) {
+        known.checkWhileDraining();
+      } else {
         apart(() -> {
           try {
             migration.finish(false);

@@ -1,7 +1,10 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.capture.FlowLearner;
+import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.redirector.flow.FlowTable;
+import java.io.IOException;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -11,12 +14,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class FlowKnowledge {
   private static final long LIST_MILLIS = 30_000;
+  private static final long FIRST_CHECK_NANOS = 2_000_000_000L;
+  private static final long LAST_CHECK_NANOS = 60_000_000_000L;
 
   private final Host host;
   private final LiveMigration migration;
   private volatile @Nullable FlowLearner learner;
   private volatile boolean complete;
   private volatile boolean told;
+  private volatile boolean checking;
+  private volatile long checkedNanos;
+  private volatile long checkAfterNanos;
 
   FlowKnowledge(Host host, LiveMigration migration) {
     this.host = host;
@@ -80,6 +88,45 @@ final class FlowKnowledge {
   private void listUntilEnded() {
     if (!migration.state().isEnded()) {
       listAgain();
+    }
+  }
+
+  /**
+   * Asks the guest now and then while draining, ever more seldom: what it no longer lists has
+   * ended. Of a connection whose packets do not all pass here this is the only way to know, as of
+   * one between the guest and its new host itself. To be called often; returns at once.
+   */
+  void checkWhileDraining() {
+    long now = host.clock().nanoTime();
+    if (!complete || checking || (checkAfterNanos > 0 && now - checkedNanos < checkAfterNanos)) {
+      return;
+    }
+    checking = true;
+    checkedNanos = now;
+    checkAfterNanos =
+        checkAfterNanos == 0 ? FIRST_CHECK_NANOS : Math.min(2 * checkAfterNanos, LAST_CHECK_NANOS);
+    Thread.ofVirtual().name("flow-check-" + migration.record.name()).start(this::check);
+  }
+
+  private void check() {
+    String command = migration.record.flowListCommand();
+    var path = migration.path;
+    try {
+      if (command == null || path == null) {
+        return;
+      }
+      long taken = host.clock().nanoTime();
+      List<FlowKey> listed = GuestFlowList.run(command, migration.record.olds());
+      int ended =
+          host.data().call(() -> path.flows().listComplete(listed, taken, host.clock().nanoTime()));
+      if (ended > 0) {
+        migration.event(
+            "progress", ended + " connections have ended: the guest lists them no more");
+      }
+    } catch (IOException e) {
+      migration.event("progress", "the guest's connections could not be listed: " + e.getMessage());
+    } finally {
+      checking = false;
     }
   }
 
