@@ -69,10 +69,18 @@ class PeersIT {
    * A peer.
    *
    * @param reached where the guest finds it
+   * @param end the machine that has that address: the peer's own, or its NAT
+   * @param device by which that is reached
    */
-  private record Peer(String where, Namespace machine, IpAddress address, IpAddress reached) {
-    static Peer at(String where, Namespace machine, IpAddress address) {
-      return new Peer(where, machine, address, address);
+  private record Peer(
+      String where,
+      Namespace machine,
+      IpAddress address,
+      IpAddress reached,
+      Namespace end,
+      String device) {
+    static Peer at(String where, Namespace machine, IpAddress address, String device) {
+      return new Peer(where, machine, address, address, machine, device);
     }
   }
 
@@ -96,7 +104,7 @@ class PeersIT {
         "link set eth0 up",
         "addr add " + own + (v4 ? "/24" : "/64 nodad") + " dev eth0",
         "route add default via " + address(v4, "10.2.0.1", "fd00:2::1") + " dev eth0");
-    return Peer.at("on the new LAN", made, own);
+    return Peer.at("on the new LAN", made, own, "eth0");
   }
 
   /** A machine behind a NAT that hides it, and passes on what comes to the NAT's own address. */
@@ -139,7 +147,7 @@ class PeersIT {
         "link set eth0 up",
         "addr add " + own + length + " dev eth0",
         "route add default via " + inside + " dev eth0");
-    return new Peer("behind a NAT", inner, own, outside);
+    return new Peer("behind a NAT", inner, own, outside, nat, "out");
   }
 
   private Namespace machine(String name) throws Exception {
@@ -155,18 +163,17 @@ class PeersIT {
     Namespace oldPeer = Objects.requireNonNull(lab.peer());
     List<Peer> peers =
         List.of(
-            Peer.at("behind the router", lab.client(), addresses.client()),
-            Peer.at("on the old LAN", oldPeer, addresses.peer()),
+            Peer.at("behind the router", lab.client(), addresses.client(), "eth0"),
+            Peer.at("on the old LAN", oldPeer, addresses.peer(), "eth0"),
             newcomer(lab, v4),
-            Peer.at("on the old host", lab.oldHost(), addresses.oldHost()),
-            Peer.at("on the new host", lab.newHost(), addresses.newHost()),
+            Peer.at("on the old host", lab.oldHost(), addresses.oldHost(), Lab.BRIDGE),
+            Peer.at("on the new host", lab.newHost(), addresses.newHost(), Lab.BRIDGE),
             behindNat(lab, v4));
     TwoHosts hosts = TwoHosts.start(lab, addresses, folder, cleanup);
     var forbidden = new ForbiddenPackets(addresses.guestOld());
     List<Tap> taps = new ArrayList<>();
     for (Peer peer : peers) {
-      String device = peer.where().endsWith("host") ? Lab.BRIDGE : "eth0";
-      taps.add(forbidden.watch(peer.machine(), device, peer.address(), null));
+      taps.add(forbidden.watch(peer.end(), peer.device(), peer.reached(), null));
     }
     taps.add(forbidden.watch(lab.guest(), "eth0", addresses.guestOld(), null));
     for (Tap tap : taps) {

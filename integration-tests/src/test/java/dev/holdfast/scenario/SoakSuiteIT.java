@@ -144,8 +144,8 @@ class SoakSuiteIT {
     b.host().awaitReady();
     lab.guest()
         .ip(
-            "addr add " + a.address(0) + "/24 dev eth0",
             "addr del 10.1.0.10/24 dev eth0",
+            "addr add " + a.address(0) + "/24 dev eth0",
             "route replace default via 10.1.0.1 dev eth0 quickack 1");
     var figures = new SoakFigures(lab, a.host(), b.host());
     var random = new Random(seed);
@@ -160,7 +160,8 @@ class SoakSuiteIT {
       Site to = round % 2 == 1 ? b : a;
       double pause =
           SHORTEST_MILLIS * Math.pow(LONGEST_MILLIS / SHORTEST_MILLIS, random.nextDouble());
-      String label = "round %d, to %s, pause %.0f ms".formatted(round, to.host().plan().name(), pause);
+      String where = to.host().plan().name();
+      String label = "round %d, to %s, pause %.0f ms".formatted(round, where, pause);
       now = move(lab, cable, from, to, round, pause, seed, now, label);
       state.add(
           "%d ms, %s".formatted((System.nanoTime() - begun) / 1_000_000, label));
@@ -192,7 +193,7 @@ class SoakSuiteIT {
     IpAddress old = from.address(round - 1);
     IpAddress fresh = to.address(round);
     Workload workload = now.workload();
-    from.host().control().arm(request(lab, from, to, old, fresh));
+    from.host().control().arm(request(lab, from, to, old, fresh, round % 3 == 0 ? "ipip" : "tls"));
     workload.enter(Phase.DURING);
     from.host().control().hold(NAME);
     cable.unplug();
@@ -223,7 +224,7 @@ class SoakSuiteIT {
   }
 
   private static MigrationRequest request(
-      Lab lab, Site from, Site to, IpAddress old, IpAddress fresh) {
+      Lab lab, Site from, Site to, IpAddress old, IpAddress fresh, String encapsulation) {
     Namespace guest = lab.guest();
     return new MigrationRequest(
         NAME,
@@ -236,7 +237,7 @@ class SoakSuiteIT {
         Lab.BRIDGE,
         NameService.GUEST_NAME,
         List.of(),
-        "tls",
+        encapsulation,
         "queue",
         String.join(" ", guest.within("ss", "-Htn")));
   }

@@ -126,7 +126,7 @@ public final class DemoCommand implements Callable<Integer> {
     Story story = Story.to(json ? err : out, ticks);
     if (Rootless.isWithin()) {
       story.tell(
-          "without root, in a user namespace: the slow path, as nothing may run at a higher priority");
+          "without root, in a user namespace: the slow path, as nothing may have a higher priority");
     }
     try {
       ScenarioResult result = Scenario.run(options, story);
