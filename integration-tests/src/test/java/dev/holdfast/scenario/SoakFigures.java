@@ -95,6 +95,7 @@ final class SoakFigures {
     while (used.find()) {
       heap += Long.parseLong(used.group(1));
     }
+    assertThat(heap).as("the heap of %s", host.plan().name()).isPositive();
     long rss =
         Files.readAllLines(process.resolve("status")).stream()
             .filter(line -> line.startsWith("VmRSS:"))

@@ -183,8 +183,12 @@ final class GuestChecks {
           old
               + " is in no prefix of "
               + from
-              + route.map(device -> ", and routed by " + device).orElse(""),
-          "see whether " + from + " is the old LAN's interface");
+              + route
+                  .map(device -> ": the guest's answers will leave by " + device)
+                  .orElse(", and this host has no route to it"),
+          "see whether "
+              + from
+              + " is the old LAN's interface, and whether the router there takes these answers");
     }
   }
 
