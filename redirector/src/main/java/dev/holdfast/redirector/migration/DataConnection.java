@@ -153,9 +153,6 @@ final class DataConnection implements InboundPath.LinkEvents {
    * the path than its initial window (RFC 6928) when the guest is released. Nothing depends on it.
    */
   private void widen(MigrationPath path, IpAddress old, int size) throws RequestRefused {
-    if (path.liveLink() != link) {
-      return; // IP-in-IP has no window
-    }
     CompletableFuture<Long> last = new CompletableFuture<>();
     long end = marker.addAndGet(BURST);
     host.data()
@@ -165,9 +162,7 @@ final class DataConnection implements InboundPath.LinkEvents {
               last.complete(answer);
             }
           });
-          for (long number = end - BURST + 1; number <= end; number++) {
-            path.probe(old, number, size);
-          }
+          path.burst(old, end, BURST, size);
         });
     try {
       last.get(PROBE_MILLIS, TimeUnit.MILLISECONDS);
