@@ -380,7 +380,20 @@ public final class MigrationPath {
    * Only on the data loop.
    */
   public boolean probe(IpAddress old, long number, int size) {
-    Link link = live;
+    return probe(live, old, number, size);
+  }
+
+  /**
+   * Sends probes of {@code size} bytes by the TLS data connection, numbered up to {@code last}.
+   * Only on the data loop.
+   */
+  public void burst(IpAddress old, long last, int count, int size) {
+    for (long number = last - count + 1; number <= last; number++) {
+      probe(stage, old, number, size);
+    }
+  }
+
+  private boolean probe(@Nullable Link link, IpAddress old, long number, int size) {
     if (link == null
         || link.send(FrameType.PACKET, Probe.request(old, token, number, size)) != Link.Sent.OK) {
       return false;

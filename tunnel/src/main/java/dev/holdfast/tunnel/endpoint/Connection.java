@@ -39,6 +39,7 @@ final class Connection {
       Consumer<String> onProven) {
     Fingerprint own = endpoint.tls().fingerprint();
     String peerText = TlsFailure.peer(peer);
+    Congestion.choose(channel);
     FrameConnection frames =
         new FrameConnection(
             listener, cause -> explain(cause, peerText, own), endpoint.handler()::counted);
