@@ -70,7 +70,7 @@ public final class FlowTable {
   }
 
   /** A number that all packets of a flow share, and few others. Changes nothing. */
-  public int lane(PacketView v, Direction direction) {
+  public int hash(PacketView v, Direction direction) {
     return slots.hash(v, direction);
   }
 

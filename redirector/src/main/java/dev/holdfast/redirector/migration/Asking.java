@@ -37,13 +37,19 @@ final class Asking {
             record.encapsulation(),
             record.returnPath(),
             record.oldLans().stream().map(IpPrefix::parse).toList(),
-            record.dnsName() == null ? "" : record.dnsName()));
+            record.dnsName() == null ? "" : record.dnsName(),
+            record.connections()));
     ArmReply reply =
         ControlCalls.await(
             answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
     if (!reply.accepted()) {
       throw new RequestRefused(
           RequestRefused.Kind.REFUSED, record.remote() + " refuses: " + reply.refusal());
+    }
+    if (reply.connections() < 1) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          record.remote() + " agrees to no data connection, which this daemon cannot do without");
     }
     return reply;
   }

@@ -29,11 +29,13 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private final EndpointSteps steps;
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
+  private final LinkNews news;
   private volatile long delivered;
 
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new EndpointSteps(host, record);
+    this.news = new LinkNews(record.connections(), "from " + record.remote());
   }
 
   /** Makes every kernel object and the path; what was made is undone when something fails. */
@@ -92,19 +94,25 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   /** A data connection that showed the right token. Data loop. */
-  LinkReceiver receiver(MigrationPath there) {
-    return new InboundPath(there, host.objects().device(), host.clock(), this, true);
+  LinkReceiver receiver(MigrationPath there, int lane) {
+    return new InboundPath(there, lane, host.objects().device(), host.clock(), this, true);
   }
 
-  /** The data connection stands. Data loop. */
-  void connected(TlsLink link) {
+  /** A data connection stands. Data loop. */
+  void connected(int lane, TlsLink link) {
     MigrationPath there = path;
     if (there == null) {
       link.close();
       return; // it has just ended
     }
-    there.linkUp(link, host.objects().liveLink(record, there, link, this));
-    event("link", "data connection from " + record.remote() + " is up");
+    there.linkUp(lane, link, host.objects().liveLink(record, there, link, this));
+    tell(news.up(lane));
+  }
+
+  private void tell(@Nullable String line) {
+    if (line != null && !record.state().isEnded()) {
+      event("link", line);
+    }
   }
 
   void held() {
@@ -179,7 +187,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     if (there == null) {
       return; // it has just ended
     }
-    long upTo = host.data().call(there::deliveredUpTo);
+    List<Long> upTo = host.data().call(there::deliveredUpTo);
     ControlMessage.Released message =
         new ControlMessage.Released(
             record.uuid(), record.epoch(), record.acceptedEpochNanos(), delivered, upTo);
@@ -305,21 +313,16 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   @Override
-  public void linkDown(String reason) {
+  public void linkDown(int lane, String reason) {
     MigrationPath there = path;
     if (there != null) {
-      there.linkDown();
+      there.linkDown(lane);
     }
-    if (!record.state().isEnded()) {
-      event("link", "data connection is down: " + reason);
-    }
+    tell(news.down(lane, reason));
   }
 
   @Override
-  public void markerAnswered(long marker) {}
-
-  @Override
-  public void markerSeen(long marker) {
+  public void markerSeen() {
     noted.set(true);
   }
 }

@@ -206,6 +206,7 @@ abstract class LiveMigration {
         now.returnPath(),
         now.holdPolicy(),
         there != null && there.isLinkUp(),
+        there == null ? List.of() : figures.connections,
         now.history(),
         figures.held,
         figures.traffic,
@@ -223,14 +224,16 @@ abstract class LiveMigration {
       MigrationView.TrafficView traffic,
       int flows,
       int flowsAtHold,
-      Map<String, Long> drops) {
+      Map<String, Long> drops,
+      List<MigrationView.ConnectionView> connections) {
     static final Figures NONE =
         new Figures(
             new MigrationView.HeldView(0, 0, 0, 0, 0, 0),
             new MigrationView.TrafficView(0, 0, 0, 0),
             0,
             0,
-            Map.of());
+            Map.of(),
+            List.of());
 
     static Figures of(MigrationPath path) {
       int[] atHold = new int[1];
@@ -244,7 +247,8 @@ abstract class LiveMigration {
               path.fromGuestBytes()),
           path.flows().size(),
           atHold[0],
-          path.drops().nonZero());
+          path.drops().nonZero(),
+          path.connections());
     }
 
     /** The figures of a migration whose path is gone: those of its report. */
@@ -259,7 +263,8 @@ abstract class LiveMigration {
               ended.bytesFromGuest()),
           flows,
           ended.before(),
-          ended.dropped());
+          ended.dropped(),
+          connections);
     }
   }
 }

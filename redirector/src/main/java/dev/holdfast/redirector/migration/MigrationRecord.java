@@ -17,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param from the old LAN's interface, on the redirector; "" at the endpoint
  * @param deliver the interface towards the guest, on the endpoint
  * @param oldLans prefixes of the LAN that the guest leaves
+ * @param connections how many data connections it has at most, and once the endpoint has agreed,
+ *     exactly; a journal that does not say has one
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
  * @param acceptedEpochNanos when release was accepted; 0 before
@@ -36,6 +38,7 @@ public record MigrationRecord(
     String deliver,
     List<String> oldLans,
     String encapsulation,
+    int connections,
     String returnPath,
     String holdPolicy,
     @Nullable String dnsName,
@@ -45,6 +48,10 @@ public record MigrationRecord(
     long acceptedEpochNanos,
     @Nullable String dns,
     List<MigrationView.HistoryEntry> history) {
+
+  public MigrationRecord {
+    connections = Math.max(1, connections);
+  }
 
   public UUID uuid() {
     return UUID.fromString(id);
@@ -67,24 +74,35 @@ public record MigrationRecord(
     List<MigrationView.HistoryEntry> longer = new ArrayList<>(history);
     longer.add(new MigrationView.HistoryEntry(next.label(), epochNanos));
     long accepted = next == MigrationState.REDIRECTING ? epochNanos : acceptedEpochNanos;
-    return with(next, token, accepted, dns, longer);
+    return with(next, connections, token, accepted, dns, longer);
   }
 
   /** This record back in {@code earlier}: entering the present state did not work. */
   public MigrationRecord rewound(MigrationState earlier) {
-    return with(earlier, token, acceptedEpochNanos, dns, history.subList(0, history.size() - 1));
+    return with(
+        earlier,
+        connections,
+        token,
+        acceptedEpochNanos,
+        dns,
+        history.subList(0, history.size() - 1));
   }
 
   public MigrationRecord withToken(String agreed) {
-    return with(state, agreed, acceptedEpochNanos, dns, history);
+    return with(state, connections, agreed, acceptedEpochNanos, dns, history);
+  }
+
+  public MigrationRecord withConnections(int agreed) {
+    return with(state, agreed, token, acceptedEpochNanos, dns, history);
   }
 
   public MigrationRecord withDns(@Nullable String change) {
-    return with(state, token, acceptedEpochNanos, change, history);
+    return with(state, connections, token, acceptedEpochNanos, change, history);
   }
 
   private MigrationRecord with(
       MigrationState nextState,
+      int nextConnections,
       String nextToken,
       long accepted,
       @Nullable String nextDns,
@@ -104,6 +122,7 @@ public record MigrationRecord(
         deliver,
         oldLans,
         encapsulation,
+        nextConnections,
         returnPath,
         holdPolicy,
         dnsName,

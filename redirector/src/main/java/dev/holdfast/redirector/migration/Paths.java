@@ -55,6 +55,7 @@ final class Paths {
         token,
         new Decision(role, record.olds(), policy, config.drain().staleSyn()),
         innerMtu(record),
+        record.connections(),
         flowTable(host),
         role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
         limits,

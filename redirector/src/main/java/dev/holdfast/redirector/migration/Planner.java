@@ -42,6 +42,7 @@ final class Planner {
         spec.deliver(),
         place.oldLans().stream().map(IpPrefix::toString).toList(),
         spec.encapsulation().name().toLowerCase(Locale.ROOT),
+        host.config().tunnel().connections(),
         host.config().tunnel().returnPath().name().toLowerCase(Locale.ROOT),
         spec.holdPolicy().name().toLowerCase(Locale.ROOT),
         spec.dnsName(),
@@ -76,6 +77,10 @@ final class Planner {
             record.deliver(),
             record.oldLans().stream().map(IpPrefix::parse).toList()));
     return checks;
+  }
+
+  private static String counted(int connections) {
+    return connections == 1 ? "a data connection" : connections + " data connections";
   }
 
   private static Preflight preflight(Host host) {
@@ -137,8 +142,12 @@ final class Planner {
         new MigrationPlan.Step(
             here,
             "armed",
-            "open a data connection to " + record.remote() + " and prove it with probes",
-            "close it"));
+            "open "
+                + counted(Math.min(record.connections(), reply.connections()))
+                + " to "
+                + record.remote()
+                + " and prove the tunnel with probes",
+            "close what was opened"));
     if (record.dnsName() != null) {
       steps.add(
           new MigrationPlan.Step(

@@ -23,7 +23,7 @@ final class RedirectorMigration extends LiveMigration {
   private static final long RELEASE_MILLIS = 5_000;
 
   private final RedirectorSteps steps;
-  private final DataConnection connection;
+  private final DataConnections connections;
   private final Drain drain;
   private final @Nullable NameMove names;
   private final FlowKnowledge known;
@@ -32,7 +32,7 @@ final class RedirectorMigration extends LiveMigration {
   RedirectorMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new RedirectorSteps(host, record);
-    this.connection = new DataConnection(host, this);
+    this.connections = new DataConnections(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.known = new FlowKnowledge(host, this);
     this.drain = new Drain(host, this, known);
@@ -52,10 +52,13 @@ final class RedirectorMigration extends LiveMigration {
       }
       asked = true;
       ControlMessage.ArmReply reply = Asking.arm(host, channel, record, false);
-      amend(planned -> planned.withToken(HexFormat.of().formatHex(reply.token())));
+      amend(planned ->
+          planned
+              .withToken(HexFormat.of().formatHex(reply.token()))
+              .withConnections(Math.min(planned.connections(), reply.connections())));
       raise();
-      connection.open();
-      connection.probe();
+      connections.open();
+      connections.probe();
       known.begin();
       if (names != null) {
         names.arm();
@@ -236,11 +239,7 @@ final class RedirectorMigration extends LiveMigration {
       }
       if (record.state() == MigrationState.HOLDING) {
         journalled(MigrationState.REDIRECTING, host.clock().epochNanos());
-        host.data()
-            .run(() -> {
-              there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime());
-              connection.markSent();
-            });
+        host.data().run(() -> there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime()));
         event(
             "state",
             "redirecting to "
@@ -253,8 +252,7 @@ final class RedirectorMigration extends LiveMigration {
           names.publish(drain::namesMoved);
         }
       } else {
-        host.data()
-            .run(connection::markSent); // the endpoint asks again: it has not seen our marker
+        host.data().run(there::mark); // the endpoint asks again: it has not seen our marker
       }
     } finally {
       lock.unlock();
@@ -386,7 +384,7 @@ final class RedirectorMigration extends LiveMigration {
   void lower() {
     known.close();
     steps.captureOffQuietly();
-    connection.close();
+    connections.close();
     dropPath();
     steps.undo();
   }
@@ -428,7 +426,7 @@ final class RedirectorMigration extends LiveMigration {
     }
     takenOver = true;
     known.resume();
-    connection.keepOpen();
+    connections.keepOpen();
     drain.start();
     switch (record.state()) {
       case HOLDING ->

@@ -126,7 +126,8 @@ final class RehearsalHost implements AutoCloseable {
             Config.ReturnPath.SYMMETRIC,
             Config.Capture.TUN,
             Config.FastPath.OFF,
-            "rehearsal"),
+            "rehearsal",
+            DressRehearsal.CONNECTIONS),
         new Config.Identity(state.resolve("host.crt"), state.resolve("host.key")),
         List.of(
             new Config.Remote(

@@ -239,7 +239,9 @@ final class RemoteRequests implements EndpointHandler {
         for (KernelChange change : EndpointSteps.changes(running.host(), record)) {
           changes.add(new ControlMessage.ChangeEntry(change.what(), change.undoWhat()));
         }
-        channel.send(new ArmReply(request.request(), "", checks, changes, new byte[0]));
+        channel.send(
+            new ArmReply(
+                request.request(), "", checks, changes, new byte[0], record.connections()));
         return;
       }
       byte[] token = new byte[16];
@@ -254,13 +256,14 @@ final class RemoteRequests implements EndpointHandler {
         running.forget(migration);
         throw e;
       }
-      channel.send(new ArmReply(request.request(), "", checks, changes, token));
+      channel.send(
+          new ArmReply(request.request(), "", checks, changes, token, record.connections()));
     } catch (IOException | RequestRefused | RuntimeException e) {
       log.info(
           "refused to arm {} for {}: {}", request.name(), channel.remoteName(), e.getMessage());
       channel.send(
           new ArmReply(
-              request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0]));
+              request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0], 0));
     }
   }
 
@@ -300,6 +303,9 @@ final class RemoteRequests implements EndpointHandler {
     if (!request.returnPath().equals("symmetric")) {
       wrong.add("return path " + request.returnPath() + " is not known here");
     }
+    if (request.connections() < 1) {
+      wrong.add("a migration has one data connection at least");
+    }
     if (!wrong.isEmpty()) {
       throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", wrong));
     }
@@ -319,6 +325,7 @@ final class RemoteRequests implements EndpointHandler {
         request.deliver(),
         request.oldLans().stream().map(IpPrefix::toString).toList(),
         request.encapsulation(),
+        Math.min(request.connections(), host.config().tunnel().connections()),
         request.returnPath(),
         "queue",
         null,
@@ -331,7 +338,7 @@ final class RemoteRequests implements EndpointHandler {
   }
 
   @Override
-  public LinkAnswer bind(String remoteName, UUID id, long epoch, byte[] token) {
+  public LinkAnswer bind(String remoteName, UUID id, long epoch, byte[] token, int lane) {
     MigrationEngine running = engine;
     LiveMigration migration = running == null ? null : running.byId(id.toString());
     if (!(migration instanceof EndpointMigration endpoint)
@@ -346,7 +353,17 @@ final class RemoteRequests implements EndpointHandler {
     if (path == null) {
       return new LinkAnswer.Refuse("the migration could not be taken over there yet");
     }
-    return new LinkAnswer.Accept(endpoint.receiver(path), endpoint::connected);
+    int agreed = endpoint.record.connections();
+    if (lane >= agreed) {
+      return new LinkAnswer.Refuse(
+          "that would be data connection "
+              + (lane + 1)
+              + " of the migration, and "
+              + agreed
+              + " were agreed when it was armed");
+    }
+    return new LinkAnswer.Accept(
+        endpoint.receiver(path, lane), link -> endpoint.connected(lane, link));
   }
 
   @Override

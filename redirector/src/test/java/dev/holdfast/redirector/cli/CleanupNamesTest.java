@@ -87,6 +87,7 @@ class CleanupNamesTest {
               "br0",
               List.of(),
               "tls",
+              1,
               "symmetric",
               "queue",
               NAME,

@@ -31,6 +31,7 @@ class MigrationJournalTest {
         "br0",
         List.of("10.1.0.0/24"),
         "tls",
+        4,
         "symmetric",
         "queue",
         null,
@@ -53,6 +54,20 @@ class MigrationJournalTest {
     }
     try (MigrationJournal journal = MigrationJournal.open(folder)) {
       assertThat(journal.records()).containsExactlyInAnyOrder(armed, sample("db1"));
+    }
+  }
+
+  @Test
+  void aJournalThatSaysNothingOfDataConnectionsMeansOne() throws IOException {
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      journal.record(sample("web1"));
+    }
+    Path file = folder.resolve("migrations.jsonl");
+    String written = Files.readString(file);
+    Files.writeString(file, written.replace("\"connections\":4,", ""));
+    assertThat(Files.readString(file)).isNotEqualTo(written);
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      assertThat(journal.records()).containsExactly(sample("web1").withConnections(1));
     }
   }
 

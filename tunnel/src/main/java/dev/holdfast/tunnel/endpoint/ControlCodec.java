@@ -20,6 +20,8 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.Released;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Rollback;
 import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
 import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -149,6 +151,7 @@ public final class ControlCodec {
         out.list(m.checks(), (body, check) -> body.sized(check, ControlCodec::writeCheck));
         out.list(m.changes(), (body, change) -> body.sized(change, ControlCodec::writeChange));
         out.bytes(m.token());
+        out.u16(m.connections());
       }
       case FlowSnapshot m -> {
         out.uuid(m.migration());
@@ -169,7 +172,8 @@ public final class ControlCodec {
         out.s64(m.epoch());
         out.s64(m.acceptedEpochNanos());
         out.s64(m.delivered());
-        out.s64(m.stagedUpTo());
+        out.s64(m.stagedUpTo().getFirst()); // all that a daemon with one connection reads
+        out.list(m.stagedUpTo().subList(1, m.stagedUpTo().size()), BodyWriter::s64);
       }
       case Rollback m -> {
         out.uuid(m.migration());
@@ -215,6 +219,7 @@ public final class ControlCodec {
     out.text(m.returnPath());
     out.list(m.oldLans(), BodyWriter::prefix);
     out.text(m.dnsName());
+    out.u16(m.connections());
   }
 
   private static void writeCheck(BodyWriter out, CheckEntry check) {
@@ -251,13 +256,14 @@ public final class ControlCodec {
               in.text(),
               in.list(body -> body.sized(ControlCodec::readCheck)),
               in.list(body -> body.sized(ControlCodec::readChange)),
-              in.bytes());
+              in.bytes(),
+              in.hasMore() ? in.u16() : 1);
       case FLOW_SNAPSHOT ->
           new FlowSnapshot(
               in.uuid(), in.s64(), in.list(body -> body.sized(ControlCodec::readFlow)));
       case HELD -> new Held(in.uuid(), in.s64());
       case RELEASE -> new Release(in.uuid(), in.s64(), in.s64());
-      case RELEASED -> new Released(in.uuid(), in.s64(), in.s64(), in.s64(), in.s64());
+      case RELEASED -> new Released(in.uuid(), in.s64(), in.s64(), in.s64(), stagedUpTo(in));
       case ROLLBACK -> new Rollback(in.uuid(), in.s64());
       case ROLLED_BACK -> new RolledBack(in.uuid(), in.s64(), in.text());
       case FINISH -> new Finish(in.uuid(), in.s64());
@@ -282,7 +288,17 @@ public final class ControlCodec {
         in.text(),
         in.text(),
         in.list(BodyReader::prefix),
-        in.text());
+        in.text(),
+        in.hasMore() ? in.u16() : 1);
+  }
+
+  private static List<Long> stagedUpTo(BodyReader in) throws ControlFormatException {
+    List<Long> all = new ArrayList<>();
+    all.add(in.s64());
+    if (in.hasMore()) {
+      all.addAll(in.list(BodyReader::s64));
+    }
+    return all;
   }
 
   private static CheckEntry readCheck(BodyReader in) throws ControlFormatException {

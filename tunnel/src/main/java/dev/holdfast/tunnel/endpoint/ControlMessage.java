@@ -35,6 +35,8 @@ public sealed interface ControlMessage {
    * @param oldLans prefixes of the LAN that the guest leaves, whose neighbours it may go on asking
    *     for
    * @param encapsulation "tls" or "ipip"
+   * @param connections how many data connections the redirector would open at most; 1 of a daemon
+   *     that does not say
    */
   record ArmRequest(
       long request,
@@ -49,7 +51,8 @@ public sealed interface ControlMessage {
       String encapsulation,
       String returnPath,
       List<IpPrefix> oldLans,
-      String dnsName)
+      String dnsName,
+      int connections)
       implements ControlMessage {}
 
   /**
@@ -60,13 +63,16 @@ public sealed interface ControlMessage {
    * @param changes what arming makes there, in order
    * @param token 16 random bytes that a data connection for this migration shows; empty when
    *     refused or dry
+   * @param connections how many data connections there are to be: no more than were asked for; 1 of
+   *     a daemon that does not say
    */
   record ArmReply(
       long request,
       String refusal,
       List<CheckEntry> checks,
       List<ChangeEntry> changes,
-      byte[] token)
+      byte[] token,
+      int connections)
       implements ControlMessage {
     public boolean accepted() {
       return refusal.isEmpty();
@@ -105,14 +111,20 @@ public sealed interface ControlMessage {
   record Release(UUID migration, long epoch, long acceptedEpochNanos) implements ControlMessage {}
 
   /**
-   * Endpoint to redirector: released. Staged packets up to {@code stagedUpTo} have been delivered.
+   * Endpoint to redirector: released.
    *
    * @param acceptedEpochNanos when the release was accepted, wall clock of the host that accepted
    *     it
+   * @param stagedUpTo for each data connection the id up to which its staged packets have been
+   *     delivered; never empty
    */
   record Released(
-      UUID migration, long epoch, long acceptedEpochNanos, long delivered, long stagedUpTo)
-      implements ControlMessage {}
+      UUID migration, long epoch, long acceptedEpochNanos, long delivered, List<Long> stagedUpTo)
+      implements ControlMessage {
+    public Released {
+      stagedUpTo = List.copyOf(stagedUpTo);
+    }
+  }
 
   /**
    * Redirector to endpoint: forget it; the guest stays or is back at the redirector. Refused once
