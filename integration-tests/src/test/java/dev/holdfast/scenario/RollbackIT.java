@@ -24,6 +24,9 @@ class RollbackIT {
     "ROLLED_BACK_FROM_ARMED,   false, tls,  false",
     "ROLLED_BACK_FROM_HOLDING, false, ipip, true",
     "ROLLED_BACK_FROM_HOLDING, true,  tls,  false",
+    "ROLLED_BACK_FROM_REDIRECTING, false, tls,  false",
+    "ROLLED_BACK_FROM_REDIRECTING, true,  tls,  false",
+    "ROLLED_BACK_FROM_REDIRECTING, false, ipip, true",
   })
   void theConnectionsGoOnAtTheOldHost(
       Ending ending, boolean ipv6, String encapsulation, boolean lowestMac) throws Exception {

@@ -56,6 +56,8 @@ final class ControlCalls {
               new Topic(remote, ControlMessage.Released.class, m.migration());
           case ControlMessage.RolledBack m ->
               new Topic(remote, ControlMessage.RolledBack.class, m.migration());
+          case ControlMessage.TakenBack m ->
+              new Topic(remote, ControlMessage.TakenBack.class, m.migration());
           case ControlMessage.Finished m ->
               new Topic(remote, ControlMessage.Finished.class, m.migration());
           default -> "none";
@@ -71,6 +73,7 @@ final class ControlCalls {
   void unknown(String remote, UUID migration, String text) {
     boolean unused =
         complete(remote, new ControlMessage.RolledBack(migration, 0, ""))
+            | complete(remote, new ControlMessage.TakenBack(migration, 0, "", 0))
             | complete(remote, new ControlMessage.Finished(migration, 0, ""));
     fail(remote, migration, text);
   }

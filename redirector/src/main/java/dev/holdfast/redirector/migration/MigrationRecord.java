@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
  * @param acceptedEpochNanos when release was accepted; 0 before
+ * @param takingBack the epoch under which the released address was asked back, where the endpoint's
+ *     answer is not known; null otherwise
  */
 public record MigrationRecord(
     String id,
@@ -44,7 +46,8 @@ public record MigrationRecord(
     String token,
     long acceptedEpochNanos,
     @Nullable String dns,
-    List<MigrationView.HistoryEntry> history) {
+    List<MigrationView.HistoryEntry> history,
+    @Nullable Long takingBack) {
 
   public UUID uuid() {
     return UUID.fromString(id);
@@ -67,32 +70,51 @@ public record MigrationRecord(
     List<MigrationView.HistoryEntry> longer = new ArrayList<>(history);
     longer.add(new MigrationView.HistoryEntry(next.label(), epochNanos));
     long accepted = next == MigrationState.REDIRECTING ? epochNanos : acceptedEpochNanos;
-    return with(next, token, accepted, dns, longer);
+    return with(next, epoch, token, accepted, dns, longer, takingBack);
   }
 
   /** This record back in {@code earlier}: entering the present state did not work. */
   public MigrationRecord rewound(MigrationState earlier) {
-    return with(earlier, token, acceptedEpochNanos, dns, history.subList(0, history.size() - 1));
+    return with(
+        earlier,
+        epoch,
+        token,
+        acceptedEpochNanos,
+        dns,
+        history.subList(0, history.size() - 1),
+        takingBack);
   }
 
   public MigrationRecord withToken(String agreed) {
-    return with(state, agreed, acceptedEpochNanos, dns, history);
+    return with(state, epoch, agreed, acceptedEpochNanos, dns, history, takingBack);
   }
 
   public MigrationRecord withDns(@Nullable String change) {
-    return with(state, token, acceptedEpochNanos, change, history);
+    return with(state, epoch, token, acceptedEpochNanos, change, history, takingBack);
+  }
+
+  /** This record with the address asked back, to be owned in {@code next}; null: it is not. */
+  public MigrationRecord takingBack(@Nullable Long next) {
+    return with(state, epoch, token, acceptedEpochNanos, dns, history, next);
+  }
+
+  /** This record with the address owned anew; nothing is asked any more. */
+  public MigrationRecord inEpoch(long next) {
+    return with(state, next, token, acceptedEpochNanos, dns, history, null);
   }
 
   private MigrationRecord with(
       MigrationState nextState,
+      long nextEpoch,
       String nextToken,
       long accepted,
       @Nullable String nextDns,
-      List<MigrationView.HistoryEntry> nextHistory) {
+      List<MigrationView.HistoryEntry> nextHistory,
+      @Nullable Long asked) {
     return new MigrationRecord(
         id,
         name,
-        epoch,
+        nextEpoch,
         role,
         nextState,
         remote,
@@ -112,6 +134,7 @@ public record MigrationRecord(
         nextToken,
         accepted,
         nextDns,
-        List.copyOf(nextHistory));
+        List.copyOf(nextHistory),
+        asked);
   }
 }

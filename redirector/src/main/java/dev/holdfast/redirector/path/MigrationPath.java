@@ -2,6 +2,7 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Decision;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.flow.Direction;
 import dev.holdfast.redirector.flow.FlowTable;
 import dev.holdfast.redirector.hold.HoldBudget;
 import dev.holdfast.redirector.hold.HoldLimits;
@@ -90,6 +91,9 @@ public final class MigrationPath {
 
   /** A held packet was not sent ahead; those after it wait for it. */
   private boolean gap;
+
+  /** The endpoint is being asked for the address: nothing more is sent there. */
+  private boolean returning;
 
   boolean flushWanted;
   @Nullable ProbeListener probes;
@@ -206,6 +210,29 @@ public final class MigrationPath {
     return delivered[0];
   }
 
+  /**
+   * While the endpoint is asked to give the address back, what comes is queued: it belongs to
+   * whichever host has the guest then. When it is over without that, all of it goes there. Only on
+   * the data loop.
+   */
+  public void queueForReturn(boolean on) {
+    returning = on;
+    if (!on) {
+      catchUp();
+    }
+  }
+
+  /** For how long the guest was not heard, in nanoseconds. Only on the data loop. */
+  public long guestSilence(long nowNanos) {
+    long[] shortest = {Long.MAX_VALUE};
+    flows.forEach(flow -> {
+      if (flow.wasHeard(Direction.FROM_GUEST)) {
+        shortest[0] = Math.min(shortest[0], nowNanos - flow.lastHeard(Direction.FROM_GUEST));
+      }
+    });
+    return shortest[0];
+  }
+
   /** The guest runs here again: what is held goes to it, once. Only on the data loop. */
   public long reinject(Consumer<ByteBuf> guest) {
     long[] count = new long[1];
@@ -268,17 +295,17 @@ public final class MigrationPath {
   }
 
   /**
-   * The link is down, or older packets still wait for it: going on holding keeps the order and
-   * loses nothing.
+   * The link is down, or older packets still wait for it, or the guest may be on its way back:
+   * going on holding keeps the order and loses nothing.
    */
   boolean mustWait() {
-    return live == null || !live.isUp() || hold.lastId() > sentUpTo;
+    return returning || live == null || !live.isUp() || hold.lastId() > sentUpTo;
   }
 
   /** Sends one held packet ahead, if all before it have been. */
   void stage(long id, ByteBuf packet) {
     Link link = stage;
-    if (link == null || !link.isUp() || gap) {
+    if (link == null || !link.isUp() || gap || returning) {
       gap = true; // catchUp sends it later, in order
       return;
     }
@@ -309,7 +336,7 @@ public final class MigrationPath {
   /** Sends ahead what could not be sent when it was held. Only on the data loop. */
   public void catchUp() {
     Link link = stage;
-    if (link == null || !link.isUp() || hold.lastId() <= sentUpTo) {
+    if (link == null || !link.isUp() || returning || hold.lastId() <= sentUpTo) {
       return;
     }
     gap = false;

@@ -78,6 +78,8 @@ class ControlCodecTest {
         new Released(ID, 3, 5, 6, 7),
         new Rollback(ID, 3),
         new RolledBack(ID, 3, "already released"),
+        new ControlMessage.TakeBack(ID, 3, 4, true),
+        new ControlMessage.TakenBack(ID, 3, "the guest is heard here", 77),
         new Finish(ID, 3),
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),
