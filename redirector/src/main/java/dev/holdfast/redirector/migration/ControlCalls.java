@@ -91,6 +91,24 @@ final class ControlCalls {
     });
   }
 
+  /** The connection to {@code remote} is lost, and with it every answer that is on its way. */
+  void lost(String remote, String reason) {
+    waiting.forEach((key, future) -> {
+      boolean its =
+          switch (key) {
+            case Topic topic -> topic.remote().equals(remote);
+            case Reply reply -> reply.remote().equals(remote);
+            default -> false;
+          };
+      if (its) {
+        future.completeExceptionally(
+            new RequestRefused(
+                RequestRefused.Kind.REFUSED,
+                "the connection to " + remote + " was lost before it answered: " + reason));
+      }
+    });
+  }
+
   /**
    * Waits for an answer.
    *

@@ -74,7 +74,10 @@ final class RemoteRequests implements EndpointHandler {
   @Override
   public void controlDown(ControlChannel channel, String reason) {
     log.info("control channel to {} is down: {}", channel.remoteName(), reason);
-    channels.remove(channel.remoteName(), channel);
+    MigrationEngine running = engine;
+    if (channels.remove(channel.remoteName(), channel) && running != null) {
+      running.host().calls().lost(channel.remoteName(), reason);
+    }
   }
 
   @Override

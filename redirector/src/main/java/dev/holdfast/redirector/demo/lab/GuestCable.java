@@ -40,7 +40,7 @@ public final class GuestCable {
 
   /** Gives guest and port at the old host their carrier back; frames pass when it returns. */
   public void plugInAtOldHost() throws IOException, InterruptedException {
-    lab.cable().ip("link set old up", "link set guest up");
+    lab.cable().ip("link set new down", "link set old up", "link set guest up");
     awaitForwarding(lab.oldHost(), Lab.OLD_PORT, "old");
   }
 
