@@ -5,6 +5,7 @@ import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
 import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
+import dev.holdfast.tunnel.endpoint.ControlMessage.TakenBack;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import java.util.concurrent.CompletableFuture;
 
@@ -74,9 +75,29 @@ final class Asking {
       throw new RequestRefused(
           RequestRefused.Kind.REFUSED,
           e.getMessage()
-              + "; it may have released the guest already, so this host goes on holding: try again when it answers",
+              + "; it may have released the guest already, so this host goes on holding: try again when it answers,"
+              + " or make sure that the guest does not run there and use --force",
           e);
     }
+  }
+
+  /**
+   * Asks the endpoint to give the address back after release, to be this host's in {@code next}.
+   *
+   * @throws RequestRefused when it has not answered; it may have agreed
+   */
+  static TakenBack takeBack(
+      Host host,
+      ControlChannel channel,
+      MigrationRecord record,
+      long next,
+      boolean force,
+      long millis)
+      throws RequestRefused {
+    CompletableFuture<ControlMessage> answer =
+        host.calls().expect(record.remote(), TakenBack.class, record.uuid());
+    channel.send(new ControlMessage.TakeBack(record.uuid(), record.epoch(), next, force));
+    return ControlCalls.await(answer, TakenBack.class, millis, record.remote(), "the rollback");
   }
 
   /**

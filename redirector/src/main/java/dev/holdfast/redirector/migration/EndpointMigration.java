@@ -23,6 +23,9 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private static final long REPEAT_MILLIS = 500;
   private static final long HELD_SECONDS = 3;
 
+  /** A guest that was silent for so long may have been paused or stopped. */
+  private static final long GUEST_GONE_NANOS = 1_000_000_000L;
+
   /** How often the redirector is asked whether it still knows of it. */
   private static final long ASK_MILLIS = 10_000;
 
@@ -31,6 +34,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private final CountDownLatch heldKnown = new CountDownLatch(1);
   private final LinkNews news;
   private volatile long delivered;
+  private volatile List<Long> returnedUpTo = List.of();
 
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
@@ -268,6 +272,63 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * The redirector asks for the address after release: the guest runs there again. What was
+   * journalled is final, so asking again gives the same answer.
+   *
+   * @param next the redirector's epoch from then on
+   * @param force although the guest was heard here just now
+   */
+  ControlMessage.TakenBack takeBack(long next, boolean force) {
+    lock.lock();
+    try {
+      long asked = record.epoch();
+      if (!record.state().isEnded()) {
+        String heard = force ? "" : heard();
+        if (!heard.isEmpty()) {
+          return new ControlMessage.TakenBack(record.uuid(), asked, heard, List.of());
+        }
+        report = Reports.of(host, this);
+        journalled(
+            MigrationState.ROLLED_BACK,
+            host.clock().epochNanos(),
+            released -> released.inEpoch(next));
+        MigrationPath there = path;
+        if (there != null) {
+          returnedUpTo =
+              host.data()
+                  .call(() -> {
+                    there.enter(MigrationState.ROLLED_BACK); // delivers nothing from here on
+                    return there.deliveredUpTo();
+                  });
+        }
+        event("state", "rolled back: the guest runs at " + record.remote() + " again");
+        lower();
+      }
+      return new ControlMessage.TakenBack(record.uuid(), asked, "", returnedUpTo);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Why the guest is thought to run here; empty when nothing says so. */
+  private String heard() {
+    MigrationPath there = path;
+    if (there == null) {
+      return "";
+    }
+    long silence = host.data().call(() -> there.guestSilence(host.clock().nanoTime()));
+    return silence > GUEST_GONE_NANOS
+        ? ""
+        : String.format(
+            Locale.ROOT,
+            "%s has heard the guest from %s %.1f s ago: stop it there before it runs elsewhere; if"
+                + " that was not the guest, use --force",
+            host.config().daemon().name(),
+            String.join(", ", record.oldAddresses()),
+            silence / 1e9);
   }
 
   /** No connection is left, says the redirector. */

@@ -113,6 +113,11 @@ abstract class LiveMigration {
 
   /** The first half of {@link #enter}, for a transition whose other half is a step of its own. */
   final void journalled(MigrationState next, long epochNanos) {
+    journalled(next, epochNanos, UnaryOperator.identity());
+  }
+
+  /** The same, with another change of the record in one line of the journal. */
+  final void journalled(MigrationState next, long epochNanos, UnaryOperator<MigrationRecord> with) {
     amend(before -> {
       if (!before.state().mayBecome(next)) {
         throw new IllegalStateException(
@@ -123,7 +128,7 @@ abstract class LiveMigration {
                 + " and cannot become "
                 + next.label());
       }
-      return before.entering(next, epochNanos);
+      return with.apply(before.entering(next, epochNanos));
     });
   }
 

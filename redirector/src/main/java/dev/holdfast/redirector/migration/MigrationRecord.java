@@ -6,6 +6,7 @@ import dev.holdfast.tunnel.packet.MacAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
  * @param acceptedEpochNanos when release was accepted; 0 before
+ * @param takingBack the epoch under which the released address was asked back, where the endpoint's
+ *     answer is not known; null otherwise
  */
 public record MigrationRecord(
     String id,
@@ -47,7 +50,8 @@ public record MigrationRecord(
     String token,
     long acceptedEpochNanos,
     @Nullable String dns,
-    List<MigrationView.HistoryEntry> history) {
+    List<MigrationView.HistoryEntry> history,
+    @Nullable Long takingBack) {
 
   public MigrationRecord {
     connections = Math.max(1, connections);
@@ -71,48 +75,80 @@ public record MigrationRecord(
 
   /** This record in another state, entered at {@code epochNanos}. */
   public MigrationRecord entering(MigrationState next, long epochNanos) {
-    List<MigrationView.HistoryEntry> longer = new ArrayList<>(history);
-    longer.add(new MigrationView.HistoryEntry(next.label(), epochNanos));
-    long accepted = next == MigrationState.REDIRECTING ? epochNanos : acceptedEpochNanos;
-    return with(next, connections, token, accepted, dns, longer);
+    return with(draft -> {
+      draft.state = next;
+      draft.history.add(new MigrationView.HistoryEntry(next.label(), epochNanos));
+      if (next == MigrationState.REDIRECTING) {
+        draft.acceptedEpochNanos = epochNanos;
+      }
+    });
   }
 
   /** This record back in {@code earlier}: entering the present state did not work. */
   public MigrationRecord rewound(MigrationState earlier) {
-    return with(
-        earlier,
-        connections,
-        token,
-        acceptedEpochNanos,
-        dns,
-        history.subList(0, history.size() - 1));
+    return with(draft -> {
+      draft.state = earlier;
+      draft.history.removeLast();
+    });
   }
 
   public MigrationRecord withToken(String agreed) {
-    return with(state, connections, agreed, acceptedEpochNanos, dns, history);
+    return with(draft -> draft.token = agreed);
   }
 
   public MigrationRecord withConnections(int agreed) {
-    return with(state, agreed, token, acceptedEpochNanos, dns, history);
+    return with(draft -> draft.connections = agreed);
   }
 
   public MigrationRecord withDns(@Nullable String change) {
-    return with(state, connections, token, acceptedEpochNanos, change, history);
+    return with(draft -> draft.dns = change);
   }
 
-  private MigrationRecord with(
-      MigrationState nextState,
-      int nextConnections,
-      String nextToken,
-      long accepted,
-      @Nullable String nextDns,
-      List<MigrationView.HistoryEntry> nextHistory) {
+  /** This record with the address asked back, to be owned in {@code next}; null: it is not. */
+  public MigrationRecord takingBack(@Nullable Long next) {
+    return with(draft -> draft.takingBack = next);
+  }
+
+  /** This record with the address owned anew; nothing is asked any more. */
+  public MigrationRecord inEpoch(long next) {
+    return with(draft -> {
+      draft.epoch = next;
+      draft.takingBack = null;
+    });
+  }
+
+  /** What may change in a record while its migration lives. */
+  private static final class Draft {
+    long epoch;
+    MigrationState state;
+    int connections;
+    String token;
+    long acceptedEpochNanos;
+    @Nullable String dns;
+    final List<MigrationView.HistoryEntry> history;
+    @Nullable Long takingBack;
+
+    Draft(MigrationRecord from) {
+      epoch = from.epoch;
+      state = from.state;
+      connections = from.connections;
+      token = from.token;
+      acceptedEpochNanos = from.acceptedEpochNanos;
+      dns = from.dns;
+      history = new ArrayList<>(from.history);
+      takingBack = from.takingBack;
+    }
+  }
+
+  private MigrationRecord with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
     return new MigrationRecord(
         id,
         name,
-        epoch,
+        draft.epoch,
         role,
-        nextState,
+        draft.state,
         remote,
         oldAddresses,
         newAddresses,
@@ -122,15 +158,16 @@ public record MigrationRecord(
         deliver,
         oldLans,
         encapsulation,
-        nextConnections,
+        draft.connections,
         returnPath,
         holdPolicy,
         dnsName,
         dnsAddresses,
         flowListCommand,
-        nextToken,
-        accepted,
-        nextDns,
-        List.copyOf(nextHistory));
+        draft.token,
+        draft.acceptedEpochNanos,
+        draft.dns,
+        List.copyOf(draft.history),
+        draft.takingBack);
   }
 }

@@ -17,7 +17,6 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Consumer;
 
 /**
  * Builds a migration's part of the packet path from its record and the config, and fills its flow
@@ -90,32 +89,6 @@ final class Paths {
       return FlowLearner.start(port, record.olds(), flowTable(host), host.clock());
     } catch (IOException e) {
       throw new RequestRefused(RequestRefused.Kind.FAILED, String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  /**
-   * Adds what the guest itself lists.
-   *
-   * @param tables shows the table to put it in
-   * @return how many connections
-   * @throws RequestRefused when the command fails
-   */
-  static int addListed(Host host, MigrationRecord record, Consumer<Consumer<FlowTable>> tables)
-      throws RequestRefused {
-    String command = record.flowListCommand();
-    if (command == null) {
-      return 0;
-    }
-    try {
-      List<FlowKey> listed = GuestFlowList.run(command, record.olds());
-      long now = host.clock().nanoTime();
-      tables.accept(table -> listed.forEach(key -> table.list(key, now, Origin.LISTED)));
-      return listed.size();
-    } catch (IOException e) {
-      throw new RequestRefused(
-          RequestRefused.Kind.FAILED,
-          "the guest's connections could not be listed: " + e.getMessage(),
-          e);
     }
   }
 

@@ -51,7 +51,8 @@ final class Planner {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   /** Checks this host for the redirector's part; the endpoint checks its own when it is asked. */

@@ -74,7 +74,10 @@ final class RemoteRequests implements EndpointHandler {
   @Override
   public void controlDown(ControlChannel channel, String reason) {
     log.info("control channel to {} is down: {}", channel.remoteName(), reason);
-    channels.remove(channel.remoteName(), channel);
+    MigrationEngine running = engine;
+    if (channels.remove(channel.remoteName(), channel) && running != null) {
+      running.host().calls().lost(channel.remoteName(), reason);
+    }
   }
 
   @Override
@@ -87,6 +90,7 @@ final class RemoteRequests implements EndpointHandler {
     switch (message) {
       case ArmReply reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.RolledBack reply -> host.calls().complete(channel.remoteName(), reply);
+      case ControlMessage.TakenBack reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.Finished reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.Released released -> released(running, channel, released);
       case ArmRequest request -> apart("arm", () -> arm(running, channel, request));
@@ -112,6 +116,13 @@ final class RemoteRequests implements EndpointHandler {
                   channel.send(
                       new ControlMessage.RolledBack(
                           rollback.migration(), rollback.epoch(), m.rollback())));
+      case ControlMessage.TakeBack wanted ->
+          endpoint(
+              running,
+              channel,
+              wanted.migration(),
+              epochOf(running, wanted),
+              m -> channel.send(m.takeBack(wanted.nextEpoch(), wanted.force())));
       case ControlMessage.Finish finish ->
           endpoint(
               running,
@@ -125,7 +136,7 @@ final class RemoteRequests implements EndpointHandler {
         log.warn("{} says: {}", channel.remoteName(), fault.text());
         fault(running, channel, fault);
       }
-      case ControlMessage.Inquiry inquiry -> inquiry(running, channel, inquiry.migration());
+      case ControlMessage.Inquiry inquiry -> inquiry(running, channel, inquiry);
       case ControlMessage.Hello hello -> log.debug("hello of {}", channel.remoteName());
       case ControlMessage.Ping ping -> log.trace("ping");
       case ControlMessage.Pong pong -> log.trace("pong");
@@ -165,7 +176,9 @@ final class RemoteRequests implements EndpointHandler {
   }
 
   /** An endpoint asks whether a migration of its is still alive; it is told only if it is not. */
-  private static void inquiry(MigrationEngine running, ControlChannel channel, UUID id) {
+  private static void inquiry(
+      MigrationEngine running, ControlChannel channel, ControlMessage.Inquiry asked) {
+    UUID id = asked.migration();
     if (!(running.byId(id.toString()) instanceof RedirectorMigration redirector)
         || !redirector.record.remote().equals(channel.remoteName())) {
       channel.send(unknown(id));
@@ -174,8 +187,11 @@ final class RemoteRequests implements EndpointHandler {
     long epoch = redirector.record.epoch();
     switch (redirector.state()) {
       case DONE -> channel.send(new ControlMessage.Finish(id, epoch));
-      // Not a rollback, which an endpoint that has released since would refuse, time and again.
-      case ROLLED_BACK -> channel.send(unknown(id));
+      case ROLLED_BACK ->
+          channel.send(
+              asked.epoch() < epoch
+                  ? new ControlMessage.TakeBack(id, asked.epoch(), epoch, true)
+                  : unknown(id)); // a plain rollback is refused by one that has released since
       default -> log.trace("{} asks for {}", channel.remoteName(), id);
     }
   }
@@ -185,6 +201,16 @@ final class RemoteRequests implements EndpointHandler {
         ControlMessage.Fault.UNKNOWN_MIGRATION,
         "there is no migration " + id + " of yours here",
         id);
+  }
+
+  /** One that was agreed to may be asked for again, when the answer was lost. */
+  private static long epochOf(MigrationEngine running, ControlMessage.TakeBack wanted) {
+    LiveMigration there = running.byId(wanted.migration().toString());
+    return there != null
+            && there.state() == MigrationState.ROLLED_BACK
+            && there.record.epoch() == wanted.nextEpoch()
+        ? wanted.nextEpoch()
+        : wanted.epoch();
   }
 
   private interface EndpointAction {
@@ -334,7 +360,8 @@ final class RemoteRequests implements EndpointHandler {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   @Override

@@ -62,19 +62,20 @@ final class Lane {
   // ---- the redirector's: what is held goes ahead ----
 
   /**
-   * The link is down, or older packets still wait for it: going on holding keeps the order and
-   * loses nothing.
+   * The link is down, or older packets still wait for it, or the guest may be on its way back:
+   * going on holding keeps the order and loses nothing.
    */
   boolean mustWait() {
     Link link = live;
-    return link == null || !link.isUp() || lastHeld > sentUpTo;
+    return path.returning || link == null || !link.isUp() || lastHeld > sentUpTo;
   }
 
   /** A packet is held: it is sent ahead, if all before it have been. */
   void held(long id, ByteBuf packet) {
     lastHeld = id;
     Link link = stage;
-    gap = gap || link == null || !link.isUp() || !send(link, id, packet); // catchUp sends it later
+    gap = // if true, catchUp sends it later
+        gap || path.returning || link == null || !link.isUp() || !send(link, id, packet);
   }
 
   private boolean send(Link link, long id, ByteBuf packet) {
@@ -101,7 +102,7 @@ final class Lane {
   /** Sends ahead what could not be sent when it was held, and what is due after it. */
   void catchUp() {
     Link link = stage;
-    if (link == null || !link.isUp()) {
+    if (link == null || !link.isUp() || path.returning) {
       return;
     }
     if (lastHeld > sentUpTo) {

@@ -2,6 +2,7 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Decision;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.flow.Direction;
 import dev.holdfast.redirector.flow.FlowTable;
 import dev.holdfast.redirector.flow.Lanes;
 import dev.holdfast.redirector.hold.HoldBudget;
@@ -70,6 +71,9 @@ public final class MigrationPath {
           lanes[lane].removed(packetId);
         }
       };
+
+  /** The endpoint is being asked for the address: nothing more is sent there. */
+  boolean returning;
 
   boolean flushWanted;
   @Nullable ProbeListener probes;
@@ -184,6 +188,31 @@ public final class MigrationPath {
       lanes[lane].delivered(id);
     });
     return delivered[0];
+  }
+
+  /**
+   * While the endpoint is asked to give the address back, what comes is queued: it belongs to
+   * whichever host has the guest then. When it is over without that, all of it goes there. Only on
+   * the data loop.
+   */
+  public void queueForReturn(boolean on) {
+    returning = on;
+    if (!on) {
+      for (Lane lane : lanes) {
+        lane.catchUp();
+      }
+    }
+  }
+
+  /** For how long the guest was not heard, in nanoseconds. Only on the data loop. */
+  public long guestSilence(long nowNanos) {
+    long[] shortest = {Long.MAX_VALUE};
+    flows.forEach(flow -> {
+      if (flow.wasHeard(Direction.FROM_GUEST)) {
+        shortest[0] = Math.min(shortest[0], nowNanos - flow.lastHeard(Direction.FROM_GUEST));
+      }
+    });
+    return shortest[0];
   }
 
   /** The guest runs here again: what is held goes to it, once. Only on the data loop. */
@@ -335,6 +364,17 @@ public final class MigrationPath {
    */
   public List<Long> deliveredUpTo() {
     return Arrays.stream(lanes).map(Lane::deliveredUpTo).toList();
+  }
+
+  /**
+   * The guest has got at the endpoint what was held up to these ids, one for each data connection:
+   * the copies may go. Only on the data loop.
+   */
+  public void delivered(List<Long> upTo) {
+    for (int i = 0; i < Math.min(lanes.length, upTo.size()); i++) {
+      lanes[i].delivered(upTo.get(i));
+      hold.deliveredUpTo(i, upTo.get(i));
+    }
   }
 
   /** True when every data connection is up. */

@@ -285,6 +285,24 @@ public final class HostFacts {
     return families;
   }
 
+  /** How many packets to {@code olds} were forwarded that no capture has taken. */
+  public long forwarded(List<IpAddress> olds) throws IOException {
+    long packets = 0;
+    for (String width : families()) {
+      String list = "list set inet " + SteeringNames.TABLE + " passed" + width;
+      for (JsonNode object : parse(kernel.nftQuery(list), "nft " + list).path("nftables")) {
+        for (JsonNode element : object.path("set").path("elem")) {
+          JsonNode counted = element.path("elem");
+          String address = counted.path("val").asString("");
+          if (!address.isEmpty() && olds.contains(IpAddress.parse(address))) {
+            packets += counted.path("counter").path("packets").asLong(0);
+          }
+        }
+      }
+    }
+    return packets;
+  }
+
   /** "4", and "6" where the kernel has it. */
   public List<String> families() {
     return hasIpv6() ? List.of("4", "6") : List.of("4");

@@ -96,7 +96,8 @@ class CleanupNamesTest {
               "",
               0,
               change.state().toJson(),
-              List.of()));
+              List.of(),
+              null));
     }
   }
 

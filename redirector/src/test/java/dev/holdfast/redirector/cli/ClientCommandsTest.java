@@ -124,7 +124,13 @@ class ClientCommandsTest {
     CliRun refused = run("migration finish web1");
     assertThat(refused.exitCode()).isEqualTo(4);
     assertThat(refused.err()).isEqualTo("2 connections are left; see flow list.\n");
-    assertThat(refused.out()).isEmpty();
+    assertThat(refused.out())
+        .as("what is left, and why it counts")
+        .isEqualTo(run("flow list --remaining --migration web1").out())
+        .contains("WHY IT COUNTS");
+    CliRun json = run("migration finish web1 --json");
+    assertThat(json.out()).contains("\"holdfast.flows/1\"");
+    assertThat(json.err()).contains("\"refused\"");
     CliRun finished = run("migration finish web1 --force");
     assertThat(finished.exitCode()).isZero();
     assertThat(finished.out())

@@ -104,14 +104,14 @@ public final class FakeService implements MigrationService {
   }
 
   @Override
-  public MigrationView rollback(String id) throws RequestRefused {
+  public MigrationView rollback(String id, boolean force) throws RequestRefused {
     return move(id, MigrationState.ROLLED_BACK);
   }
 
   @Override
   public MigrationView finish(String id, boolean force) throws RequestRefused {
     if (!force) {
-      throw new RequestRefused(Kind.CONFLICT, "2 connections are left; see flow list.");
+      throw new RequestRefused(Kind.REFUSED, "2 connections are left; see flow list.");
     }
     return move(id, MigrationState.DONE);
   }

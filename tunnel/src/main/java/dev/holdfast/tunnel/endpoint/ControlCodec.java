@@ -19,6 +19,8 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.Release;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Released;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Rollback;
 import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
+import dev.holdfast.tunnel.endpoint.ControlMessage.TakeBack;
+import dev.holdfast.tunnel.endpoint.ControlMessage.TakenBack;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.List;
@@ -52,6 +54,8 @@ public final class ControlCodec {
   private static final int FINISHED = 13;
   private static final int FAULT = 14;
   private static final int INQUIRY = 15;
+  private static final int TAKE_BACK = 16;
+  private static final int TAKEN_BACK = 17;
 
   private ControlCodec() {}
 
@@ -124,6 +128,8 @@ public final class ControlCodec {
       case Finished m -> FINISHED;
       case Fault m -> FAULT;
       case Inquiry m -> INQUIRY;
+      case TakeBack m -> TAKE_BACK;
+      case TakenBack m -> TAKEN_BACK;
     };
   }
 
@@ -202,6 +208,18 @@ public final class ControlCodec {
         out.uuid(m.migration());
         out.s64(m.epoch());
       }
+      case TakeBack m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.s64(m.nextEpoch());
+        out.flag(m.force());
+      }
+      case TakenBack m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.text(m.refusal());
+        out.list(m.deliveredUpTo(), BodyWriter::s64);
+      }
     }
   }
 
@@ -270,6 +288,8 @@ public final class ControlCodec {
       case FINISHED -> new Finished(in.uuid(), in.s64(), in.text());
       case FAULT -> new Fault(in.text(), in.text(), in.optional(BodyReader::uuid));
       case INQUIRY -> new Inquiry(in.uuid(), in.s64());
+      case TAKE_BACK -> new TakeBack(in.uuid(), in.s64(), in.s64(), in.flag());
+      case TAKEN_BACK -> new TakenBack(in.uuid(), in.s64(), in.text(), in.list(BodyReader::s64));
       default -> null;
     };
   }

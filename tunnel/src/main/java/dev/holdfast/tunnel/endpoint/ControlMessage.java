@@ -134,6 +134,29 @@ public sealed interface ControlMessage {
 
   record RolledBack(UUID migration, long epoch, String refusal) implements ControlMessage {}
 
+  /**
+   * Redirector to endpoint, after release: the guest runs at the redirector again, which has the
+   * address from {@code nextEpoch} on. Asking again gives the same answer.
+   *
+   * @param force although the guest is still heard at the endpoint
+   */
+  record TakeBack(UUID migration, long epoch, long nextEpoch, boolean force)
+      implements ControlMessage {}
+
+  /**
+   * Endpoint to redirector: it delivers nothing any more.
+   *
+   * @param refusal empty when it agrees, otherwise one sentence for the person who asked
+   * @param deliveredUpTo for each data connection the id up to which held packets have reached the
+   *     guest
+   */
+  record TakenBack(UUID migration, long epoch, String refusal, List<Long> deliveredUpTo)
+      implements ControlMessage {
+    public TakenBack {
+      deliveredUpTo = List.copyOf(deliveredUpTo);
+    }
+  }
+
   /** Redirector to endpoint: no connection is left; tear down. */
   record Finish(UUID migration, long epoch) implements ControlMessage {}
 
@@ -141,7 +164,7 @@ public sealed interface ControlMessage {
 
   /**
    * Endpoint to redirector, from time to time: is it still alive there? Not answered where it is;
-   * otherwise by {@link Rollback}, {@link Finish}, or a {@link Fault} with {@link
+   * otherwise by {@link TakeBack}, {@link Finish}, or a {@link Fault} with {@link
    * Fault#UNKNOWN_MIGRATION}. So an endpoint that missed the end learns of it.
    */
   record Inquiry(UUID migration, long epoch) implements ControlMessage {}

@@ -82,6 +82,8 @@ class ControlCodecTest {
         new Released(ID, 3, 5, 6, List.of(7L, 0L, Long.MAX_VALUE, -1L)),
         new Rollback(ID, 3),
         new RolledBack(ID, 3, "already released"),
+        new ControlMessage.TakeBack(ID, 3, 4, true),
+        new ControlMessage.TakenBack(ID, 3, "the guest is heard here", List.of(77L, 5L)),
         new Finish(ID, 3),
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),
