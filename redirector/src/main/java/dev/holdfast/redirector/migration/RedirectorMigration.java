@@ -47,11 +47,9 @@ final class RedirectorMigration extends LiveMigration {
     try {
       host.journal().record(record);
       ControlChannel channel = host.control(record.remote());
-      if (names != null) {
-        names.plan();
-      }
       asked = true;
-      ControlMessage.ArmReply reply = Asking.arm(host, channel, record, false);
+      ControlMessage.ArmReply reply = Asking.arm(host, channel, record);
+      warn(Planner.fromRemote(record.remote(), reply.checks()));
       amend(planned -> planned.withToken(HexFormat.of().formatHex(reply.token())));
       raise();
       connection.open();

@@ -200,6 +200,11 @@ final class RehearsalHost implements AutoCloseable {
     }
 
     @Override
+    public String filterSave(String tool) throws IOException {
+      return kernel.filterSave(tool);
+    }
+
+    @Override
     public String sysctl(String path) throws IOException {
       return kernel.sysctl(path);
     }

@@ -3,7 +3,6 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
-import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
@@ -236,8 +235,8 @@ final class RemoteRequests implements EndpointHandler {
       Planner.requirePassed(found);
       running.requireFree(record);
       if (request.dryRun()) {
-        for (KernelChange change : EndpointSteps.changes(running.host(), record)) {
-          changes.add(new ControlMessage.ChangeEntry(change.what(), change.undoWhat()));
+        for (MigrationPlan.Step step : Planner.endpointSteps(running.host(), record)) {
+          changes.add(new ControlMessage.ChangeEntry(step.what(), step.undo()));
         }
         channel.send(new ArmReply(request.request(), "", checks, changes, new byte[0]));
         return;

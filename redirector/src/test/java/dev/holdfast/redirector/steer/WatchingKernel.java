@@ -47,6 +47,11 @@ final class WatchingKernel implements Kernel {
   }
 
   @Override
+  public String filterSave(String tool) throws IOException {
+    return kernel.filterSave(tool);
+  }
+
+  @Override
   public String sysctl(String path) throws IOException {
     return kernel.sysctl(path);
   }
