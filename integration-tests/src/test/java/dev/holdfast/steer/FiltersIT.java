@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holdfast.lab.Namespace;
 import dev.holdfast.redirector.migration.MigrationPlan.Check;
 import dev.holdfast.redirector.steer.EndpointSteering;
+import dev.holdfast.redirector.steer.ForwardProbe;
 import dev.holdfast.redirector.steer.Preflight;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpAddress;
@@ -142,6 +143,21 @@ class FiltersIT {
     }
   }
 
+  /** A probe of every way; it must not be noticed anywhere, whatever becomes of it. */
+  private static List<ForwardProbe.Way> probe(Rig rig, SteeringPlan plan, boolean redirector)
+      throws Exception {
+    ForwardProbe probe = new ForwardProbe(rig.kernel, plan, redirector);
+    List<String> before = Snapshot.of(rig.host());
+    int seen = rig.tun.seen().size();
+    List<ForwardProbe.Way> ways = rig.in(() -> probe.run(rig.tun::write));
+    assertThat(probe.notSent()).isEmpty();
+    assertThat(ways).hasSize(4);
+    assertThat(rig.tun.seen()).hasSize(seen);
+    assertThat(Snapshot.differences(before, Snapshot.of(rig.host())))
+        .allMatch(line -> line.contains("counter"));
+    return ways;
+  }
+
   private static void expectNothingInTheWay(List<Check> checks) {
     assertThat(checks).as("%s", checks).allMatch(check -> check.result().equals("ok"));
   }
@@ -174,6 +190,7 @@ class FiltersIT {
       Namespace host = old.site.host;
       Preflight preflight = new Preflight("host-a", old.rig.facts, old.rig.ledger);
       expectNothingInTheWay(old.rig.in(() -> preflight.filtersAtRedirector(OLD, "br0", Rig.TUN)));
+      assertThat(probe(old.rig, old.plan, true)).allMatch(ForwardProbe.Way::isOpen);
       load(set, host, "10.11.0.0/24");
       List<Check> checks = old.rig.in(() -> preflight.filtersAtRedirector(OLD, "br0", Rig.TUN));
       expectNamed(checks, set.atOld());
@@ -188,6 +205,7 @@ class FiltersIT {
 
       mend(host, checks);
 
+      assertThat(probe(old.rig, old.plan, true)).allMatch(ForwardProbe.Way::isOpen);
       expectNothingInTheWay(old.rig.in(() -> preflight.filtersAtRedirector(OLD, "br0", Rig.TUN)));
       knock(old.site.client, OldSite.OLD4);
       knock(old.site.client, OldSite.OLD6);
@@ -218,9 +236,13 @@ class FiltersIT {
       site.rememberGateways();
       Preflight preflight = new Preflight("host-b", rig.facts, rig.ledger);
       expectNothingInTheWay(rig.in(() -> preflight.filtersAtEndpoint(OLD, "br0", Rig.TUN)));
+      assertThat(probe(rig, plan, false)).allMatch(ForwardProbe.Way::isOpen);
       load(set, site.host, "10.22.0.0/24");
       List<Check> checks = rig.in(() -> preflight.filtersAtEndpoint(OLD, "br0", Rig.TUN));
       expectNamed(checks, set.atNew());
+      assertThat(probe(rig, plan, false))
+          .filteredOn(way -> way.what().contains("into the tunnel"))
+          .allMatch(way -> way.lost().startsWith("by a filter at"), "lost in a filter");
       rig.tun.forget();
       long heard = resets(site.guest);
       reach(rig);
@@ -234,6 +256,7 @@ class FiltersIT {
 
       mend(site.host, checks);
 
+      assertThat(probe(rig, plan, false)).allMatch(ForwardProbe.Way::isOpen);
       expectNothingInTheWay(rig.in(() -> preflight.filtersAtEndpoint(OLD, "br0", Rig.TUN)));
       rig.tun.forget();
       reach(rig);

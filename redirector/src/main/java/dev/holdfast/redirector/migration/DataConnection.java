@@ -25,6 +25,7 @@ final class DataConnection implements InboundPath.LinkEvents {
   private static final int PROBE_TRIES = 4;
   private static final long FIRST_RETRY_MILLIS = 100;
   private static final long LAST_RETRY_MILLIS = 2_000;
+  private static final int FAILURES_ALERTED = 10; // about a quarter of a minute
 
   private final Host host;
   private final RedirectorMigration migration;
@@ -33,6 +34,8 @@ final class DataConnection implements InboundPath.LinkEvents {
   private volatile boolean wanted;
   private volatile long retryMillis = FIRST_RETRY_MILLIS;
   private volatile double probeMillis = -1;
+  private volatile String lastFailure = "";
+  private volatile int failures;
 
   DataConnection(Host host, RedirectorMigration migration) {
     this.host = host;
@@ -88,6 +91,7 @@ final class DataConnection implements InboundPath.LinkEvents {
       return;
     }
     link = opened;
+    lastFailure = "";
     retryMillis = FIRST_RETRY_MILLIS;
     Link live = host.objects().liveLink(migration.record, path, opened, this);
     path.linkUp(opened, live);
@@ -117,10 +121,29 @@ final class DataConnection implements InboundPath.LinkEvents {
           }
           connect(migration.record)
               .exceptionally(failure -> {
+                failedAgain(failure);
                 retry();
                 return null;
               });
         });
+  }
+
+  /** Each reason is told once; one that does not pass is something for the operator. */
+  private void failedAgain(Throwable failure) {
+    Throwable cause = failure.getCause() == null ? failure : failure.getCause();
+    String reason = String.valueOf(cause.getMessage());
+    failures = reason.equals(lastFailure) ? failures + 1 : 1;
+    lastFailure = reason;
+    String text =
+        "no data connection to "
+            + migration.record.remote()
+            + ", and packets are held meanwhile: "
+            + reason;
+    if (failures == 1) {
+      migration.event("link", text);
+    } else if (failures == FAILURES_ALERTED) {
+      migration.alert(text);
+    }
   }
 
   /**

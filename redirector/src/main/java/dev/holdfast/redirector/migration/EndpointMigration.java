@@ -30,6 +30,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
   private volatile long delivered;
+  private volatile List<MigrationPlan.Check> checks = List.of();
 
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
@@ -42,6 +43,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     try {
       host.journal().record(record);
       raise();
+      checks = PathProof.prove(host, record);
       host.rehearsal().await();
       enter(MigrationState.ARMED, host.clock().epochNanos(), "armed for " + record.remote());
       keepAsking();
@@ -52,6 +54,11 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     } finally {
       lock.unlock();
     }
+  }
+
+  /** What arming has found here, beyond preflight. */
+  List<MigrationPlan.Check> checks() {
+    return checks;
   }
 
   /**

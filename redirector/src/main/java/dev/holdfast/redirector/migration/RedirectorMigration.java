@@ -27,6 +27,7 @@ final class RedirectorMigration extends LiveMigration {
   private final Drain drain;
   private final @Nullable NameMove names;
   private final FlowKnowledge known;
+  private final LeftPort leftPort;
   private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
 
   RedirectorMigration(Host host, MigrationRecord record) {
@@ -35,6 +36,7 @@ final class RedirectorMigration extends LiveMigration {
     this.connection = new DataConnection(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.known = new FlowKnowledge(host, this);
+    this.leftPort = new LeftPort(host, this);
     this.drain = new Drain(host, this, known);
   }
 
@@ -52,6 +54,7 @@ final class RedirectorMigration extends LiveMigration {
       warn(Planner.fromRemote(record.remote(), reply.checks()));
       amend(planned -> planned.withToken(HexFormat.of().formatHex(reply.token())));
       raise();
+      warn(PathProof.prove(host, record));
       connection.open();
       connection.probe();
       known.begin();
@@ -247,6 +250,7 @@ final class RedirectorMigration extends LiveMigration {
                 + message.delivered()
                 + " staged packets delivered there");
         drain.released();
+        leftPort.watch();
         if (names != null) {
           names.publish(drain::namesMoved);
         }
@@ -382,6 +386,7 @@ final class RedirectorMigration extends LiveMigration {
   /** Takes everything of it off this host, in reverse order. Doing it again does nothing. */
   @Override
   void lower() {
+    leftPort.close();
     known.close();
     steps.captureOffQuietly();
     connection.close();
@@ -432,12 +437,16 @@ final class RedirectorMigration extends LiveMigration {
       case HOLDING ->
           host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
       case REDIRECTING -> {
+        leftPort.watch();
         drain.released();
         if (names != null) {
           names.publish(drain::namesMoved);
         }
       }
-      case DRAINING -> drain.released();
+      case DRAINING -> {
+        leftPort.watch();
+        drain.released();
+      }
       default -> {}
     }
   }

@@ -200,6 +200,9 @@ final class RehearsalHost implements AutoCloseable {
     }
 
     @Override
+    public void tc(String arguments) {}
+
+    @Override
     public String filterSave(String tool) throws IOException {
       return kernel.filterSave(tool);
     }

@@ -228,10 +228,7 @@ final class RemoteRequests implements EndpointHandler {
     try {
       MigrationRecord record = granted(running, channel.remoteName(), request);
       List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
-      for (MigrationPlan.Check each : found) {
-        checks.add(
-            new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
-      }
+      addAll(checks, found);
       Planner.requirePassed(found);
       running.requireFree(record);
       if (request.dryRun()) {
@@ -249,7 +246,11 @@ final class RemoteRequests implements EndpointHandler {
       running.admit(migration);
       try {
         migration.arm();
+        addAll(checks, migration.checks());
       } catch (RequestRefused | RuntimeException e) {
+        if (e instanceof RequestRefused refused) {
+          addAll(checks, refused.checks());
+        }
         running.forget(migration);
         throw e;
       }
@@ -260,6 +261,14 @@ final class RemoteRequests implements EndpointHandler {
       channel.send(
           new ArmReply(
               request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0]));
+    }
+  }
+
+  private static void addAll(
+      List<ControlMessage.CheckEntry> entries, List<MigrationPlan.Check> checks) {
+    for (MigrationPlan.Check each : checks) {
+      entries.add(
+          new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
     }
   }
 

@@ -21,9 +21,9 @@ final class FilterChecks {
   static final String NAME = "filters";
 
   /** Peers that are nobody (RFC 5737, RFC 3849), to stand for all behind a router. */
-  static final IpAddress FAR4 = IpAddress.parse("192.0.2.1");
+  static final IpAddress FAR4 = IpAddress.parse("192.0.2.254");
 
-  static final IpAddress FAR6 = IpAddress.parse("2001:db8::1");
+  static final IpAddress FAR6 = IpAddress.parse("2001:db8:ffff::fe");
 
   private final Preflight.Findings findings;
   private final HostFacts facts;

@@ -2,6 +2,7 @@ package dev.holdfast.redirector.steer;
 
 import dev.holdfast.redirector.filter.Obstacle;
 import dev.holdfast.redirector.filter.Passage;
+import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -38,11 +39,14 @@ final class FilterFix {
     } else {
       boolean in = way.in().equals(tun);
       if (!in && obstacle.hook().equals("prerouting")) { // where it will leave is not known there
-        String family = way.source().isV4() ? "ip" : "ip6";
+        boolean toGuest = !way.destination().equals(FilterChecks.farPeer(way.destination()));
+        IpAddress old = toGuest ? way.destination() : way.source();
+        String family = old.isV4() ? "ip" : "ip6";
         which =
             nft
-                ? "iifname %s %s daddr %s".formatted(way.in(), family, way.destination())
-                : "-i %s -d %s".formatted(way.in(), way.destination());
+                ? "iifname %s %s %s %s"
+                    .formatted(way.in(), family, toGuest ? "daddr" : "saddr", old)
+                : "-i %s %s %s".formatted(way.in(), toGuest ? "-d" : "-s", old);
       } else {
         which = nft ? (in ? "iifname " : "oifname ") + tun : (in ? "-i " : "-o ") + tun;
       }

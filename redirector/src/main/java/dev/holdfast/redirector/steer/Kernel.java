@@ -25,6 +25,12 @@ public interface Kernel {
   String nftQuery(String arguments) throws IOException;
 
   /**
+   * Runs {@code tc ARGUMENTS}, for an interface that is ours and takes everything with it when it
+   * goes: such a change needs no undo.
+   */
+  void tc(String arguments) throws IOException;
+
+  /**
    * What {@code tool} (iptables-nft-save, ip6tables-legacy-save ...) prints; "" where it is not
    * installed, or where this host has no tables of that variant.
    */

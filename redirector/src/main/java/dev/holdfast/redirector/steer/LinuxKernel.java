@@ -126,6 +126,13 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
     return answer.isEmpty() ? "[]" : answer;
   }
 
+  @Override
+  public void tc(String arguments) throws IOException {
+    List<String> command = new ArrayList<>(List.of("tc"));
+    command.addAll(List.of(arguments.split(" ", -1)));
+    String unused = start(command, "");
+  }
+
   /** Asking the legacy variant for tables that are not there would make them. */
   @Override
   public String filterSave(String tool) throws IOException {
