@@ -37,7 +37,7 @@ final class PathProof {
           redirector ? RedirectorSteps.plan(host, record) : EndpointSteps.plan(host, record);
       ForwardProbe probe = new ForwardProbe(host.kernel(), plan, redirector);
       for (ForwardProbe.Way way : probe.run(packet -> write(host, packet))) {
-        checks.add(check(here, way));
+        checks.add(check(here, redirector, way));
       }
       if (!probe.notSent().isEmpty()) {
         checks.add(
@@ -58,15 +58,20 @@ final class PathProof {
     return checks;
   }
 
-  private static MigrationPlan.Check check(String here, ForwardProbe.Way way) {
-    return way.isOpen()
-        ? new MigrationPlan.Check(here, NAME, "ok", "a probe passed: " + way.what(), "")
-        : new MigrationPlan.Check(
-            here,
-            NAME,
-            "failed",
-            "a probe was lost " + way.lost() + ": " + way.what(),
-            "'nft monitor trace' shows where, for packets with the rule 'meta nftrace set 1'; let"
+  private static MigrationPlan.Check check(String here, boolean redirector, ForwardProbe.Way way) {
+    if (way.isOpen()) {
+      return new MigrationPlan.Check(here, NAME, "ok", "a probe passed: " + way.what(), "");
+    }
+    // A host may serve neighbours only, and know no way to anybody else.
+    boolean onlyFarPeers = redirector && way.isLostByRouting() && way.isFromTun();
+    return new MigrationPlan.Check(
+        here,
+        NAME,
+        onlyFarPeers ? "warning" : "failed",
+        "a probe was lost " + way.lost() + ": " + way.what(),
+        way.isLostByRouting()
+            ? "see 'ip route get' for that destination and the route back to that source"
+            : "'nft monitor trace' shows where, for packets with the rule 'meta nftrace set 1'; let"
                 + " them through, or take packets before netfilter (--capture pcap)");
   }
 

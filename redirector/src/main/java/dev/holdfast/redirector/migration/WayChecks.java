@@ -95,9 +95,9 @@ final class WayChecks {
       add(
           CONTROL_PORT,
           "ok",
-          "%s answers, round trip %.1f ms"
-              .formatted(record.remote(), channel.rttMillis())
-              .replace("NaN", "unknown"),
+          record.remote()
+              + " answers, round trip "
+              + String.format(Locale.ROOT, "%.1f ms", channel.rttMillis()),
           "");
       clock(Duration.ofNanos(channel.clockOffsetNanos()));
     } catch (RequestRefused e) {

@@ -51,6 +51,8 @@ public final class ForwardProbe {
   private static final int TRIES = 5;
   private static final long WAIT_MILLIS = 20;
 
+  private static final String FROM_TUN = "from the tunnel";
+
   /** Where probes are counted, in the order of the way; the last one drops them. */
   private static final List<String> PLACES =
       List.of(
@@ -80,6 +82,14 @@ public final class ForwardProbe {
   public record Way(String what, String lost) {
     public boolean isOpen() {
       return lost.isEmpty();
+    }
+
+    public boolean isLostByRouting() {
+      return lost.equals(LOST.get(1));
+    }
+
+    public boolean isFromTun() {
+      return what.startsWith(FROM_TUN);
     }
   }
 
@@ -122,7 +132,7 @@ public final class ForwardProbe {
         String lan = plan.lan();
         boolean in = redirector;
         frames.add(frame(in ? peer : old, in ? old : peer, "from " + lan + " into the tunnel"));
-        packets.add(packet(in ? old : peer, in ? peer : old, "from the tunnel onwards"));
+        packets.add(packet(in ? old : peer, in ? peer : old, FROM_TUN + " onwards"));
       }
       kernel.run(new Command.Nft(chains()));
       try {

@@ -41,6 +41,7 @@ class PreflightTest {
     kernel.answer(
         "ip addr show",
         "[{\"ifname\":\"br0\",\"addr_info\":[{\"local\":\"10.1.0.2\",\"prefixlen\":24}]}]");
+    kernel.answer("sysctl net/ipv4/conf/br0/forwarding", "0");
     kernel.answer("ip -4 route show dev br0", "[{\"dst\":\"10.1.0.0/24\"}]");
     kernel.answer(
         "ip rule show",
