@@ -14,7 +14,7 @@ public final class FilterTables {
   /**
    * What an iptables-save tool printed.
    *
-   * @param tool the program that changes these tables: iptables, ip6tables, iptables-legacy ...
+   * @param tool the program that changes these tables: iptables-nft, ip6tables-legacy ...
    * @param family ip or ip6
    * @param ofNft whether nft shows these tables too, in a form that says less
    */

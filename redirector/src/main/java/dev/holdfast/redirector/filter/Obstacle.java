@@ -7,7 +7,7 @@ package dev.holdfast.redirector.filter;
  * @param hook where the kernel calls {@code base}: prerouting, input, forward, postrouting
  * @param base the base chain that led to it; an accept at the head of that one opens it
  * @param rule the rule as its tool writes it, or the chain's policy
- * @param tool "nft" or "iptables" (with its variant): with what it was made
+ * @param tool what changes it: nft, iptables-nft, ip6tables-legacy ...
  */
 public record Obstacle(
     Extent extent,

@@ -294,7 +294,7 @@ public final class HostFacts {
       String family = tool.equals("iptables") ? "ip" : "ip6";
       if (nft.contains("\"xt\"")) { // nft shows what these tools alone understand by name only
         String text = kernel.filterSave(tool + "-nft-save");
-        saves.add(new FilterTables.Save(tool, family, true, text));
+        saves.add(new FilterTables.Save(tool + "-nft", family, true, text));
       }
       String legacy = kernel.filterSave(tool + "-legacy-save");
       saves.add(new FilterTables.Save(tool + "-legacy", family, false, legacy));
