@@ -44,7 +44,7 @@ final class ControlRoutes {
     static Answer refusal(RequestRefused refused) {
       return new Answer(
           statusOf(refused.kind()),
-          ErrorBody.of(refused.kind(), String.valueOf(refused.getMessage())));
+          ErrorBody.of(refused.kind(), String.valueOf(refused.getMessage()), refused.checks()));
     }
 
     static Answer error(int status, Kind kind, String message) {

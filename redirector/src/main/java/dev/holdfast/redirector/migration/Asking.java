@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.steer.Preflight;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
@@ -7,6 +8,7 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
 import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
 import dev.holdfast.tunnel.endpoint.ControlMessage.TakenBack;
 import dev.holdfast.tunnel.packet.IpPrefix;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /** The questions that a redirector puts to an endpoint, each with its answer awaited. */
@@ -16,11 +18,36 @@ final class Asking {
   private Asking() {}
 
   /**
-   * May this be armed?
+   * Arms the endpoint.
    *
-   * @throws RequestRefused with the endpoint's reason
+   * @throws RequestRefused with the endpoint's reason and its checks
    */
-  static ArmReply arm(Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
+  static ArmReply arm(Host host, ControlChannel channel, MigrationRecord record)
+      throws RequestRefused {
+    ArmReply reply = ask(host, channel, record, false);
+    if (!reply.accepted()) {
+      List<MigrationPlan.Check> checks = Planner.fromRemote(record.remote(), reply.checks());
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          record.remote() + " refuses: " + reply.refusal(),
+          Preflight.passes(checks) ? List.of() : checks);
+    }
+    if (reply.connections() < 1) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          record.remote() + " agrees to no data connection, which this daemon cannot do without");
+    }
+    return reply;
+  }
+
+  /** May this be armed? What a dry run would do and what stands in its way is in the answer. */
+  static ArmReply dryRun(Host host, ControlChannel channel, MigrationRecord record)
+      throws RequestRefused {
+    return ask(host, channel, record, true);
+  }
+
+  private static ArmReply ask(
+      Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
       throws RequestRefused {
     long request = host.calls().newRequest();
     CompletableFuture<ControlMessage> answer = host.calls().expectReply(record.remote(), request);
@@ -40,19 +67,8 @@ final class Asking {
             record.oldLans().stream().map(IpPrefix::parse).toList(),
             record.dnsName() == null ? "" : record.dnsName(),
             record.connections()));
-    ArmReply reply =
-        ControlCalls.await(
-            answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
-    if (!reply.accepted()) {
-      throw new RequestRefused(
-          RequestRefused.Kind.REFUSED, record.remote() + " refuses: " + reply.refusal());
-    }
-    if (reply.connections() < 1) {
-      throw new RequestRefused(
-          RequestRefused.Kind.REFUSED,
-          record.remote() + " agrees to no data connection, which this daemon cannot do without");
-    }
-    return reply;
+    return ControlCalls.await(
+        answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
   }
 
   /**

@@ -74,6 +74,7 @@ final class DataConnection {
           }
           connect()
               .exceptionally(failure -> {
+                all.failed(failure);
                 keepOpen();
                 return null;
               });

@@ -25,6 +25,9 @@ final class DataConnections implements InboundPath.LinkEvents {
   private static final long PROBE_MILLIS = 1_000;
   private static final int PROBE_TRIES = 4;
 
+  /** Of each connection, one after the other: about a quarter of a minute. */
+  private static final int FAILURES_ALERTED = 10;
+
   /** Full-size probes in a burst: what some hundred connections say at once. */
   private static final int BURST = 192;
 
@@ -34,6 +37,8 @@ final class DataConnections implements InboundPath.LinkEvents {
   private final AtomicLong probes = new AtomicLong();
   private volatile List<DataConnection> all = List.of();
   private volatile @Nullable LinkNews news;
+  private String lastFailure = "";
+  private int failures;
 
   DataConnections(Host host, RedirectorMigration migration) {
     this.host = host;
@@ -88,12 +93,35 @@ final class DataConnections implements InboundPath.LinkEvents {
 
   /** One of them is up. Data loop. */
   void up(int lane) {
+    forgetFailures();
     tell(Objects.requireNonNull(news).up(lane));
+  }
+
+  private synchronized void forgetFailures() {
+    lastFailure = "";
   }
 
   private void tell(@Nullable String line) {
     if (line != null) {
       migration.event("link", line);
+    }
+  }
+
+  /** Each reason is told once; one that does not pass is something for the operator. */
+  synchronized void failed(Throwable failure) {
+    Throwable cause = failure.getCause() == null ? failure : failure.getCause();
+    String reason = String.valueOf(cause.getMessage());
+    failures = reason.equals(lastFailure) ? failures + 1 : 1;
+    lastFailure = reason;
+    String text =
+        "no data connection to "
+            + migration.record.remote()
+            + ", and packets are held meanwhile: "
+            + reason;
+    if (failures == 1) {
+      migration.event("link", text);
+    } else if (failures == FAILURES_ALERTED * all.size()) {
+      migration.alert(text);
     }
   }
 

@@ -35,6 +35,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private final LinkNews news;
   private volatile long delivered;
   private volatile List<Long> returnedUpTo = List.of();
+  private volatile List<MigrationPlan.Check> checks = List.of();
 
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
@@ -48,6 +49,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     try {
       host.journal().record(record);
       raise();
+      checks = PathProof.prove(host, record);
       host.rehearsal().await();
       enter(MigrationState.ARMED, host.clock().epochNanos(), "armed for " + record.remote());
       keepAsking();
@@ -58,6 +60,11 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     } finally {
       lock.unlock();
     }
+  }
+
+  /** What arming has found here, beyond preflight. */
+  List<MigrationPlan.Check> checks() {
+    return checks;
   }
 
   /**

@@ -166,6 +166,15 @@ abstract class LiveMigration {
     event("alert", text);
   }
 
+  /** Says what preflight has warned of. */
+  final void warn(List<MigrationPlan.Check> checks) {
+    for (MigrationPlan.Check check : checks) {
+      if (check.result().equals("warning")) {
+        alert(check.host() + ", " + check.name() + ": " + check.detail() + "; " + check.fix());
+      }
+    }
+  }
+
   /** The refusal of a request that this state does not allow. */
   final RequestRefused illegal(String verb) {
     return new RequestRefused(

@@ -238,10 +238,12 @@ final class MigrationEngine implements MigrationService {
   public MigrationView arm(MigrationRequest request) throws RequestRefused {
     MigrationRecord record = Planner.record(host, MigrationSpec.of(request, host.config()));
     requireFree(record);
-    Planner.requirePassed(Planner.checks(host, record));
+    List<MigrationPlan.Check> checks = Planner.checks(host, record);
+    Planner.requirePassed(checks);
     RedirectorMigration migration = new RedirectorMigration(host, record);
     admit(migration);
     try {
+      migration.warn(checks);
       migration.arm();
     } catch (RequestRefused | RuntimeException e) {
       abandon(migration);

@@ -28,6 +28,7 @@ final class RedirectorMigration extends LiveMigration {
   private final @Nullable NameMove names;
   private final FlowKnowledge known;
   private final Rollback rollback;
+  private final LeftPort leftPort;
   private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
 
   RedirectorMigration(Host host, MigrationRecord record) {
@@ -36,6 +37,7 @@ final class RedirectorMigration extends LiveMigration {
     this.connections = new DataConnections(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.known = new FlowKnowledge(host, this);
+    this.leftPort = new LeftPort(host, this);
     this.drain = new Drain(host, this, known);
     this.rollback = new Rollback(host, this, steps);
   }
@@ -49,16 +51,15 @@ final class RedirectorMigration extends LiveMigration {
     try {
       host.journal().record(record);
       ControlChannel channel = host.control(record.remote());
-      if (names != null) {
-        names.plan();
-      }
       asked = true;
-      ControlMessage.ArmReply reply = Asking.arm(host, channel, record, false);
+      ControlMessage.ArmReply reply = Asking.arm(host, channel, record);
+      warn(Planner.fromRemote(record.remote(), reply.checks()));
       amend(planned ->
           planned
               .withToken(HexFormat.of().formatHex(reply.token()))
               .withConnections(Math.min(planned.connections(), reply.connections())));
       raise();
+      warn(PathProof.prove(host, record));
       connections.open();
       connections.probe();
       known.begin();
@@ -250,6 +251,7 @@ final class RedirectorMigration extends LiveMigration {
                 + message.delivered()
                 + " staged packets delivered there");
         drain.released();
+        leftPort.watch();
         if (names != null) {
           names.publish(drain::namesMoved);
         }
@@ -368,6 +370,7 @@ final class RedirectorMigration extends LiveMigration {
   /** Takes everything of it off this host, in reverse order. Doing it again does nothing. */
   @Override
   void lower() {
+    leftPort.close();
     known.close();
     steps.captureOffQuietly();
     connections.close();
@@ -411,12 +414,16 @@ final class RedirectorMigration extends LiveMigration {
       case HOLDING ->
           host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
       case REDIRECTING -> {
+        leftPort.watch();
         drain.released();
         if (names != null) {
           names.publish(drain::namesMoved);
         }
       }
-      case DRAINING -> drain.released();
+      case DRAINING -> {
+        leftPort.watch();
+        drain.released();
+      }
       default -> {}
     }
     rollback.resume();

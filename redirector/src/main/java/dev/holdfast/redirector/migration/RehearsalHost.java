@@ -201,6 +201,14 @@ final class RehearsalHost implements AutoCloseable {
     }
 
     @Override
+    public void tc(String arguments) {}
+
+    @Override
+    public String filterSave(String tool) throws IOException {
+      return kernel.filterSave(tool);
+    }
+
+    @Override
     public String sysctl(String path) throws IOException {
       return kernel.sysctl(path);
     }

@@ -3,7 +3,6 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
-import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
@@ -255,15 +254,12 @@ final class RemoteRequests implements EndpointHandler {
     try {
       MigrationRecord record = granted(running, channel.remoteName(), request);
       List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
-      for (MigrationPlan.Check each : found) {
-        checks.add(
-            new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
-      }
+      addAll(checks, found);
       Planner.requirePassed(found);
       running.requireFree(record);
       if (request.dryRun()) {
-        for (KernelChange change : EndpointSteps.changes(running.host(), record)) {
-          changes.add(new ControlMessage.ChangeEntry(change.what(), change.undoWhat()));
+        for (MigrationPlan.Step step : Planner.endpointSteps(running.host(), record)) {
+          changes.add(new ControlMessage.ChangeEntry(step.what(), step.undo()));
         }
         channel.send(
             new ArmReply(
@@ -278,7 +274,11 @@ final class RemoteRequests implements EndpointHandler {
       running.admit(migration);
       try {
         migration.arm();
+        addAll(checks, migration.checks());
       } catch (RequestRefused | RuntimeException e) {
+        if (e instanceof RequestRefused refused) {
+          addAll(checks, refused.checks());
+        }
         running.forget(migration);
         throw e;
       }
@@ -290,6 +290,14 @@ final class RemoteRequests implements EndpointHandler {
       channel.send(
           new ArmReply(
               request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0], 0));
+    }
+  }
+
+  private static void addAll(
+      List<ControlMessage.CheckEntry> entries, List<MigrationPlan.Check> checks) {
+    for (MigrationPlan.Check each : checks) {
+      entries.add(
+          new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
     }
   }
 

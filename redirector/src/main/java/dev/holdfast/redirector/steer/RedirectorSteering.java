@@ -38,6 +38,7 @@ public final class RedirectorSteering {
     List<KernelChange> changes = new ArrayList<>();
     lan.pinBridgeMac().ifPresent(changes::add);
     changes.addAll(lan.forwarding());
+    changes.addAll(lan.looseSourceCheck());
     lan.promptProxy().ifPresent(changes::add);
     return changes;
   }

@@ -19,6 +19,7 @@ import io.netty.channel.IoEventLoopGroup;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -203,6 +204,11 @@ public final class TunnelEndpoint implements AutoCloseable {
   /** The remote hosts by name, in the order given. */
   public Map<String, RemoteHost> remotes() {
     return Collections.unmodifiableMap(remotes);
+  }
+
+  /** Until when this host's certificate is accepted by others. */
+  public Instant certificateEnds() {
+    return identity.certificate().getNotAfter().toInstant();
   }
 
   /** What encrypts, for status and logs. */
