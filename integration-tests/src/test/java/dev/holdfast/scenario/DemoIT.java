@@ -139,19 +139,41 @@ class DemoIT {
     assertThat(scratchFolders()).isEqualTo(scratchBefore);
   }
 
+  /** The demo as user nobody, where /dev/net/tun has this mode. */
+  private List<String> asNobody(String mode, String... options) {
+    String device = folder.resolve("tun").toString();
+    String script =
+        "mknod %s c 10 200 && chmod %s %s && mount --bind %s /dev/net/tun"
+                .formatted(device, mode, device, device)
+            + " && exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\"";
+    List<String> command = new ArrayList<>(List.of("unshare", "--mount", "sh", "-c", script, "sh"));
+    command.addAll(demo(options));
+    return command;
+  }
+
   @Test
-  void withoutRootItSaysWhatItNeeds() throws Exception {
-    List<String> command =
-        new ArrayList<>(List.of("setpriv", "--reuid", "65534", "--clear-groups"));
-    command.addAll(demo());
-    Process process = start(command);
+  void withoutRootItRunsInAUserNamespace() throws Exception {
+    Process process = start(asNobody("666", "--json", "--pause", "500ms", "--connections", "8"));
+    int status = end(process);
+    String printed = Files.readString(out());
+    String story = Files.readString(err());
+    assertThat(status).as("%s%n%s", printed, story).isZero();
+    assertThat(story).contains("without root, in a user namespace: the slow path");
+    JsonNode json = JsonMapper.shared().readTree(printed);
+    assertThat(json.get("rootless").asBoolean()).isTrue();
+    assertThat(json.get("connections").get("survived").asInt()).isEqualTo(8);
+  }
+
+  @Test
+  void withoutRootAndAUserNamespaceItSaysWhy() throws Exception {
+    Process process = start(asNobody("600"));
     assertThat(end(process)).isEqualTo(4);
     assertThat(Files.readString(out())).isEmpty();
     assertThat(Files.readString(err()).lines())
         .hasSize(1)
         .first()
         .asString()
-        .contains("needs root");
+        .contains("sudo", "/dev/net/tun", "0666");
   }
 
   @Test

@@ -40,7 +40,7 @@ class LabIT {
     cleanup.close();
     assertThat(cleanup.problems()).isEmpty();
     assertThat(Tool.run(List.of("ip", "netns", "list")))
-        .doesNotContain(LabOptions.plain().prefix());
+        .doesNotContain(LabOptions.ofThisProcess());
   }
 
   private static void ping(Namespace from, IpAddress to) throws Exception {

@@ -217,4 +217,45 @@ class RefusalsIT {
         "gone.lab.test");
     assertThat(there(fresh).control().list()).isEmpty();
   }
+
+  private static MigrationRequest requestFrom(String guestPort) {
+    MigrationRequest sound = request();
+    return new MigrationRequest(
+        sound.name(),
+        sound.oldAddresses(),
+        sound.newAddresses(),
+        sound.remote(),
+        null,
+        guestPort,
+        sound.guestMac(),
+        sound.deliver(),
+        sound.dnsName(),
+        List.of(),
+        "tls",
+        "queue",
+        "true");
+  }
+
+  @Test
+  void aNewLanWithTheOldLansPrefixAndAPortThatNothingSees() throws Exception {
+    startOld(remote -> remote);
+    startNew(remote -> remote);
+    there(lab)
+        .oldHost()
+        .ip(
+            "link add card type veth peer name wire",
+            "link add link card name mvt0 type macvtap",
+            "link set mvt0 up");
+    refused(requestFrom("mvt0"), "mvt0", "macvtap", "Linux bridge");
+
+    // Its other half: by this half the two daemons reach each other.
+    there(lab).newHost().ip("route add 10.1.0.128/25 dev br0");
+    refused(request(), "separate LANs", "10.1.0.0/24", "overlaps", "10.1.0.128/25", "renumber");
+    assertThat(there(old).control().plan(request()).checks())
+        .anySatisfy(check -> {
+          assertThat(check.name()).isEqualTo("separate LANs");
+          assertThat(check.result()).isEqualTo("failed");
+        });
+    assertThat(there(fresh).control().list()).isEmpty();
+  }
 }

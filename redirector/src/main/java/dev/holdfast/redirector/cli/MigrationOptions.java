@@ -66,7 +66,8 @@ final class MigrationOptions {
   @Option(
       names = "--from",
       paramLabel = "INTERFACE",
-      description = "Interface of the old LAN. Default: the bridge of --guest-port.")
+      description =
+          "Interface of the old LAN. Default: the bridge of --guest-port, or that port itself.")
   private @Nullable String from;
 
   @Option(

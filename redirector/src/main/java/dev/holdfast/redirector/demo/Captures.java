@@ -69,7 +69,7 @@ final class Captures {
 
   private void watch(Namespace machine, String device, @Nullable IpAddress own, @Nullable Path keep)
       throws Exception {
-    String name = machine.name().replaceFirst("^hf\\d+-", "") + "-" + device;
+    String name = machine.name().replaceFirst("^hf\\d+-\\d+-", "") + "-" + device;
     taps.add(forbidden.watch(machine, device, own, file(keep, "forbidden-at-" + name + ".pcap")));
   }
 

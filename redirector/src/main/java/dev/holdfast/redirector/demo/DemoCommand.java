@@ -28,7 +28,8 @@ import picocli.CommandLine.TypeConversionException;
     description = {
       "Moves a guest with open TCP connections between two hosts, all of it on this machine.",
       "Makes network namespaces for a client, a router with a name server, an old and a new host,"
-          + " and a guest; runs two real daemons; and takes everything down again. Needs root.",
+          + " and a guest; runs two real daemons; and takes everything down again.",
+      "Without root it does so in a user namespace, where this machine allows that.",
       "It ends with 0 only if every connection survived and nothing was left behind."
     },
     footerHeading = "%nExamples:%n",
@@ -111,12 +112,22 @@ public final class DemoCommand implements Callable<Integer> {
     boolean json = Main.wantsJson(spec);
     PrintWriter out = spec.commandLine().getOut();
     PrintWriter err = spec.commandLine().getErr();
-    String missing = missing();
-    if (!missing.isEmpty()) {
-      throw new RequestRefused(RequestRefused.Kind.REFUSED, missing);
+    if (!Files.exists(Path.of("/dev/net/tun"))) {
+      throw refused("The demo needs /dev/net/tun: load the kernel module with 'modprobe tun'.");
+    }
+    if (!isRoot()) {
+      String missing = Rootless.missing();
+      if (!missing.isEmpty()) {
+        throw refused("Run the demo with sudo: without root, " + missing);
+      }
+      return Rootless.run(spec.root().commandLine().getParseResult().originalArgs());
     }
     PrintWriter ticks = isTerminal() ? err : new PrintWriter(Writer.nullWriter());
     Story story = Story.to(json ? err : out, ticks);
+    if (Rootless.isWithin()) {
+      story.tell(
+          "without root, in a user namespace: the slow path, as nothing may run at a higher priority");
+    }
     try {
       ScenarioResult result = Scenario.run(options, story);
       out.println(json ? DemoReport.json(result) : DemoText.of(result));
@@ -168,17 +179,12 @@ public final class DemoCommand implements Callable<Integer> {
     }
   }
 
-  /** What the demo needs and this machine lacks, in one sentence; empty when nothing. */
-  private static String missing() throws IOException {
-    boolean root =
-        Files.readAllLines(Path.of("/proc/self/status")).stream()
-            .anyMatch(line -> line.matches("Uid:\\s+\\d+\\s+0\\s.*"));
-    if (!root) {
-      return "The demo makes network namespaces and TUN devices, so it needs root: run it with sudo.";
-    }
-    if (!Files.exists(Path.of("/dev/net/tun"))) {
-      return "The demo needs /dev/net/tun: load the kernel module with 'modprobe tun'.";
-    }
-    return "";
+  private static RequestRefused refused(String sentence) {
+    return new RequestRefused(RequestRefused.Kind.REFUSED, sentence);
+  }
+
+  private static boolean isRoot() throws IOException {
+    return Files.readAllLines(Path.of("/proc/self/status")).stream()
+        .anyMatch(line -> line.matches("Uid:\\s+\\d+\\s+0\\s.*"));
   }
 }

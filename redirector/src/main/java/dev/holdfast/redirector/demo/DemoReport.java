@@ -21,6 +21,7 @@ import org.jspecify.annotations.Nullable;
  * @param guestBackoffMillis from release to the guest's first new byte, for connections on which
  *     only the guest had something to say
  * @param problems what else went wrong: resets and ICMP errors that were seen, and other sentences
+ * @param rootless whether it ran in a user namespace, where recovery takes longer
  */
 @JsonInclude(JsonInclude.Include.ALWAYS)
 record DemoReport(
@@ -35,7 +36,8 @@ record DemoReport(
     NewConnection newConnection,
     Dns dns,
     List<String> leftBehind,
-    List<String> problems) {
+    List<String> problems,
+    boolean rootless) {
 
   /** How many there were, and what became of them. */
   record Connections(int before, long survived, long reset, long corrupted, long stalled) {}
@@ -74,7 +76,8 @@ record DemoReport(
         new NewConnection(result.newConnectionAddress(), result.newConnectionOk()),
         new Dns(result.namesBefore(), result.namesAfter(), result.nameUpdate()),
         result.leftBehind(),
-        problems(result));
+        problems(result),
+        Rootless.isWithin());
   }
 
   private static Recovery recovery(Distribution values) {

@@ -20,6 +20,9 @@ final class DemoText {
     var text = new StringJoiner(System.lineSeparator());
     text.add("");
     text.add("Continuity report");
+    if (report.rootless()) {
+      text.add(line("where", "in a user namespace, without root: the slow path"));
+    }
     DemoReport.Connections connections = report.connections();
     text.add(
         line(

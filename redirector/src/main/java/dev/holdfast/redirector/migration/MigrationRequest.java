@@ -11,8 +11,9 @@ import org.jspecify.annotations.Nullable;
  * @param oldAddresses the guest's addresses at this host
  * @param newAddresses its addresses at the new host
  * @param remote name of a {@code [[remote]]} in the config
- * @param from interface of the old LAN; null: the bridge of {@code guestPort}
- * @param guestPort this host's port of the guest, such as vnet3; null for a routed guest
+ * @param from interface of the old LAN; null: the bridge of {@code guestPort}, or that port itself
+ *     where it is on none
+ * @param guestPort this host's port of the guest, such as vnet3; null where it is not to be blocked
  * @param guestMac null: learnt from the port's forwarding entries or the neighbour table
  * @param deliver the remote host's interface towards the guest
  * @param dnsName null: no DNS update

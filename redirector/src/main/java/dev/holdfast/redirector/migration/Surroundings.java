@@ -30,13 +30,7 @@ record Surroundings(String from, @Nullable MacAddress guestMac, List<IpPrefix> o
         throw refused("there is no interface " + port + " (--guest-port) on this host");
       }
       if (from == null && port != null) {
-        from =
-            facts
-                .bridgeOf(port)
-                .orElseThrow(() ->
-                    refused(
-                        port
-                            + " (--guest-port) is on no bridge; give the old LAN's interface with --from"));
+        from = facts.bridgeOf(port).orElse(port); // on no bridge: the guest is routed by it
       }
       if (from == null) {
         throw refused("give --guest-port or --from");

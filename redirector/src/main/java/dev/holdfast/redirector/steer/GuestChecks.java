@@ -35,6 +35,7 @@ final class GuestChecks {
       return findings.all();
     }
     if (interfaceIsUp("from interface", from)) {
+      findings.ask("from interface", () -> canSteer("from interface", from));
       if (guestPort != null) {
         findings.ask("guest port", () -> guestPort(guestPort, from));
       }
@@ -55,6 +56,7 @@ final class GuestChecks {
       String deliver,
       List<IpPrefix> oldLans) {
     if (interfaceIsUp("deliver interface", deliver)) {
+      findings.ask("deliver interface", () -> canSteer("deliver interface", deliver));
       findings.ask("guest MAC", () -> guestMac(guestMac, deliver, false));
       for (IpAddress old : oldAddresses) {
         findings.ask("old address", () -> notOurs("old address", old));
@@ -62,7 +64,7 @@ final class GuestChecks {
       for (IpAddress address : newAddresses) {
         findings.ask("new address", () -> notOurs("new address", address));
       }
-      findings.ask("separate LANs", () -> separate(oldLans, deliver));
+      findings.ask("separate LANs", () -> separate(oldLans, newAddresses, deliver));
       findings.ask("forwarding", () -> forwarding(oldAddresses, deliver));
     }
     return findings.all();
@@ -90,7 +92,24 @@ final class GuestChecks {
     }
   }
 
+  /** Nothing is said of an interface that is as it should be. */
+  private void canSteer(String name, String device) throws IOException {
+    List<Device> all = facts.devices();
+    all.stream()
+        .filter(each -> each.name().equals(device))
+        .findFirst()
+        .flatMap(each -> Bypass.of(each, all))
+        .ifPresent(why ->
+            findings.failed(
+                name, why, "give the guest a port of a Linux bridge, or an interface of its own"));
+  }
+
   private void guestPort(String port, String from) throws IOException {
+    if (port.equals(from)) {
+      findings.ok("guest port", port + " is on no bridge: the guest is routed by it");
+      return;
+    }
+    canSteer("guest port", port);
     Optional<String> bridge = facts.bridgeOf(port);
     if (facts.device(port).isEmpty()) {
       findings.failed("guest port", "there is no interface " + port, "see 'bridge link'");
@@ -169,15 +188,26 @@ final class GuestChecks {
     }
   }
 
-  private void separate(List<IpPrefix> oldLans, String deliver) throws IOException {
-    for (IpPrefix here : facts.lanPrefixes(deliver)) {
-      for (IpPrefix old : oldLans) {
+  private void separate(List<IpPrefix> oldLans, List<IpAddress> newAddresses, String deliver)
+      throws IOException {
+    String fix = "deliver to an interface of its own, or renumber one of them";
+    for (IpPrefix old : oldLans) {
+      for (IpPrefix here : facts.lanPrefixes(deliver)) {
         IpPrefix wide = here.length() <= old.length() ? here : old;
         if (wide.contains((wide == here ? old : here).address())) {
           findings.failed(
               "separate LANs",
               "the old LAN's " + old + " overlaps with " + here + " on " + deliver,
-              "deliver to an interface of its own, or renumber one of them");
+              fix);
+          return;
+        }
+      }
+      for (IpAddress address : newAddresses) {
+        if (old.contains(address)) {
+          findings.failed(
+              "separate LANs",
+              "the new address " + address + " is in the old LAN's " + old,
+              "renumber one of the LANs: the guest cannot tell the two apart");
           return;
         }
       }

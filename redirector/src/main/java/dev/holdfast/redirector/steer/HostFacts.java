@@ -34,6 +34,7 @@ public final class HostFacts {
    * @param kind bridge, veth, tun ...; empty for hardware
    * @param filtersVlans a bridge that looks at VLAN tags
    * @param master the bridge or bond that it belongs to
+   * @param virtualFunctions whether it has given parts of itself to guests (SR-IOV)
    */
   public record Device(
       String name,
@@ -42,7 +43,8 @@ public final class HostFacts {
       @Nullable MacAddress mac,
       String kind,
       boolean filtersVlans,
-      @Nullable String master) {
+      @Nullable String master,
+      boolean virtualFunctions) {
     public boolean isBridge() {
       return kind.equals("bridge");
     }
@@ -88,7 +90,8 @@ public final class HostFacts {
         ethernet ? MacAddress.parse(address) : null,
         link.path("linkinfo").path("info_kind").asString(""),
         link.path("linkinfo").path("info_data").path("vlan_filtering").asInt(0) != 0,
-        master.isEmpty() ? null : master);
+        master.isEmpty() ? null : master,
+        !link.path("vfinfo_list").isEmpty());
   }
 
   /** The bridge that {@code port} is a port of. */

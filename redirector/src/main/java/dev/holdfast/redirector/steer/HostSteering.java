@@ -53,6 +53,9 @@ public final class HostSteering {
     List<Command> apply = new ArrayList<>();
     apply.add(new Command.Sysctl(v4 + "rp_filter", "2"));
     apply.add(new Command.Sysctl(v4 + "forwarding", "1"));
+    // A program on the new host has a connection with the guest: its packets come back to its own
+    // host through the tunnel, from an address that is this host's.
+    apply.add(new Command.Sysctl(v4 + "accept_local", "1"));
     if (facts.hasIpv6()) {
       String v6 = "net/ipv6/conf/" + tun + "/";
       apply.add(new Command.Sysctl(v6 + "accept_ra", "0"));

@@ -10,6 +10,7 @@ import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -87,6 +88,47 @@ class PreflightTest {
   }
 
   @Test
+  void aPortOnNoBridgeIsARoutedGuests() {
+    List<Check> checks = preflight.redirector(OLD, "vnet3", "vnet3", GUEST);
+    assertThat(only(checks, "guest port").result()).isEqualTo("ok");
+    assertThat(only(checks, "guest port").detail()).contains("routed");
+  }
+
+  @Test
+  void whatPassesByThisHostsKernelIsNamed() {
+    kernel.answer(
+        "ip -d link show",
+        """
+        [{"ifname":"ovs-system","flags":["UP"],"link_type":"ether","address":"02:00:00:00:00:31",
+          "linkinfo":{"info_kind":"openvswitch"}},
+         {"ifname":"br-int","flags":["UP"],"link_type":"ether","address":"02:00:00:00:00:32",
+          "linkinfo":{"info_kind":"openvswitch"}},
+         {"ifname":"tap1","flags":["UP"],"link_type":"ether","address":"02:00:00:00:00:33",
+          "master":"ovs-system","linkinfo":{"info_kind":"tun"}},
+         {"ifname":"macvtap0","flags":["UP"],"link_type":"ether","address":"02:00:00:00:00:34",
+          "link":"eth0","linkinfo":{"info_kind":"macvtap"}},
+         {"ifname":"enp1s0f0","flags":["UP"],"link_type":"ether","address":"02:00:00:00:00:35",
+          "vfinfo_list":[{"vf":0,"address":"52:54:00:10:00:10"}]}]
+        """);
+    for (var each :
+        Map.of(
+                "br-int", "Open vSwitch",
+                "tap1", "port of Open vSwitch",
+                "macvtap0", "macvtap",
+                "enp1s0f0", "SR-IOV")
+            .entrySet()) {
+      List<Check> old = preflight.redirector(OLD, each.getKey(), each.getKey(), GUEST);
+      expectFailed(failed(old), "from interface", each.getValue());
+      List<Check> fresh = preflight.endpoint(OLD, List.of(), GUEST, each.getKey(), List.of());
+      expectFailed(failed(fresh), "deliver interface", each.getValue());
+    }
+  }
+
+  private static List<Check> failed(List<Check> checks) {
+    return checks.stream().filter(check -> check.result().equals("failed")).toList();
+  }
+
+  @Test
   void theGuestsMacMustBeItsOwn() {
     expectFailed(preflight.redirector(OLD, "br0", null, null), "guest MAC", "not known");
     expectFailed(
@@ -121,6 +163,15 @@ class PreflightTest {
     List<IpPrefix> inside = List.of(IpPrefix.parse("10.1.0.128/25"));
     expectFailed(
         preflight.endpoint(OLD, List.of(), GUEST, "br0", inside), "separate LANs", "overlaps");
+    expectFailed(
+        preflight.endpoint(
+            OLD,
+            List.of(IpAddress.parse("10.9.0.7")),
+            GUEST,
+            "br0",
+            List.of(IpPrefix.parse("10.9.0.0/24"))),
+        "separate LANs",
+        "10.9.0.7");
     List<IpPrefix> apart = List.of(IpPrefix.parse("10.2.0.0/24"));
     assertThat(Preflight.passes(preflight.endpoint(OLD, List.of(), GUEST, "br0", apart))).isTrue();
   }

@@ -134,6 +134,11 @@ public final class DemoHost {
     return daemon;
   }
 
+  /** The daemon's process. */
+  public long pid() {
+    return running().pid();
+  }
+
   /** Ends the daemon as systemd would: SIGTERM, and SIGKILL where that is not enough. */
   public void stop() throws IOException, InterruptedException {
     Process daemon = process;

@@ -22,9 +22,9 @@ public final class GuestCable {
     this.lab = lab;
   }
 
-  /** Takes the carrier away from the guest and from its port at the old host, which stays there. */
+  /** Takes the carrier away from the guest and from its ports at both hosts, which stay there. */
   public void unplug() throws IOException {
-    lab.cable().ip("link set old down", "link set guest down");
+    lab.cable().ip("link set old down", "link set new down", "link set guest down");
   }
 
   /** Deletes the port at the old host, as a hypervisor does when the guest has gone. */
@@ -62,7 +62,10 @@ public final class GuestCable {
   }
 
   private static boolean isForwarding(Namespace where, String port) throws IOException {
-    return where.query("-d", "link", "show", "dev", port).contains("state forwarding");
+    String shown = where.query("-d", "link", "show", "dev", port);
+    return shown.contains("bridge_slave")
+        ? shown.contains("state forwarding")
+        : shown.contains("LOWER_UP"); // of a routed guest
   }
 
   /**

@@ -1,11 +1,12 @@
 package dev.holdfast.redirector.demo.lab;
 
 import java.time.Duration;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * How a lab is to be.
  *
- * @param prefix of the namespaces' names, such as {@code hf1234-}
+ * @param prefix of the namespaces' names, such as {@code hf1234-1-}
  * @param delay one way, between the sites; zero: none, and no gateway
  * @param peer whether a machine of its own hangs on the old host's bridge
  * @param lowestMac whether the guest's port has the lowest MAC of the old host's bridge, so that
@@ -15,10 +16,17 @@ import java.time.Duration;
 public record LabOptions(
     String prefix, Duration delay, boolean peer, boolean lowestMac, boolean quickAck) {
 
-  /** No delay, no peer; names with this process's id. */
+  private static final AtomicInteger LABS = new AtomicInteger();
+
+  /** No delay, no peer; names that no other lab has. */
   public static LabOptions plain() {
     return new LabOptions(
-        "hf" + ProcessHandle.current().pid() + "-", Duration.ZERO, false, false, true);
+        ofThisProcess() + LABS.incrementAndGet() + "-", Duration.ZERO, false, false, true);
+  }
+
+  /** With which the names of all of this process's labs begin. */
+  public static String ofThisProcess() {
+    return "hf" + ProcessHandle.current().pid() + "-";
   }
 
   public LabOptions withDelay(Duration oneWay) {

@@ -3,6 +3,8 @@ package dev.holdfast.redirector.demo.load;
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.Namespace;
 import java.io.IOException;
+import java.net.Inet6Address;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
@@ -15,7 +17,7 @@ import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * The guest's TCP services: one for each kind of connection, and an echo for new ones. They listen
- * on every address that the guest has or will have.
+ * on every address that the guest has or will have, or on one alone.
  */
 final class GuestServices {
   /** Sends back what it gets, until the client has said its last. */
@@ -25,23 +27,30 @@ final class GuestServices {
 
   private final Map<SocketAddress, Conversation> expected = new ConcurrentHashMap<>();
 
-  /** Opens the services in {@code guest}; they go with {@code cleanup}. */
-  static GuestServices open(Namespace guest, StandardProtocolFamily family, Cleanup cleanup)
-      throws Exception {
+  /**
+   * Opens the services in {@code guest}; they go with {@code cleanup}.
+   *
+   * @param at the address on which they listen; the unspecified one: on every address
+   */
+  static GuestServices open(Namespace guest, InetAddress at, Cleanup cleanup) throws Exception {
     var services = new GuestServices();
     for (Kind kind : Kind.values()) {
-      services.listen(guest, family, kind.port(), cleanup);
+      services.listen(guest, new InetSocketAddress(at, kind.port()), cleanup);
     }
-    services.listen(guest, family, ECHO_PORT, cleanup);
+    services.listen(guest, new InetSocketAddress(at, ECHO_PORT), cleanup);
     return services;
   }
 
-  private void listen(Namespace guest, StandardProtocolFamily family, int port, Cleanup cleanup)
-      throws Exception {
+  private void listen(Namespace guest, InetSocketAddress at, Cleanup cleanup) throws Exception {
+    int port = at.getPort();
+    StandardProtocolFamily family =
+        at.getAddress() instanceof Inet6Address
+            ? StandardProtocolFamily.INET6
+            : StandardProtocolFamily.INET;
     ServerSocketChannel listener =
         guest.call(() -> {
           ServerSocketChannel channel = ServerSocketChannel.open(family);
-          channel.bind(new InetSocketAddress(port), BACKLOG);
+          channel.bind(at, BACKLOG);
           return channel;
         });
     cleanup.add("the guest's service on port " + port, listener::close);

@@ -5,10 +5,12 @@ import dev.holdfast.redirector.demo.lab.Namespace;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,12 +31,17 @@ public final class Workload {
 
   private final Course course = new Course();
   private final List<Conversation> conversations = new ArrayList<>();
-  private final List<SocketChannel> channels = new ArrayList<>();
+  private final List<Unconnected> unconnected = new ArrayList<>();
+  private final Namespace guest;
   private final StandardProtocolFamily family;
   private final IpAddress service;
   private final GuestServices services;
 
-  private Workload(IpAddress service, GuestServices services) {
+  /** Bound to its address, so that the other end can be told whom to expect. */
+  private record Unconnected(SocketChannel channel, InetSocketAddress to, Runnable connected) {}
+
+  private Workload(Namespace guest, IpAddress service, GuestServices services) {
+    this.guest = guest;
     this.service = service;
     this.family = family(service);
     this.services = services;
@@ -56,12 +63,41 @@ public final class Workload {
       long seed,
       Cleanup cleanup)
       throws Exception {
-    var workload = new Workload(service, GuestServices.open(guest, family(service), cleanup));
+    InetAddress any = IpAddress.parse(service.isV4() ? "0.0.0.0" : "::").toInetAddress();
+    var services = GuestServices.open(guest, any, cleanup);
+    return open(guest, service, services, clients, saturate, seed, cleanup);
+  }
+
+  /**
+   * The same with services on {@code service} alone: such workloads, on different addresses of one
+   * guest, may be open at the same time.
+   */
+  public static Workload openAt(
+      Namespace guest, IpAddress service, List<Clients> clients, long seed, Cleanup cleanup)
+      throws Exception {
+    var services = GuestServices.open(guest, service.toInetAddress(), cleanup);
+    return open(guest, service, services, clients, false, seed, cleanup);
+  }
+
+  private static Workload open(
+      Namespace guest,
+      IpAddress service,
+      GuestServices services,
+      List<Clients> clients,
+      boolean saturate,
+      long seed,
+      Cleanup cleanup)
+      throws Exception {
+    var workload = new Workload(guest, service, services);
     cleanup.add("the connections", workload::abandon);
     int total = clients.stream().mapToInt(Clients::count).sum();
     Script script = script(total, saturate);
     for (Clients each : clients) {
-      workload.prepare(each, script, seed);
+      if (each.dialled()) {
+        workload.dial(each, script, seed);
+      } else {
+        workload.prepare(each, script, seed);
+      }
     }
     workload.connect();
     return workload;
@@ -82,44 +118,75 @@ public final class Workload {
 
   /** Binds the clients' sockets, so that the guest knows by their ports which is which. */
   private void prepare(Clients clients, Script script, long seed) throws Exception {
-    List<SocketChannel> bound =
-        clients
-            .machine()
-            .call(() -> {
-              List<SocketChannel> all = new ArrayList<>();
-              for (int i = 0; i < clients.count(); i++) {
-                SocketChannel channel = SocketChannel.open(family);
-                channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-                channel.bind(new InetSocketAddress(clients.address().toInetAddress(), 0));
-                all.add(channel);
-              }
-              return all;
-            });
-    for (SocketChannel channel : bound) {
-      var address = (InetSocketAddress) channel.getLocalAddress();
-      var conversation =
-          new Conversation(
-              conversations.size(),
-              seed,
-              clients.machine().name(),
-              address,
-              channel,
-              script,
-              course);
-      services.expect(address, conversation);
-      conversations.add(conversation);
-      channels.add(channel);
+    for (SocketChannel channel : bound(clients.machine(), clients.address(), clients.count())) {
+      Conversation conversation = conversation(clients, channel, script, seed);
+      services.expect(shown(clients, channel.socket().getLocalPort()), conversation);
+      var to = new InetSocketAddress(service.toInetAddress(), conversation.kind().port());
+      unconnected.add(new Unconnected(channel, to, conversation::clientConnected));
     }
+  }
+
+  /** A listener for each connection that the guest is to make. */
+  private void dial(Clients clients, Script script, long seed) throws Exception {
+    for (SocketChannel guests : bound(guest, service, clients.count())) {
+      ServerSocketChannel listener =
+          clients
+              .machine()
+              .call(() -> {
+                ServerSocketChannel channel = ServerSocketChannel.open(family);
+                return channel.bind(new InetSocketAddress(clients.address().toInetAddress(), 0));
+              });
+      try (listener) {
+        int port = ((InetSocketAddress) listener.getLocalAddress()).getPort();
+        var _ = guests.connect(shown(clients, port));
+        SocketChannel channel = listener.accept();
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        Conversation conversation = conversation(clients, channel, script, seed);
+        conversation.clientConnected();
+        conversation.guestAccepted(guests);
+      }
+    }
+  }
+
+  private static InetSocketAddress shown(Clients clients, int port) {
+    return new InetSocketAddress(clients.shown().toInetAddress(), port);
+  }
+
+  private List<SocketChannel> bound(Namespace machine, IpAddress address, int count)
+      throws Exception {
+    return machine.call(() -> {
+      List<SocketChannel> all = new ArrayList<>();
+      for (int i = 0; i < count; i++) {
+        SocketChannel channel = SocketChannel.open(family);
+        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        channel.bind(new InetSocketAddress(address.toInetAddress(), 0));
+        all.add(channel);
+      }
+      return all;
+    });
+  }
+
+  private Conversation conversation(
+      Clients clients, SocketChannel channel, Script script, long seed) throws IOException {
+    var conversation =
+        new Conversation(
+            conversations.size(),
+            seed,
+            clients.machine().name(),
+            (InetSocketAddress) channel.getLocalAddress(),
+            channel,
+            script,
+            course);
+    conversations.add(conversation);
+    return conversation;
   }
 
   /** All at once: one after the other, each would take a round trip. */
   private void connect() throws IOException, InterruptedException {
     List<Future<?>> connecting = new ArrayList<>();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
-      for (int i = 0; i < conversations.size(); i++) {
-        Conversation conversation = conversations.get(i);
-        SocketChannel channel = channels.get(i);
-        connecting.add(threads.submit(() -> connect(conversation, channel)));
+      for (Unconnected each : unconnected) {
+        connecting.add(threads.submit(() -> connect(each)));
       }
     }
     for (Future<?> each : connecting) {
@@ -131,10 +198,9 @@ public final class Workload {
     }
   }
 
-  private boolean connect(Conversation conversation, SocketChannel channel) throws IOException {
-    boolean connected =
-        channel.connect(new InetSocketAddress(service.toInetAddress(), conversation.kind().port()));
-    conversation.clientConnected();
+  private static boolean connect(Unconnected each) throws IOException {
+    boolean connected = each.channel().connect(each.to());
+    each.connected().run();
     return connected;
   }
 

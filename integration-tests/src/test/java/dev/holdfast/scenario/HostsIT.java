@@ -1,0 +1,183 @@
+package dev.holdfast.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.holdfast.redirector.demo.host.HostPlan;
+import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.demo.lab.GuestCable;
+import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.LabAddresses;
+import dev.holdfast.redirector.demo.lab.LabOptions;
+import dev.holdfast.redirector.demo.lab.Namespace;
+import dev.holdfast.redirector.demo.load.Clients;
+import dev.holdfast.tunnel.packet.IpAddress;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Hosts as they are: a guest moves between hosts that are attached otherwise than the demo's. Each
+ * test takes the demo's lab, rebuilds it and moves a guest with a few connections.
+ */
+@EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
+class HostsIT {
+  private static final int CONNECTIONS = 8;
+
+  private final Cleanup cleanup = new Cleanup();
+
+  @TempDir private Path folder;
+
+  @AfterEach
+  void takeDown() {
+    cleanup.close();
+    assertThat(cleanup.problems()).isEmpty();
+  }
+
+  private static List<Clients> clients(Lab lab, LabAddresses addresses) {
+    var dialling = new Clients(lab.client(), addresses.client(), CONNECTIONS / 2);
+    return List.of(dialling, dialling.byTheGuest());
+  }
+
+  /**
+   * The bridges only carry the guest's LAN; the hosts themselves are reached by another network,
+   * and check sources strictly.
+   *
+   * <pre>
+   *   guest 10.1.0.10 - br0 (no address) old host eth1 10.3.0.2 - router - eth1 10.4.0.2 new host
+   * </pre>
+   */
+  @Test
+  void bridgesWithoutAnAddress() throws Exception {
+    Lab lab = Lab.build(LabOptions.plain().withPeer(true), cleanup);
+    HostPlan old = reachedApart(lab, lab.oldHost(), "old-host", 3);
+    HostPlan fresh = reachedApart(lab, lab.newHost(), "new-host", 4);
+    LabAddresses addresses = LabAddresses.V4;
+    TwoHosts hosts = TwoHosts.start(lab, addresses, old, fresh, folder, cleanup);
+    Namespace neighbour = Objects.requireNonNull(lab.peer());
+    List<Clients> clients =
+        List.of(
+            new Clients(lab.client(), addresses.client(), CONNECTIONS),
+            new Clients(neighbour, addresses.peer(), CONNECTIONS / 2));
+    hosts.move(
+        hosts.request("tls"), clients, () -> new GuestCable(lab).takeNewAddresses(), cleanup);
+  }
+
+  private static HostPlan reachedApart(Lab lab, Namespace host, String name, int network)
+      throws Exception {
+    String link = "10." + network + ".0.";
+    lab.router()
+        .ip(
+            "link add apart" + network + " type veth peer name eth1 netns " + host,
+            "link set apart" + network + " up",
+            "addr add " + link + "1/24 dev apart" + network);
+    host.ip(
+        "addr flush dev " + Lab.BRIDGE + " scope global",
+        "link set eth1 up",
+        "addr add " + link + "2/24 dev eth1",
+        "route add default via " + link + "1 dev eth1");
+    for (String device : List.of("all", Lab.BRIDGE, "eth1")) {
+      host.sysctl("net/ipv4/conf/" + device + "/rp_filter", "1");
+    }
+    return new HostPlan(name, host, IpAddress.parse(link + "2"), "eth1");
+  }
+
+  /**
+   * No bridge: each host has a route to the guest's one address, and the guest a gateway that is
+   * the same everywhere.
+   *
+   * <pre>
+   *   router - 10.1.0.2 old host, 10.1.0.10/32 by vnet3 - guest, default route by 169.254.1.1
+   * </pre>
+   */
+  @ParameterizedTest
+  @ValueSource(ints = {4, 6})
+  void aRoutedGuest(int family) throws Exception {
+    Lab lab = Lab.build(LabOptions.plain(), cleanup);
+    routed(lab.oldHost(), Lab.OLD_PORT, "10.1.0.10/32", "fd00:1::10/128");
+    routed(lab.newHost(), Lab.NEW_PORT, "10.2.0.10/32", "fd00:2::10/128");
+    lab.router()
+        .ip(
+            "route add 10.1.0.10/32 via 10.1.0.2",
+            "route add 10.2.0.10/32 via 10.2.0.2",
+            "route add fd00:1::10/128 via fd00:1::2",
+            "route add fd00:2::10/128 via fd00:2::2");
+    lab.guest()
+        .ip(
+            "addr flush dev eth0 scope global",
+            "addr add 10.1.0.10/32 dev eth0",
+            "addr add fd00:1::10/128 dev eth0 nodad",
+            "route add 169.254.1.1 dev eth0",
+            "route replace default via 169.254.1.1 dev eth0 quickack 1",
+            "route replace default via fe80::1 dev eth0 quickack 1");
+    LabAddresses addresses = family == 4 ? LabAddresses.V4 : LabAddresses.V6;
+    TwoHosts hosts = TwoHosts.start(lab, addresses, folder, cleanup);
+    hosts.move(
+        hosts.request("tls", null, Lab.OLD_PORT, Lab.NEW_PORT),
+        clients(lab, addresses),
+        () ->
+            lab.guest()
+                .ip(
+                    "addr change 10.1.0.10/32 dev eth0 preferred_lft 0",
+                    "addr add 10.2.0.10/32 dev eth0",
+                    "addr change fd00:1::10/128 dev eth0 preferred_lft 0",
+                    "addr add fd00:2::10/128 dev eth0 nodad"),
+        cleanup);
+  }
+
+  private static void routed(Namespace host, String port, String v4, String v6) throws Exception {
+    host.sysctl("net/ipv6/conf/" + port + "/disable_ipv6", "0");
+    host.ip(
+        "link set " + port + " nomaster",
+        "addr add 169.254.1.1/32 dev " + port,
+        "addr add fe80::1/64 dev " + port + " nodad",
+        "route add " + v4 + " dev " + port,
+        "route add " + v6 + " dev " + port);
+  }
+
+  /** The bridges' uplinks are VLAN interfaces: what the bridge sees has no tag. */
+  @Test
+  void bridgesOverVlans() throws Exception {
+    Lab lab = Lab.build(LabOptions.plain(), cleanup);
+    assumeTrue(hasVlans(lab.router()), "this kernel has no VLAN interfaces (802.1Q)");
+    tagged(lab.router(), "to-old", lab.oldHost(), LabAddresses.V4.oldGateway());
+    tagged(lab.router(), "to-new", lab.newHost(), LabAddresses.V4.newGateway());
+    LabAddresses addresses = LabAddresses.V4;
+    TwoHosts hosts = TwoHosts.start(lab, addresses, folder, cleanup);
+    hosts.move(
+        hosts.request("tls"),
+        clients(lab, addresses),
+        () -> new GuestCable(lab).takeNewAddresses(),
+        cleanup);
+  }
+
+  private static boolean hasVlans(Namespace machine) {
+    try {
+      machine.ip("link add link lo name probe.7 type vlan id 7", "link del probe.7");
+      return true;
+    } catch (IOException e) {
+      return false;
+    }
+  }
+
+  private static void tagged(Namespace router, String port, Namespace host, IpAddress gateway)
+      throws Exception {
+    router.ip(
+        "addr flush dev " + port + " scope global",
+        "link add link " + port + " name tag-" + port + " type vlan id 100",
+        "link set tag-" + port + " up",
+        "addr add " + gateway + "/24 dev tag-" + port);
+    host.ip(
+        "link set eth0 nomaster",
+        "link add link eth0 name eth0.100 type vlan id 100",
+        "link set eth0.100 master " + Lab.BRIDGE,
+        "link set eth0.100 up");
+  }
+}

@@ -1,0 +1,209 @@
+package dev.holdfast.scenario;
+
+import static dev.holdfast.scenario.Expected.everythingSurvived;
+import static dev.holdfast.scenario.Expected.routerKnewTheGuest;
+
+import dev.holdfast.redirector.demo.Scenario;
+import dev.holdfast.redirector.demo.ScenarioOptions;
+import dev.holdfast.redirector.demo.ScenarioResult;
+import dev.holdfast.redirector.demo.Story;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * Every way to capture with every encapsulation in both families, at three pauses: 64 connections
+ * of all four kinds, of which none is lost, none reset, every byte is right, and nothing is left
+ * behind. The lab is the demo's, drawn in {@code dev.holdfast.redirector.demo.lab}; what else
+ * varies from row to row is spread over them, and in the row's last column.
+ */
+@EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
+class MatrixIT {
+  private static final int CONNECTIONS = 64;
+  private static final Duration LONG = Duration.ofSeconds(30);
+  private static final MatrixTable TABLE = new MatrixTable();
+
+  /** What a row has besides, for each of the four ways to carry packets. */
+  private enum Besides {
+    PEER("a peer on the old bridge", o -> o.peerConnections = 8),
+    LOWEST_DELETED(
+        "the deleted port had the bridge's MAC",
+        o -> {
+          o.deletePort = true;
+          o.lowestMac = true;
+        }),
+    DELAY_DELETED(
+        "20 ms each way, the old port deleted",
+        o -> {
+          o.delay = Duration.ofMillis(20);
+          o.deletePort = true;
+        }),
+    DELAY_LOWEST(
+        "20 ms each way, the kept port has the bridge's MAC",
+        o -> {
+          o.delay = Duration.ofMillis(20);
+          o.lowestMac = true;
+        }),
+    PEER_DELETED(
+        "a peer on the old bridge, the old port deleted",
+        o -> {
+          o.peerConnections = 8;
+          o.deletePort = true;
+        }),
+    DELAY("20 ms each way", o -> o.delay = Duration.ofMillis(20)),
+    NOTHING("", o -> {});
+
+    private final String words;
+    private final Consumer<ScenarioOptions.Draft> change;
+
+    Besides(String words, Consumer<ScenarioOptions.Draft> change) {
+      this.words = words;
+      this.change = change;
+    }
+  }
+
+  /** How packets are captured and carried. */
+  private record Way(String capture, String encapsulation, boolean ipv6) {
+    /** Why it cannot be played, where it cannot. */
+    String missing() {
+      if (capture.equals("pcap")) {
+        return "capture by pcap is not there yet";
+      }
+      return encapsulation.equals("ipip") && ipv6 ? "IP-in-IP for IPv6 is not there yet" : "";
+    }
+
+    void set(ScenarioOptions.Draft draft) {
+      draft.encapsulation = encapsulation;
+      draft.ipv6 = ipv6;
+    }
+
+    List<Besides> shortPauses() {
+      return switch (encapsulation + (ipv6 ? 6 : 4)) {
+        case "tls4" -> List.of(Besides.PEER, Besides.LOWEST_DELETED);
+        case "tls6" -> List.of(Besides.DELAY_DELETED, Besides.PEER);
+        case "ipip4" -> List.of(Besides.DELAY_LOWEST, Besides.PEER_DELETED);
+        default -> List.of(Besides.PEER, Besides.NOTHING);
+      };
+    }
+  }
+
+  private record Row(int order, Way way, Duration pause, Besides besides) {
+    MatrixTable.Key key() {
+      return new MatrixTable.Key(
+          order,
+          way.capture(),
+          way.encapsulation(),
+          way.ipv6() ? "IPv6" : "IPv4",
+          pause.toMillis() / 1000.0 + " s");
+    }
+
+    ScenarioOptions options() {
+      return ScenarioOptions.defaults()
+          .with(o -> {
+            way.set(o);
+            o.pause = pause;
+            o.connections = CONNECTIONS;
+            o.seed = order;
+            besides.change.accept(o);
+          });
+    }
+
+    String name() {
+      String family = way.ipv6() ? "IPv6" : "IPv4";
+      return "%s, %s, %s, %s%s"
+          .formatted(
+              way.capture(),
+              way.encapsulation(),
+              family,
+              pause,
+              besides.words.isEmpty() ? "" : ", " + besides.words);
+    }
+  }
+
+  private static List<Way> ways() {
+    List<Way> ways = new ArrayList<>();
+    for (String capture : List.of("tun", "pcap")) {
+      for (String encapsulation : List.of("tls", "ipip")) {
+        ways.add(new Way(capture, encapsulation, false));
+        ways.add(new Way(capture, encapsulation, true));
+      }
+    }
+    return ways;
+  }
+
+  static Stream<Arguments> shortPauses() {
+    List<Row> rows = new ArrayList<>();
+    for (Way way : ways()) {
+      int order = 10 * (1 + ways().indexOf(way));
+      rows.add(new Row(order, way, Duration.ofMillis(200), way.shortPauses().get(0)));
+      rows.add(new Row(order + 1, way, Duration.ofSeconds(3), way.shortPauses().get(1)));
+    }
+    return rows.stream().map(row -> Arguments.argumentSet(row.name(), row));
+  }
+
+  private static void play(Row row) throws Exception {
+    String missing = row.way().missing();
+    if (!missing.isEmpty()) {
+      TABLE.add(row.key(), missing);
+      Assumptions.abort(missing);
+    }
+    ScenarioResult result;
+    try {
+      result = Scenario.run(row.options(), Story.silent());
+    } catch (Exception e) {
+      TABLE.add(row.key(), "FAILED: " + e.getMessage());
+      throw e;
+    }
+    TABLE.add(row.key(), result, row.besides().words);
+    everythingSurvived(result);
+    routerKnewTheGuest(result);
+  }
+
+  @ParameterizedTest
+  @MethodSource
+  void shortPauses(Row row) throws Exception {
+    play(row);
+  }
+
+  /** Side by side: what takes long here is waiting. */
+  @Test
+  void longPauses() throws Exception {
+    List<Callable<Boolean>> both = new ArrayList<>();
+    for (Way way :
+        List.of(new Way("tun", "tls", false), new Way("pcap", "ipip", false))) {
+      Row row = new Row(10 * (1 + ways().indexOf(way)) + 2, way, LONG, Besides.DELAY);
+      if (way.missing().isEmpty()) {
+        both.add(() -> {
+          play(row);
+          return true;
+        });
+      } else {
+        TABLE.add(row.key(), way.missing());
+      }
+    }
+    try (ExecutorService threads = Executors.newCachedThreadPool()) {
+      for (Future<Boolean> each : threads.invokeAll(both)) {
+        each.get();
+      }
+    }
+  }
+
+  @AfterAll
+  static void writeTheTable() throws IOException {
+    TABLE.write();
+  }
+}
