@@ -24,6 +24,7 @@ class PurityTest {
     "dev.holdfast.redirector.flow..",
     "dev.holdfast.redirector.decide..",
     "dev.holdfast.redirector.hold..",
+    "dev.holdfast.redirector.filter..",
   };
 
   private static final Set<String> IMPURE_CLASSES =

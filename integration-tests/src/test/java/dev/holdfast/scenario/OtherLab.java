@@ -26,6 +26,10 @@ import java.util.List;
 final class OtherLab {
   static final String GUEST_MAC = "5e:10:77:aa:bb:cc";
   static final String OLD = "192.168.77.40";
+
+  /** What alpha and beta grant each other. */
+  static final String GRANTED = "192.168.77.32/27";
+
   static final String NEW = "192.168.99.200";
 
   private final List<Namespace> made;
@@ -82,7 +86,7 @@ final class OtherLab {
     }
   }
 
-  private static void host(
+  static void host(
       Namespace host, String bridge, String uplink, String port, String address, String gateway)
       throws Exception {
     host.sysctl("net/ipv6/conf/" + port + "/disable_ipv6", "1");
@@ -136,5 +140,21 @@ final class OtherLab {
             "addr del " + OLD + "/26 dev enp1s0",
             "addr add " + NEW + "/23 dev enp1s0",
             "route replace default via 192.168.98.1 dev enp1s0");
+  }
+
+  /** Plugs the guest in at alpha again, as it was. */
+  void plugInAtAlpha() throws Exception {
+    wire().ip("link set right down", "link set left up", "link set middle up");
+    guest()
+        .ip(
+            "addr add " + OLD + "/26 dev enp1s0",
+            "addr del " + OLD + "/32 dev enp1s0",
+            "addr del " + NEW + "/23 dev enp1s0",
+            "route replace default via 192.168.77.1 dev enp1s0");
+  }
+
+  /** Pulls the guest's cable at beta. */
+  void unplugAtBeta() throws Exception {
+    wire().ip("link set right down", "link set middle down");
   }
 }

@@ -59,11 +59,11 @@ class RefusalsIT {
     names = NameService.start(built.router(), addresses.router(), addresses.guestOld(), cleanup);
     old =
         new DemoHost(
-            new HostPlan("old-host", built.oldHost(), addresses.oldHost(), Lab.BRIDGE),
+            new HostPlan("old-host", built.oldHost(), addresses.oldHost(), Lab.BRIDGE, 4),
             folder.resolve("old"));
     fresh =
         new DemoHost(
-            new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE),
+            new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE, 4),
             folder.resolve("new"));
   }
 

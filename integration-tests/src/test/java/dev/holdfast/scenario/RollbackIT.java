@@ -1,16 +1,25 @@
 package dev.holdfast.scenario;
 
 import static dev.holdfast.scenario.Expected.everythingSurvived;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.holdfast.redirector.demo.Bystander;
 import dev.holdfast.redirector.demo.Ending;
 import dev.holdfast.redirector.demo.Scenario;
 import dev.holdfast.redirector.demo.ScenarioOptions;
 import dev.holdfast.redirector.demo.ScenarioResult;
 import dev.holdfast.redirector.demo.Story;
+import dev.holdfast.redirector.demo.host.DemoHost;
+import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.demo.lab.Lab;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * A migration is taken back in the demo's lab (drawn in {@code dev.holdfast.redirector.demo.lab}):
@@ -24,6 +33,9 @@ class RollbackIT {
     "ROLLED_BACK_FROM_ARMED,   false, tls,  false",
     "ROLLED_BACK_FROM_HOLDING, false, ipip, true",
     "ROLLED_BACK_FROM_HOLDING, true,  tls,  false",
+    "ROLLED_BACK_FROM_REDIRECTING, false, tls,  false",
+    "ROLLED_BACK_FROM_REDIRECTING, true,  tls,  false",
+    "ROLLED_BACK_FROM_REDIRECTING, false, ipip, true",
   })
   void theConnectionsGoOnAtTheOldHost(
       Ending ending, boolean ipv6, String encapsulation, boolean lowestMac) throws Exception {
@@ -40,5 +52,62 @@ class RollbackIT {
                 }),
             Story.silent());
     everythingSurvived(result);
+  }
+
+  /** The endpoint is frozen when it is asked, and one of the two is killed before it answers. */
+  private record KilledInTheMiddle(boolean old) implements Bystander {
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    @Override
+    public void moved(Lab lab) {}
+
+    @Override
+    public void takeBack(Cleanup.Step rollback, DemoHost oldHost, DemoHost newHost)
+        throws Exception {
+      newHost.freeze(true);
+      Thread asking =
+          Thread.ofPlatform()
+              .start(() -> assertThatThrownBy(rollback::run).as("no answer").isNotNull());
+      Path journal = oldHost.configFile().resolveSibling("state").resolve("migrations.jsonl");
+      await(() -> Files.readString(journal).matches("(?s).*\"takingBack\":\\d.*"));
+      if (old) {
+        oldHost.kill();
+        newHost.freeze(false);
+        oldHost.startAgain();
+      } else {
+        newHost.kill();
+        newHost.startAgain();
+      }
+      asking.join();
+      await(() -> oldHost.control().show("web1").state().equals("rolled-back"));
+    }
+
+    private interface Condition {
+      boolean isMet() throws Exception;
+    }
+
+    private static void await(Condition condition) throws Exception {
+      long end = System.nanoTime() + LIMIT.toNanos();
+      while (!condition.isMet()) {
+        assertThat(System.nanoTime() - end).as("it does not come").isNegative();
+        Thread.sleep(20);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void oneThatWasKilledInTheMiddleGoesOn(boolean old) throws Exception {
+    ScenarioResult result =
+        Scenario.run(
+            ScenarioOptions.defaults()
+                .with(o -> {
+                  o.ending = Ending.ROLLED_BACK_FROM_REDIRECTING;
+                  o.pause = Duration.ofSeconds(1);
+                }),
+            Story.silent(),
+            new KilledInTheMiddle(old));
+    // A daemon that is dead has no port open, and the other one knocks.
+    everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(":4754 "));
   }
 }

@@ -1,6 +1,7 @@
 package dev.holdfast.scenario;
 
 import static dev.holdfast.scenario.Expected.everythingSurvived;
+import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.redirector.demo.Bystander;
 import dev.holdfast.redirector.demo.Ending;
@@ -11,7 +12,9 @@ import dev.holdfast.redirector.demo.Story;
 import dev.holdfast.redirector.demo.host.DemoHost;
 import dev.holdfast.redirector.demo.lab.Lab;
 import dev.holdfast.redirector.migration.MigrationState;
+import dev.holdfast.redirector.migration.MigrationView;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -77,6 +80,50 @@ class TakeoverIT {
     // A daemon that is dead has no port open, and the other one knocks; and its kernel resets what
     // it had not yet read.
     everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(DAEMON));
+  }
+
+  /** Kills both daemons while the migration drains, which happens by itself. */
+  private static final class KillerWhileDraining implements Bystander {
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    private @Nullable DemoHost old;
+    private @Nullable DemoHost fresh;
+    private @Nullable MigrationView afterwards;
+
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) {
+      old = oldHost;
+      fresh = newHost;
+    }
+
+    @Override
+    public void moved(Lab lab) throws Exception {
+      DemoHost redirector = Objects.requireNonNull(old);
+      long end = System.nanoTime() + LIMIT.toNanos();
+      while (!redirector.control().show("web1").state().equals("draining")) {
+        assertThat(System.nanoTime() - end).as("it does not drain").isNegative();
+        Thread.sleep(50);
+      }
+      for (DemoHost host : List.of(redirector, Objects.requireNonNull(fresh))) {
+        host.kill();
+        host.startAgain();
+      }
+      afterwards = redirector.control().show("web1");
+      Thread.sleep(Duration.ofSeconds(2)); // the connections are open: it may not end
+      assertThat(redirector.control().show("web1").state()).isEqualTo("draining");
+    }
+  }
+
+  @Test
+  void oneThatDrainsGoesOnDraining() throws Exception {
+    var killer = new KillerWhileDraining();
+    ScenarioResult result =
+        Scenario.run(
+            ScenarioOptions.defaults().with(o -> o.pause = Duration.ofSeconds(1)),
+            Story.silent(),
+            killer);
+    everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(DAEMON));
+    assertThat(Objects.requireNonNull(killer.afterwards).state()).isEqualTo("draining");
   }
 
   /** An endpoint that is down while the migration is taken back, and comes back afterwards. */

@@ -22,7 +22,7 @@ import java.util.regex.Pattern;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.ValueSource;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * How much goes through the tunnel: an iperf3 run that began before the move goes on through it,
@@ -30,8 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 class ThroughputIT {
-  private static final Pattern INTERVAL =
-      Pattern.compile("sec\\s+[\\d.]+ \\w*Bytes\\s+([\\d.]+) Mbits/sec");
+  private static final String RATE = "sec\\s+[\\d.]+ \\w*Bytes\\s+([\\d.]+) Mbits/sec";
 
   @TempDir private Path folder;
 
@@ -40,10 +39,17 @@ class ThroughputIT {
     private static final int SECONDS = 14;
     private static final int ROUTED_SECONDS = 4;
 
+    private final int flows;
+    private final Pattern interval;
     private final List<Process> processes = new ArrayList<>();
     private final Path tunnelled = folder.resolve("tunnelled");
     private double throughTunnel;
     private double routed;
+
+    Iperf(int flows) {
+      this.flows = flows;
+      interval = Pattern.compile(flows == 1 ? RATE : "\\[SUM\\].*" + RATE);
+    }
 
     private Process start(List<String> command, Path out) throws IOException {
       Process process =
@@ -63,8 +69,8 @@ class ThroughputIT {
               .within(
                   "sh",
                   "-c",
-                  "until iperf3 -c %s -t %d -i 0.5 -f m --forceflush; do sleep 0.05; done"
-                      .formatted(LabAddresses.V4.guestOld(), SECONDS)),
+                  "until iperf3 -c %s -P %d -t %d -i 0.5 -f m --forceflush; do sleep 0.05; done"
+                      .formatted(LabAddresses.V4.guestOld(), flows, SECONDS)),
           tunnelled);
     }
 
@@ -88,6 +94,8 @@ class ThroughputIT {
                           "iperf3",
                           "-c",
                           LabAddresses.V4.guestNew().toString(),
+                          "-P",
+                          String.valueOf(flows),
                           "-t",
                           String.valueOf(ROUTED_SECONDS),
                           "-i",
@@ -105,9 +113,9 @@ class ThroughputIT {
       }
     }
 
-    private static List<Double> intervals(String printed) {
+    private List<Double> intervals(String printed) {
       List<Double> found = new ArrayList<>();
-      Matcher matcher = INTERVAL.matcher(printed);
+      Matcher matcher = interval.matcher(printed);
       while (matcher.find()) {
         found.add(Double.valueOf(matcher.group(1)));
       }
@@ -120,9 +128,10 @@ class ThroughputIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"tls", "ipip"})
-  void theRatioToTheRoutedPathIsPrinted(String encapsulation) throws Exception {
-    var iperf = new Iperf();
+  @CsvSource({"tls, 4, 1", "ipip, 4, 1", "tls, 1, 4", "tls, 4, 4"})
+  void theRatioToTheRoutedPathIsPrinted(String encapsulation, int dataConnections, int flows)
+      throws Exception {
+    var iperf = new Iperf(flows);
     try {
       var result =
           Scenario.run(
@@ -130,6 +139,7 @@ class ThroughputIT {
                   .with(o -> {
                     o.quickAck = false;
                     o.encapsulation = encapsulation;
+                    o.dataConnections = dataConnections;
                     o.connections = 4;
                     o.pause = Duration.ofMillis(500);
                   }),
@@ -137,8 +147,10 @@ class ThroughputIT {
               iperf);
       System.out.printf(
           Locale.ROOT,
-          "iperf3 through %s: %.0f Mbit/s, routed: %.0f Mbit/s, ratio %.3f%n",
+          "iperf3, %d flows through %s, %d data connections: %.0f Mbit/s, routed: %.0f Mbit/s, ratio %.3f%n",
+          flows,
           encapsulation,
+          dataConnections,
           iperf.throughTunnel,
           iperf.routed,
           iperf.throughTunnel / iperf.routed);

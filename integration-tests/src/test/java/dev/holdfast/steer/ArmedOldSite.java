@@ -19,17 +19,28 @@ import java.util.concurrent.Future;
 final class ArmedOldSite implements AutoCloseable {
   static final List<String> OLD = List.of(OldSite.OLD4, OldSite.OLD6);
 
+  /** Changes a site before it is armed. */
+  interface Preparation {
+    void make(OldSite site) throws Exception;
+  }
+
   final OldSite site = new OldSite();
   final List<Namespace> askers = List.of(site.client, site.router, site.peer, site.host);
   final List<String> before;
   final Rig rig;
+  final SteeringPlan plan;
   final RedirectorSteering steering;
 
   ArmedOldSite(Path folder, int innerMtu) throws Exception {
+    this(folder, innerMtu, site -> {});
+  }
+
+  ArmedOldSite(Path folder, int innerMtu, Preparation preparation) throws Exception {
+    preparation.make(site);
     before = Snapshot.of(site.host);
     expectAnswers(askers);
     rig = new Rig(site.host, folder);
-    SteeringPlan plan =
+    plan =
         new SteeringPlan(
             "m1",
             OLD.stream().map(IpAddress::parse).toList(),

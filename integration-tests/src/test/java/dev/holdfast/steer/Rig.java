@@ -37,6 +37,10 @@ final class Rig implements AutoCloseable {
     return in(() -> new TunEcho(TunDevice.open(TUN)));
   }
 
+  Namespace host() {
+    return host;
+  }
+
   /** Runs {@code body} in the host's namespace. */
   <T> T in(Callable<T> body) throws Exception {
     return host.call(body);

@@ -18,6 +18,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Predicate;
 
@@ -76,6 +77,17 @@ final class TunEcho implements AutoCloseable {
             .get();
     if (!taken) {
       throw new IOException("the TUN did not take the packet");
+    }
+  }
+
+  /** Writes a whole buffer to the TUN, and releases it. */
+  void write(ByteBuf packet) throws IOException {
+    try {
+      boolean unused = group.submit(() -> tun.write(packet)).get();
+    } catch (InterruptedException | ExecutionException e) {
+      throw new IOException(e);
+    } finally {
+      packet.release();
     }
   }
 

@@ -150,10 +150,17 @@ public final class FlowLearner implements AutoCloseable {
     }
   }
 
-  /** Looks at the table, or adds to it, while nothing else does. */
-  public void withTable(Consumer<FlowTable> action) {
+  /**
+   * Looks at the table, or adds to it, while nothing else does.
+   *
+   * @return false where nothing was done, as it has been handed over
+   */
+  public boolean withTable(Consumer<FlowTable> action) {
     synchronized (lock) {
-      action.accept(table);
+      if (!done) {
+        action.accept(table);
+      }
+      return !done;
     }
   }
 

@@ -4,9 +4,11 @@ import dev.holdfast.redirector.config.ConfigException;
 import dev.holdfast.redirector.control.DaemonNotRunning;
 import dev.holdfast.redirector.control.ErrorBody;
 import dev.holdfast.redirector.control.Json;
+import dev.holdfast.redirector.migration.MigrationPlan;
 import dev.holdfast.redirector.migration.RequestRefused;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -31,7 +33,8 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
               command,
               ExitCode.of(refused.kind()),
               refused.kind().name().toLowerCase(Locale.ROOT),
-              refused.getMessage());
+              refused.getMessage(),
+              refused.checks());
       case CommandFailed failed ->
           say(command, failed.exitCode(), failed.kind(), failed.getMessage());
       case DaemonNotRunning absent ->
@@ -63,12 +66,24 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
   }
 
   private static int say(CommandLine command, int exitCode, String kind, @Nullable String message) {
+    return say(command, exitCode, kind, message, List.of());
+  }
+
+  private static int say(
+      CommandLine command,
+      int exitCode,
+      String kind,
+      @Nullable String message,
+      List<MigrationPlan.Check> checks) {
     String sentence = message == null ? "It failed." : message;
     PrintWriter err = command.getErr();
     if (Main.of(command.getCommandSpec()).json()) {
-      err.println(Json.line(new ErrorBody("holdfast.error/1", kind, sentence)));
+      err.println(Json.line(new ErrorBody("holdfast.error/1", kind, sentence, checks)));
     } else {
-      err.println(sentence);
+      List<MigrationPlan.Check> wrong =
+          checks.stream().filter(check -> !check.result().equals("ok")).toList();
+      err.println(wrong.isEmpty() ? sentence : "Refused, and nothing was changed:");
+      err.print(ChecksText.of(wrong));
     }
     err.flush();
     return exitCode;

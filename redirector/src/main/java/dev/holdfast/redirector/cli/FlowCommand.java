@@ -41,41 +41,46 @@ final class FlowCommand extends Noun {
     @Override
     public Integer call() throws Exception {
       List<FlowView> flows = client().flows(migration, remaining);
-      answer(FlowList.of(flows), text(flows));
+      answer(FlowList.of(flows), text(flows, remaining));
       return ExitCode.OK;
     }
+  }
 
-    private String text(List<FlowView> flows) {
-      if (flows.isEmpty()) {
-        return remaining ? "No connection is left.\n" : "There are no connections.\n";
-      }
-      var table =
-          new Table(
-              "",
-              "PROTO",
-              "GUEST",
-              "PEER",
-              "STATE",
-              ">AGE",
-              ">IDLE",
-              ">TO GUEST",
-              ">FROM GUEST",
-              "KNOWN BY",
-              remaining ? "WHY IT COUNTS" : "");
-      for (FlowView flow : flows) {
-        table.row(
-            flow.protocol(),
-            flow.guest(),
-            flow.peer(),
-            flow.state(),
-            Amounts.time(flow.ageMillis()),
-            Amounts.time(flow.idleMillis()),
-            Amounts.bytes(flow.toGuestBytes()),
-            Amounts.bytes(flow.fromGuestBytes()),
-            flow.origin(),
-            remaining ? flow.counts() : "");
-      }
-      return table.toString();
+  /**
+   * One row each.
+   *
+   * @param remaining whether these are what keeps migrations from being done: then it says why
+   */
+  static String text(List<FlowView> flows, boolean remaining) {
+    if (flows.isEmpty()) {
+      return remaining ? "No connection is left.\n" : "There are no connections.\n";
     }
+    var table =
+        new Table(
+            "",
+            "PROTO",
+            "GUEST",
+            "PEER",
+            "STATE",
+            ">AGE",
+            ">IDLE",
+            ">TO GUEST",
+            ">FROM GUEST",
+            "KNOWN BY",
+            remaining ? "WHY IT COUNTS" : "");
+    for (FlowView flow : flows) {
+      table.row(
+          flow.protocol(),
+          flow.guest(),
+          flow.peer(),
+          flow.state(),
+          Amounts.time(flow.ageMillis()),
+          Amounts.time(flow.idleMillis()),
+          Amounts.bytes(flow.toGuestBytes()),
+          Amounts.bytes(flow.fromGuestBytes()),
+          flow.origin(),
+          remaining ? flow.counts() : "");
+    }
+    return table.toString();
   }
 }

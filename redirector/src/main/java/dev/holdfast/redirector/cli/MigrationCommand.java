@@ -1,8 +1,12 @@
 package dev.holdfast.redirector.cli;
 
+import dev.holdfast.redirector.control.FlowList;
 import dev.holdfast.redirector.control.MigrationList;
+import dev.holdfast.redirector.migration.FlowView;
 import dev.holdfast.redirector.migration.MigrationPlan;
 import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.redirector.migration.RequestRefused;
+import java.io.IOException;
 import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -111,15 +115,27 @@ final class MigrationCommand extends Noun {
   /** {@code migration rollback}. */
   @Command(
       name = "rollback",
-      description = "The guest runs at the old host again: everything becomes as before arm.",
-      footerHeading = "%nExample:%n",
-      footer = "  holdfast migration rollback web1")
+      description = {
+        "The guest runs at the old host again: everything becomes as before arm.",
+        "After release the guest must have been stopped at the new host first, and have its old"
+            + " network configuration here. The new host refuses while it still hears the guest, and"
+            + " nothing is changed while it cannot be asked."
+      },
+      footerHeading = "%nExamples:%n",
+      footer = {"  holdfast migration rollback web1", "  holdfast migration rollback web1 --force"})
   static final class Rollback extends Verb {
     @Mixin private MigrationId id;
 
+    @Option(
+        names = "--force",
+        description =
+            "Although the new host cannot be asked, or hears the guest: you have made sure that the"
+                + " guest does not run there.")
+    private boolean force;
+
     @Override
     public Integer call() throws Exception {
-      MigrationView back = client().rollback(id.text());
+      MigrationView back = client().rollback(id.text(), force);
       answer(back, MigrationText.sentence(back));
       return ExitCode.OK;
     }
@@ -128,7 +144,7 @@ final class MigrationCommand extends Noun {
   /** {@code migration finish}. */
   @Command(
       name = "finish",
-      description = "Ends the migration now; refuses while connections are left.",
+      description = "Ends the migration now; refuses while connections are left, and lists them.",
       footerHeading = "%nExamples:%n",
       footer = {"  holdfast migration finish web1", "  holdfast migration finish web1 --force"})
   static final class Finish extends Verb {
@@ -139,10 +155,24 @@ final class MigrationCommand extends Noun {
 
     @Override
     public Integer call() throws Exception {
-      MigrationView finished = client().finish(id.text(), force);
+      MigrationView finished = finished();
       String report = ReportText.of(finished, when());
       answer(finished, MigrationText.sentence(finished) + (report.isEmpty() ? "" : "\n" + report));
       return ExitCode.OK;
+    }
+
+    private MigrationView finished() throws IOException, RequestRefused {
+      try {
+        return client().finish(id.text(), force);
+      } catch (RequestRefused refused) {
+        if (refused.kind() == RequestRefused.Kind.REFUSED) {
+          List<FlowView> left = client().flows(id.text(), true);
+          if (!left.isEmpty()) {
+            answer(FlowList.of(left), FlowCommand.text(left, true));
+          }
+        }
+        throw refused;
+      }
     }
   }
 

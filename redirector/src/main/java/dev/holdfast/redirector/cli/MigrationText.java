@@ -1,10 +1,12 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.redirector.migration.MigrationView.ConnectionView;
 import dev.holdfast.redirector.migration.MigrationView.DnsView;
 import dev.holdfast.redirector.migration.MigrationView.HeldView;
 import dev.holdfast.redirector.migration.MigrationView.TrafficView;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /** Migrations as people read them. */
 final class MigrationText {
@@ -28,7 +30,7 @@ final class MigrationText {
           each.state(),
           since(each, when),
           each.role(),
-          each.remote() + (each.linkUp() || isEnded(each) ? "" : " (down)"),
+          each.remote() + (each.linkUp() || isEnded(each) ? "" : " (" + down(each) + ")"),
           String.join(",", each.oldAddresses()),
           String.join(",", each.newAddresses()),
           String.valueOf(each.flows()),
@@ -62,7 +64,10 @@ final class MigrationText {
             .add("state", migration.state() + " since " + since(migration, when))
             .add("legal now", String.join(", ", migration.legal()))
             .add("this host", migration.role())
-            .add("remote", migration.remote() + ", link " + (migration.linkUp() ? "up" : "down"))
+            .add(
+                "remote",
+                migration.remote() + ", link " + (migration.linkUp() ? "up" : down(migration)))
+            .add("connections", connections(migration.connections()))
             .add("old", String.join(", ", migration.oldAddresses()))
             .add("new", String.join(", ", migration.newAddresses()))
             .add("guest MAC", migration.guestMac() == null ? "" : migration.guestMac())
@@ -88,6 +93,23 @@ final class MigrationText {
       text.append('\n').append(ReportText.of(migration, when));
     }
     return text.toString();
+  }
+
+  /** The link is not whole: how much of it is missing. */
+  private static String down(MigrationView migration) {
+    long up = migration.connections().stream().filter(ConnectionView::up).count();
+    return up == 0 ? "down" : up + " of " + migration.connections().size() + " up";
+  }
+
+  private static String connections(List<ConnectionView> all) {
+    return all.stream()
+        .map(each ->
+            each.number()
+                + (each.up() ? " up " + each.ends() : " down")
+                + (each.queuedBytes() == 0
+                    ? ""
+                    : " (" + Amounts.bytes(each.queuedBytes()) + " waiting)"))
+        .collect(Collectors.joining(", "));
   }
 
   static String dns(DnsView dns, When when) {

@@ -28,6 +28,7 @@ public record Config(
    *     IP-in-IP packets
    * @param uplink interface of the tunnel's outer packets
    * @param device name of the TUN
+   * @param connections TLS data connections of a migration, at most
    */
   public record Tunnel(
       InetSocketAddress listen,
@@ -36,7 +37,8 @@ public record Config(
       ReturnPath returnPath,
       Capture capture,
       FastPath fastPath,
-      String device) {}
+      String device,
+      int connections) {}
 
   /** {@code [identity]}: PEM files. */
   public record Identity(Path certificate, Path key) {}

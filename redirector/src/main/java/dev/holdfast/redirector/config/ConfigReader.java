@@ -36,6 +36,7 @@ public final class ConfigReader {
       List.of("daemon", "tunnel", "identity", "remote", "dns", "hold", "drain");
   private static final List<String> KEY_ALGORITHMS =
       List.of("hmac-sha256", "hmac-sha384", "hmac-sha512"); // RFC 8945 section 6: no weaker ones
+  private static final int MOST_CONNECTIONS = 16;
   private static final int LARGEST_TTL = 604_800; // RFC 8767 section 4: longer ones are capped
   private static final Path HOST_NAME = Path.of("/proc/sys/kernel/hostname");
 
@@ -134,6 +135,7 @@ public final class ConfigReader {
     var capture = section.optional("capture", Capture.TUN, Values.choice(Capture.class));
     var fastPath = section.optional("fast-path", FastPath.AUTO, Values.choice(FastPath.class));
     String device = section.optional("device", "hf0", Values::networkInterface);
+    int connections = section.optional("connections", 4, Values.integer(1, MOST_CONNECTIONS));
     if (returnPath == ReturnPath.DIRECT) {
       section.wrong("return-path", "this build has no direct return path; write \"symmetric\"");
     }
@@ -163,7 +165,8 @@ public final class ConfigReader {
     section.refuseTheRest();
     return listen == null || uplink == null
         ? null
-        : new Config.Tunnel(listen, uplink, encapsulation, returnPath, capture, fastPath, device);
+        : new Config.Tunnel(
+            listen, uplink, encapsulation, returnPath, capture, fastPath, device, connections);
   }
 
   private Config.@Nullable Identity identity() {

@@ -71,8 +71,8 @@ public final class ControlClient {
     return act(id, "release");
   }
 
-  public MigrationView rollback(String id) throws IOException, RequestRefused {
-    return act(id, "rollback");
+  public MigrationView rollback(String id, boolean force) throws IOException, RequestRefused {
+    return act(id, force ? "rollback?force=true" : "rollback");
   }
 
   public MigrationView finish(String id, boolean force) throws IOException, RequestRefused {

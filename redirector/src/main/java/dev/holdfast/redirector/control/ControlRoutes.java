@@ -44,7 +44,7 @@ final class ControlRoutes {
     static Answer refusal(RequestRefused refused) {
       return new Answer(
           statusOf(refused.kind()),
-          ErrorBody.of(refused.kind(), String.valueOf(refused.getMessage())));
+          ErrorBody.of(refused.kind(), String.valueOf(refused.getMessage()), refused.checks()));
     }
 
     static Answer error(int status, Kind kind, String message) {
@@ -146,7 +146,7 @@ final class ControlRoutes {
   private Answer act(Ask ask) throws RequestRefused {
     String id = ask.path().get(2);
     String verb = ask.path().get(3);
-    if (verb.equals("finish")) {
+    if (verb.equals("finish") || verb.equals("rollback")) {
       refuseParameters(ask, "force");
     } else {
       refuseParameters(ask);
@@ -157,7 +157,7 @@ final class ControlRoutes {
         switch (verb) {
           case "hold" -> service.hold(id);
           case "release" -> service.release(id);
-          case "rollback" -> service.rollback(id);
+          case "rollback" -> service.rollback(id, flag(ask, "force"));
           default -> service.finish(id, flag(ask, "force"));
         });
   }

@@ -7,7 +7,9 @@ public enum Ending {
   /** The migration is armed and taken back; the guest stays. */
   ROLLED_BACK_FROM_ARMED,
   /** The guest is paused and goes on at the old host; the migration is taken back. */
-  ROLLED_BACK_FROM_HOLDING;
+  ROLLED_BACK_FROM_HOLDING,
+  /** The guest moves, works at the new host, and moves back; the migration is taken back. */
+  ROLLED_BACK_FROM_REDIRECTING;
 
   public boolean isRollback() {
     return this != MOVED;

@@ -68,7 +68,12 @@ final class GuestMigration {
 
   /** Takes the migration back at the old host; gives when that was done. */
   long rollBack() throws IOException, RequestRefused {
-    return entered(oldHost().control().rollback(NAME), MigrationState.ROLLED_BACK);
+    return entered(oldHost().control().rollback(NAME, false), MigrationState.ROLLED_BACK);
+  }
+
+  /** When it was taken back, by the old host's word. */
+  long rolledBack() throws IOException, RequestRefused {
+    return entered(oldHost().control().show(NAME), MigrationState.ROLLED_BACK);
   }
 
   private static long entered(MigrationView view, MigrationState state) throws IOException {

@@ -221,7 +221,27 @@ public final class Scenario {
     if (!back) {
       reached(bystander, MigrationState.REDIRECTING);
     }
-    return new Moments(hold, resumed, released, 0);
+    return options.ending() == Ending.ROLLED_BACK_FROM_REDIRECTING
+        ? moveBack(bystander)
+        : new Moments(hold, resumed, released, 0);
+  }
+
+  private Moments moveBack(Bystander bystander) throws Exception {
+    if (migration == null) {
+      throw new IllegalStateException("without Holdfast there is nothing to take back");
+    }
+    Thread.sleep(TRAFFIC_AFTER);
+    long unplugged = SystemClock.INSTANCE.epochNanos();
+    long since = SystemClock.INSTANCE.nanoTime();
+    cable.unplug();
+    pause(since);
+    cable.plugInAtOldHost();
+    cable.takeOldAddresses();
+    long resumed = SystemClock.INSTANCE.epochNanos();
+    bystander.takeBack(migration::rollBack, stage.oldHost(), stage.newHost());
+    long released = migration.rolledBack();
+    story.tell("the guest is back at the old host, and the migration is taken back");
+    return new Moments(unplugged, resumed, released, 0);
   }
 
   private void reached(Bystander bystander, MigrationState state) throws Exception {

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * What a scenario is to be like. {@link #defaults()} is the demo without options.
  *
  * @param encapsulation tls or ipip
+ * @param dataConnections between the hosts, for the migration
  * @param pause how long the guest is without a network
  * @param connections from the client, a quarter of each kind
  * @param ipv6 whether old, new and client addresses are IPv6
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record ScenarioOptions(
     String encapsulation,
+    int dataConnections,
     Duration pause,
     int connections,
     boolean ipv6,
@@ -49,6 +51,7 @@ public record ScenarioOptions(
   public ScenarioOptions with(Consumer<Draft> change) {
     var draft = new Draft();
     draft.encapsulation = encapsulation;
+    draft.dataConnections = dataConnections;
     draft.pause = pause;
     draft.connections = connections;
     draft.ipv6 = ipv6;
@@ -70,6 +73,7 @@ public record ScenarioOptions(
   /** Options in the making. */
   public static final class Draft {
     public String encapsulation = "tls";
+    public int dataConnections = 4;
     public Duration pause = Duration.ofSeconds(2);
     public int connections = 32;
     public boolean ipv6;
@@ -90,6 +94,7 @@ public record ScenarioOptions(
     private ScenarioOptions options() {
       return new ScenarioOptions(
           encapsulation,
+          dataConnections,
           pause,
           connections,
           ipv6,

@@ -49,6 +49,55 @@ public final class DnsCheck {
     return List.copyOf(check.checks);
   }
 
+  /**
+   * A dry run of one move: the zone of its name, and whether its records are what the
+   * compare-and-swap expects. Zones of other names are only warned of: reverse records follow, and
+   * hold nothing up.
+   *
+   * @throws DnsException only when interrupted
+   */
+  public static List<Check> run(DnsUpdater dns, String host, DnsMove move) throws DnsException {
+    DnsCheck check = new DnsCheck(dns, host);
+    Optional<ZoneServer> own = dns.planner().zoneOf(DnsNames.absolute(move.name()));
+    for (ZoneServer zone : dns.zones()) {
+      int before = check.checks.size();
+      check.checkZone(zone);
+      if (own.isEmpty() || zone != own.get()) {
+        check.checks.subList(before, check.checks.size()).replaceAll(DnsCheck::atMostWarning);
+      }
+    }
+    if (check.checks.stream().noneMatch(each -> each.result().equals("failed"))) {
+      check.checkRecords(move);
+    }
+    return List.copyOf(check.checks);
+  }
+
+  private static Check atMostWarning(Check check) {
+    return check.result().equals("failed")
+        ? new Check(check.host(), check.name(), "warning", check.detail(), check.fix())
+        : check;
+  }
+
+  private void checkRecords(DnsMove move) throws DnsException {
+    String fix = "correct the name's records, or leave --dns-name out and change the name yourself";
+    try {
+      DnsPlan plan = dns.plan(move);
+      String problem = plan.problem();
+      if (problem == null) {
+        String text = plan.name() + ": " + plan.before() + " becomes " + plan.after();
+        checks.add(new Check(host, "DNS name", "ok", text, ""));
+      } else {
+        String text = problem + (plan.notes().isEmpty() ? "" : " " + plan.notes());
+        checks.add(new Check(host, "DNS name", "failed", text, fix));
+      }
+    } catch (DnsException e) {
+      if (e.kind() == Kind.INTERRUPTED) {
+        throw e;
+      }
+      checks.add(new Check(host, "DNS name", "failed", e.sentence(), fix));
+    }
+  }
+
   private void checkZone(ZoneServer zone) throws DnsException {
     TsigKey key = checkKey(zone);
     boolean answers = checkServer(zone);

@@ -18,11 +18,13 @@ public final class Flow {
   /** Begin is kept in units of 2^24 ns (17 ms): an int of them lasts for two years. */
   private static final int TICK_SHIFT = 24;
 
+  /** How exactly {@link #ageNanos} knows. */
+  static final long AGE_UNIT = 1L << TICK_SHIFT;
+
   private static final int UNKNOWN_SCALE = 15;
 
   // flags
-  private static final int ORIGIN_SHIFT = 0; // 2 bits
-  private static final int END_SHIFT = 2; // 3 bits
+  private static final int ORIGIN_AND_END = 0x1f; // 5 origins times 6 ends are 30 values
   private static final int HANDSHAKE_SHIFT = 5; // 2 bits
   private static final int UNCOUNTED = 1 << 7;
   private static final int BEGAN_WHILE_DRAINING = 1 << 8;
@@ -82,7 +84,7 @@ public final class Flow {
     this.peerLow = peerLow;
     this.peerPort = (char) peerPort;
     beganTick = (int) (nowNanos >> TICK_SHIFT);
-    flags = (char) (origin.ordinal() << ORIGIN_SHIFT);
+    originAndEnd(origin.ordinal(), FlowEnd.OPEN.ordinal());
   }
 
   public int protocol() {
@@ -137,19 +139,23 @@ public final class Flow {
   }
 
   public Origin origin() {
-    return Origin.ALL[flags >> ORIGIN_SHIFT & 3];
+    return Origin.ALL[(flags & ORIGIN_AND_END) / FlowEnd.ALL.length];
   }
 
   void origin(Origin origin) {
-    flags = (char) (flags & ~(3 << ORIGIN_SHIFT) | origin.ordinal() << ORIGIN_SHIFT);
+    originAndEnd(origin.ordinal(), end().ordinal());
   }
 
   public FlowEnd end() {
-    return FlowEnd.ALL[flags >> END_SHIFT & 7];
+    return FlowEnd.ALL[(flags & ORIGIN_AND_END) % FlowEnd.ALL.length];
   }
 
   void end(FlowEnd end) {
-    flags = (char) (flags & ~(7 << END_SHIFT) | end.ordinal() << END_SHIFT);
+    originAndEnd(origin().ordinal(), end.ordinal());
+  }
+
+  private void originAndEnd(int origin, int end) {
+    flags = (char) (flags & ~ORIGIN_AND_END | origin * FlowEnd.ALL.length + end);
   }
 
   public boolean isEnded() {
@@ -178,9 +184,13 @@ public final class Flow {
     return handshake == Handshake.BEGUN_BY_PEER || handshake == Handshake.BEGUN_BY_GUEST;
   }
 
-  /** Both sides were heard, or the guest itself named the flow: no stranger can make one up. */
+  /** The guest was heard, or somebody who knows named the flow: no stranger can make one up. */
   public boolean isConfirmed() {
-    return lastFromGuest != NEVER || origin() == Origin.LISTED || origin() == Origin.SNAPSHOT;
+    return lastFromGuest != NEVER
+        || switch (origin()) {
+          case LISTED, SNAPSHOT, CONNTRACK -> true;
+          case CAPTURED, SEEN -> false;
+        };
   }
 
   /** False for later fragments and ICMP errors, which have a flow of their own only by name. */

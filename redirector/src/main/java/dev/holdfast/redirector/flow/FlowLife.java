@@ -61,7 +61,9 @@ final class FlowLife {
               ? "the peer has closed, and the guest has not acknowledged that"
               : flow.wasHeard()
                   ? "the connection is open"
-                  : "the connection was listed, and has not been heard";
+                  : flow.origin() == Origin.CONNTRACK
+                      ? "connection tracking knew it at arm, and it has not been heard"
+                      : "the connection was listed, and has not been heard";
       case FIN_WAIT_1 -> "the guest has closed, and the peer has not acknowledged that";
       case FIN_WAIT_2 -> "the guest has closed, and the peer has not";
       case CLOSE_WAIT -> "the peer has closed, and the guest has not";

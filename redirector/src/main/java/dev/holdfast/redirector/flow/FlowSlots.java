@@ -262,7 +262,7 @@ final class FlowSlots {
   }
 
   /** The finalizer of MurmurHash3. */
-  private static long mix(long h) {
+  static long mix(long h) {
     h = (h ^ h >>> 33) * 0xff51afd7ed558ccdL;
     h = (h ^ h >>> 33) * 0xc4ceb9fe1a85ec53L;
     return h ^ h >>> 33;

@@ -70,7 +70,7 @@ public final class FlowTable {
   }
 
   /** A number that all packets of a flow share, and few others. Changes nothing. */
-  public int lane(PacketView v, Direction direction) {
+  public int hash(PacketView v, Direction direction) {
     return slots.hash(v, direction);
   }
 
@@ -190,32 +190,48 @@ public final class FlowTable {
   }
 
   /**
-   * Takes a list of the guest's TCP connections that is known to be complete: names those that are
+   * Takes a list of the guest's TCP connections that is said to be complete: names those that are
    * unknown, and ends those that it does not have. A connection that was heard since the list was
    * taken stays, as do those in the making and in time-wait, which such lists leave out.
    *
-   * @return how many were ended
+   * @return false where nothing was ended, since the list is not complete: it lacks an older
+   *     connection on which the guest has spoken since
    */
-  public int listComplete(Collection<FlowKey> complete, long takenNanos, long nowNanos) {
+  public boolean listComplete(Collection<FlowKey> complete, long takenNanos, long nowNanos) {
     Set<FlowKey> listed = new HashSet<>(complete);
     for (FlowKey key : complete) {
       list(key, nowNanos, Origin.LISTED);
     }
-    int[] ended = {0};
+    List<Flow> missing = new ArrayList<>();
+    boolean[] contradicted = {false};
     slots.forEach(flow -> {
       if (flow.isTcp()
           && flow.isCounted()
           && !flow.isEnded()
           && flow.handshake() == Flow.Handshake.DONE
           && flow.tcpState() != TcpState.TIME_WAIT
-          && nowNanos - flow.idleNanos(nowNanos) - takenNanos < 0
           && !listed.contains(flow.key())) {
-        flow.end(FlowEnd.UNLISTED);
-        leaves(flow);
-        ended[0]++;
+        if (nowNanos - flow.idleNanos(nowNanos) - takenNanos < 0) {
+          missing.add(flow);
+        } else {
+          contradicted[0] |= isOlderAndSpoken(flow, takenNanos, nowNanos);
+        }
       }
     });
-    return ended[0];
+    if (!contradicted[0]) {
+      for (Flow flow : missing) {
+        flow.end(FlowEnd.UNLISTED);
+        leaves(flow);
+      }
+    }
+    return !contradicted[0];
+  }
+
+  private static boolean isOlderAndSpoken(Flow flow, long takenNanos, long nowNanos) {
+    return flow.tcpState() == TcpState.ESTABLISHED
+        && flow.wasHeard(Direction.FROM_GUEST)
+        && flow.lastHeard(Direction.FROM_GUEST) - takenNanos > 0
+        && nowNanos - flow.ageNanos(nowNanos) + Flow.AGE_UNIT - takenNanos < 0;
   }
 
   // ---- room ----

@@ -11,7 +11,9 @@ public enum Origin {
   /** The remote host named it. */
   SNAPSHOT,
   /** Its packets were seen on their way through the tunnel or the hold queue. */
-  SEEN;
+  SEEN,
+  /** This host's connection tracking had it. */
+  CONNTRACK;
 
   static final Origin[] ALL = values();
 

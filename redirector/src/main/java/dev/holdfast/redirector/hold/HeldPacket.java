@@ -38,6 +38,9 @@ final class HeldPacket {
   private final int flags;
   final FlowQueue queue;
 
+  /** Which data connection it takes. */
+  final int lane;
+
   /** Null until it is certain that the packet stays. */
   @Nullable ByteBuf copy;
 
@@ -55,11 +58,13 @@ final class HeldPacket {
       int length,
       PacketView packet,
       @Nullable Flow flow,
-      FlowQueue queue) {
+      FlowQueue queue,
+      int lane) {
     this.id = id;
     this.arrivalNanos = arrivalNanos;
     this.length = length;
     this.queue = queue;
+    this.lane = lane;
     if (flow == null || !packet.isTcp()) {
       kind = Kind.OTHER;
       sequence = 0;

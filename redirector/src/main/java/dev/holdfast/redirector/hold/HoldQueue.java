@@ -1,12 +1,14 @@
 package dev.holdfast.redirector.hold;
 
 import dev.holdfast.redirector.flow.Flow;
+import dev.holdfast.redirector.flow.Lanes;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
@@ -26,12 +28,13 @@ public final class HoldQueue implements AutoCloseable {
      * A packet is held now.
      *
      * @param id above every earlier one
+     * @param lane which data connection its flow takes, as {@link Lanes} says
      * @param vnetPacket the queue's own copy, to be read during the call
      */
-    void kept(long id, ByteBuf vnetPacket);
+    void kept(long id, int lane, ByteBuf vnetPacket);
 
     /** A packet that was held is not any more, and will not be delivered. */
-    void removed(long id, DropReason why);
+    void removed(long id, int lane, DropReason why);
   }
 
   /** Sees what is held. */
@@ -40,7 +43,7 @@ public final class HoldQueue implements AutoCloseable {
     /**
      * @param vnetPacket the queue's own copy, to be read during the call
      */
-    void packet(long id, ByteBuf vnetPacket);
+    void packet(long id, int lane, ByteBuf vnetPacket);
   }
 
   private final HoldLimits limits;
@@ -56,6 +59,7 @@ public final class HoldQueue implements AutoCloseable {
   private final Map<Flow, FlowQueue> byFlow = new IdentityHashMap<>();
   private final DatagramQueue strangers;
   private final ArrivalOrder arrivals = new ArrivalOrder(packet -> true);
+  private final ArrivalOrder[] arrivalsByLane;
   private final List<HeldPacket> superseded = new ArrayList<>();
 
   private long lastId;
@@ -68,6 +72,7 @@ public final class HoldQueue implements AutoCloseable {
   /**
    * @param host shared by all hold queues of this host
    * @param drops counts what is not kept, by reason
+   * @param lanes how many data connections the flows are spread over
    * @param lastId the ids of this queue's packets are higher: an endpoint that has ids of an
    *     earlier queue takes them
    */
@@ -76,8 +81,11 @@ public final class HoldQueue implements AutoCloseable {
       HoldBudget host,
       ByteBufAllocator allocator,
       DropCounters drops,
+      int lanes,
       long lastId) {
     this.lastId = lastId;
+    arrivalsByLane = new ArrivalOrder[lanes];
+    Arrays.setAll(arrivalsByLane, lane -> new ArrivalOrder(packet -> true));
     this.limits = limits;
     this.host = host;
     this.allocator = allocator;
@@ -110,7 +118,9 @@ public final class HoldQueue implements AutoCloseable {
       Mirror mirror) {
     total++;
     FlowQueue queue = queueOf(flow, view);
-    var packet = new HeldPacket(lastId + 1, nowNanos, view.end() - vnetIndex, view, flow, queue);
+    int lane = Lanes.of(view, arrivalsByLane.length);
+    var packet =
+        new HeldPacket(lastId + 1, nowNanos, view.end() - vnetIndex, view, flow, queue, lane);
     enter(packet);
     for (int i = 0; i < superseded.size(); i++) {
       remove(superseded.get(i), DropReason.REPLACED, mirror);
@@ -130,7 +140,7 @@ public final class HoldQueue implements AutoCloseable {
     ByteBuf copy = allocator.buffer(packet.length, packet.length);
     copy.writeBytes(buf, vnetIndex, packet.length);
     packet.copy = copy;
-    mirror.kept(packet.id, copy);
+    mirror.kept(packet.id, lane, copy);
     return packet.id;
   }
 
@@ -178,6 +188,7 @@ public final class HoldQueue implements AutoCloseable {
     bytes += packet.length;
     host.take(packet.length);
     arrivals.add(packet);
+    arrivalsByLane[packet.lane].add(packet);
     packet.queue.add(packet, superseded);
     packet.queue.share.add(packet);
   }
@@ -239,6 +250,7 @@ public final class HoldQueue implements AutoCloseable {
     bytes -= packet.length;
     host.give(packet.length);
     arrivals.oneLeft();
+    arrivalsByLane[packet.lane].oneLeft();
     queue.remove(packet);
     queue.share.remove(packet);
     if (queue.packets() == 0 && queue.flow != null) {
@@ -257,7 +269,7 @@ public final class HoldQueue implements AutoCloseable {
       packet.copy = null;
       copy.release();
       if (why != null && mirror != null) {
-        mirror.removed(packet.id, why);
+        mirror.removed(packet.id, packet.lane, why);
       }
     }
   }
@@ -273,10 +285,10 @@ public final class HoldQueue implements AutoCloseable {
     }
   }
 
-  /** The endpoint has delivered all packets up to this one: the copies of them may go. */
-  public void deliveredUpTo(long id) {
+  /** The endpoint has delivered a lane's packets up to this one: the copies of them may go. */
+  public void deliveredUpTo(int lane, long id) {
     while (true) {
-      HeldPacket oldest = arrivals.oldest();
+      HeldPacket oldest = arrivalsByLane[lane].oldest();
       if (oldest == null || oldest.id > id) {
         return;
       }
@@ -285,14 +297,23 @@ public final class HoldQueue implements AutoCloseable {
   }
 
   /**
-   * Shows the packets that are held, in the order of arrival, from the one after {@code afterId}
-   * on; 0 for all. The visitor must not change the queue.
+   * Shows the packets that are held, in the order of arrival. The visitor must not change the
+   * queue.
    */
-  public void forEachInOrder(long afterId, Visitor visitor) {
-    arrivals.forEach(packet -> {
+  public void forEachInOrder(Visitor visitor) {
+    show(arrivals, Long.MIN_VALUE, visitor);
+  }
+
+  /** The same for those of one lane, from the one after {@code afterId} on. */
+  public void forEachInOrder(int lane, long afterId, Visitor visitor) {
+    show(arrivalsByLane[lane], afterId, visitor);
+  }
+
+  private static void show(ArrivalOrder order, long afterId, Visitor visitor) {
+    order.forEach(packet -> {
       ByteBuf copy = packet.copy;
       if (copy != null && packet.id > afterId) {
-        visitor.packet(packet.id, copy);
+        visitor.packet(packet.id, packet.lane, copy);
       }
     });
   }
@@ -300,7 +321,9 @@ public final class HoldQueue implements AutoCloseable {
   /** Lets everything go without a word: it was delivered, or re-injected, or nobody wants it. */
   @Override
   public void close() {
-    deliveredUpTo(Long.MAX_VALUE);
+    for (int lane = 0; lane < arrivalsByLane.length; lane++) {
+      deliveredUpTo(lane, Long.MAX_VALUE);
+    }
   }
 
   // ---- figures ----

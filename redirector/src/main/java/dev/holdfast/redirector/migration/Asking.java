@@ -1,11 +1,14 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.steer.Preflight;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
 import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
+import dev.holdfast.tunnel.endpoint.ControlMessage.TakenBack;
 import dev.holdfast.tunnel.packet.IpPrefix;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 
 /** The questions that a redirector puts to an endpoint, each with its answer awaited. */
@@ -15,11 +18,36 @@ final class Asking {
   private Asking() {}
 
   /**
-   * May this be armed?
+   * Arms the endpoint.
    *
-   * @throws RequestRefused with the endpoint's reason
+   * @throws RequestRefused with the endpoint's reason and its checks
    */
-  static ArmReply arm(Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
+  static ArmReply arm(Host host, ControlChannel channel, MigrationRecord record)
+      throws RequestRefused {
+    ArmReply reply = ask(host, channel, record, false);
+    if (!reply.accepted()) {
+      List<MigrationPlan.Check> checks = Planner.fromRemote(record.remote(), reply.checks());
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          record.remote() + " refuses: " + reply.refusal(),
+          Preflight.passes(checks) ? List.of() : checks);
+    }
+    if (reply.connections() < 1) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          record.remote() + " agrees to no data connection, which this daemon cannot do without");
+    }
+    return reply;
+  }
+
+  /** May this be armed? What a dry run would do and what stands in its way is in the answer. */
+  static ArmReply dryRun(Host host, ControlChannel channel, MigrationRecord record)
+      throws RequestRefused {
+    return ask(host, channel, record, true);
+  }
+
+  private static ArmReply ask(
+      Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
       throws RequestRefused {
     long request = host.calls().newRequest();
     CompletableFuture<ControlMessage> answer = host.calls().expectReply(record.remote(), request);
@@ -37,15 +65,10 @@ final class Asking {
             record.encapsulation(),
             record.returnPath(),
             record.oldLans().stream().map(IpPrefix::parse).toList(),
-            record.dnsName() == null ? "" : record.dnsName()));
-    ArmReply reply =
-        ControlCalls.await(
-            answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
-    if (!reply.accepted()) {
-      throw new RequestRefused(
-          RequestRefused.Kind.REFUSED, record.remote() + " refuses: " + reply.refusal());
-    }
-    return reply;
+            record.dnsName() == null ? "" : record.dnsName(),
+            record.connections()));
+    return ControlCalls.await(
+        answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
   }
 
   /**
@@ -68,9 +91,29 @@ final class Asking {
       throw new RequestRefused(
           RequestRefused.Kind.REFUSED,
           e.getMessage()
-              + "; it may have released the guest already, so this host goes on holding: try again when it answers",
+              + "; it may have released the guest already, so this host goes on holding: try again when it answers,"
+              + " or make sure that the guest does not run there and use --force",
           e);
     }
+  }
+
+  /**
+   * Asks the endpoint to give the address back after release, to be this host's in {@code next}.
+   *
+   * @throws RequestRefused when it has not answered; it may have agreed
+   */
+  static TakenBack takeBack(
+      Host host,
+      ControlChannel channel,
+      MigrationRecord record,
+      long next,
+      boolean force,
+      long millis)
+      throws RequestRefused {
+    CompletableFuture<ControlMessage> answer =
+        host.calls().expect(record.remote(), TakenBack.class, record.uuid());
+    channel.send(new ControlMessage.TakeBack(record.uuid(), record.epoch(), next, force));
+    return ControlCalls.await(answer, TakenBack.class, millis, record.remote(), "the rollback");
   }
 
   /**

@@ -56,6 +56,8 @@ final class ControlCalls {
               new Topic(remote, ControlMessage.Released.class, m.migration());
           case ControlMessage.RolledBack m ->
               new Topic(remote, ControlMessage.RolledBack.class, m.migration());
+          case ControlMessage.TakenBack m ->
+              new Topic(remote, ControlMessage.TakenBack.class, m.migration());
           case ControlMessage.Finished m ->
               new Topic(remote, ControlMessage.Finished.class, m.migration());
           default -> "none";
@@ -71,6 +73,7 @@ final class ControlCalls {
   void unknown(String remote, UUID migration, String text) {
     boolean unused =
         complete(remote, new ControlMessage.RolledBack(migration, 0, ""))
+            | complete(remote, new ControlMessage.TakenBack(migration, 0, "", List.of()))
             | complete(remote, new ControlMessage.Finished(migration, 0, ""));
     fail(remote, migration, text);
   }
@@ -84,6 +87,24 @@ final class ControlCalls {
           && topic.remote().equals(remote)
           && topic.migration().equals(migration)) {
         future.completeExceptionally(new RequestRefused(RequestRefused.Kind.REFUSED, text));
+      }
+    });
+  }
+
+  /** The connection to {@code remote} is lost, and with it every answer that is on its way. */
+  void lost(String remote, String reason) {
+    waiting.forEach((key, future) -> {
+      boolean its =
+          switch (key) {
+            case Topic topic -> topic.remote().equals(remote);
+            case Reply reply -> reply.remote().equals(remote);
+            default -> false;
+          };
+      if (its) {
+        future.completeExceptionally(
+            new RequestRefused(
+                RequestRefused.Kind.REFUSED,
+                "the connection to " + remote + " was lost before it answered: " + reason));
       }
     });
   }

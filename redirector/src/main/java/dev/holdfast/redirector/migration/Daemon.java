@@ -227,6 +227,7 @@ public final class Daemon implements AutoCloseable {
     } catch (RuntimeException e) {
       log.warn("the control socket was not closed cleanly: {}", e.getMessage());
     }
+    engine.settleEnded();
     int live = engine.live().size();
     if (live > 0) {
       log.warn(

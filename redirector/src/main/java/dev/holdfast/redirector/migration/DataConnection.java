@@ -2,75 +2,36 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.path.InboundPath;
 import dev.holdfast.redirector.path.MigrationPath;
-import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.link.TlsLink;
-import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.HexFormat;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The redirector's data connection of one migration: opened at arm, proven by probes, opened again
- * whenever it is lost, until the migration ends. While it is down the packet path holds instead of
- * tunnelling.
+ * One of the redirector's data connections of a migration: opened again whenever it is lost, each
+ * by itself, until the migration ends.
  */
-final class DataConnection implements InboundPath.LinkEvents {
-  private static final long OPEN_SECONDS = 7;
-  private static final long PROBE_MILLIS = 1_000;
-  private static final int PROBE_TRIES = 4;
-
-  /** Full-size probes in a burst: a quarter of a megabyte, what some hundred connections say. */
-  private static final int BURST = 170;
-
+final class DataConnection {
   private static final long FIRST_RETRY_MILLIS = 100;
   private static final long LAST_RETRY_MILLIS = 2_000;
 
   private final Host host;
   private final RedirectorMigration migration;
-  private final AtomicLong marker = new AtomicLong();
+  private final DataConnections all;
+  private final int lane;
   private volatile @Nullable TlsLink link;
-  private volatile boolean wanted;
+  private volatile boolean wanted = true;
   private volatile long retryMillis = FIRST_RETRY_MILLIS;
-  private volatile double probeMillis = -1;
 
-  DataConnection(Host host, RedirectorMigration migration) {
+  DataConnection(Host host, RedirectorMigration migration, DataConnections all, int lane) {
     this.host = host;
     this.migration = migration;
+    this.all = all;
+    this.lane = lane;
   }
 
-  /**
-   * Opens it and waits until it stands.
-   *
-   * @throws RequestRefused with the reason when it does not
-   */
-  void open() throws RequestRefused {
-    wanted = true;
+  CompletableFuture<Void> connect() {
     MigrationRecord record = migration.record;
-    try {
-      connect(record).get(OPEN_SECONDS, TimeUnit.SECONDS);
-    } catch (ExecutionException e) {
-      Throwable cause = e.getCause() == null ? e : e.getCause();
-      throw new RequestRefused(
-          RequestRefused.Kind.REFUSED,
-          "no data connection to " + record.remote() + ": " + cause.getMessage(),
-          e);
-    } catch (TimeoutException e) {
-      throw new RequestRefused(
-          RequestRefused.Kind.REFUSED,
-          "no data connection to " + record.remote() + " within " + OPEN_SECONDS + " s",
-          e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new RequestRefused(RequestRefused.Kind.FAILED, "interrupted while connecting", e);
-    }
-  }
-
-  private CompletableFuture<Void> connect(MigrationRecord record) {
     MigrationPath path = migration.path;
     if (path == null) {
       return CompletableFuture.failedFuture(new IllegalStateException("it has just ended"));
@@ -81,7 +42,8 @@ final class DataConnection implements InboundPath.LinkEvents {
             record.uuid(),
             record.epoch(),
             HexFormat.of().parseHex(record.token()),
-            new InboundPath(path, host.objects().device(), host.clock(), this, true))
+            lane,
+            new InboundPath(path, lane, host.objects().device(), host.clock(), all, true))
         .thenAccept(opened -> host.data().run(() -> use(opened)));
   }
 
@@ -93,22 +55,13 @@ final class DataConnection implements InboundPath.LinkEvents {
     }
     link = opened;
     retryMillis = FIRST_RETRY_MILLIS;
-    Link live = host.objects().liveLink(migration.record, path, opened, this);
-    path.linkUp(opened, live);
-    path.catchUp();
-    if (path.isRedirecting()) {
-      path.mark(marker.incrementAndGet());
-    }
-    migration.event("link", "data connection to " + migration.record.remote() + " is up");
+    path.linkUp(lane, opened, host.objects().liveLink(migration.record, path, opened, all));
+    path.catchUp(lane);
+    all.up(lane);
   }
 
-  /** Opens it in the background, again and again until it stands: a restarted daemon takes over. */
+  /** Opens it in the background, again and again until it stands. */
   void keepOpen() {
-    wanted = true;
-    retry();
-  }
-
-  private void retry() {
     long wait = retryMillis;
     retryMillis = Math.min(LAST_RETRY_MILLIS, wait * 2);
     host.later(
@@ -119,121 +72,20 @@ final class DataConnection implements InboundPath.LinkEvents {
           if (!wanted || (present != null && present.isUp())) {
             return;
           }
-          connect(migration.record)
+          connect()
               .exceptionally(failure -> {
-                retry();
+                all.failed(failure);
+                keepOpen();
                 return null;
               });
         });
   }
 
-  /**
-   * Proves the tunnel both ways with inner packets, the last one as long as the old LAN's longest.
-   *
-   * @throws RequestRefused when no answer comes, naming what was tried
-   */
-  void probe() throws RequestRefused {
-    MigrationPath path = Objects.requireNonNull(migration.path);
-    IpAddress old = migration.record.olds().getFirst();
-    int longest = host.data().call(() -> path.innerMtu());
-    probeMillis = probe(path, old, 0, "a small probe");
-    probe(path, old, longest, "a probe of " + longest + " bytes");
-    widen(path, old, longest);
-    migration.event(
-        "progress",
-        String.format(
-            java.util.Locale.ROOT,
-            "tunnel proven both ways, packets of up to %d bytes, round trip %.2f ms",
-            longest,
-            probeMillis));
-  }
-
-  /**
-   * Sends a burst through the tunnel and back, so that the TCP which carries it has seen more of
-   * the path than its initial window (RFC 6928) when the guest is released. Nothing depends on it.
-   */
-  private void widen(MigrationPath path, IpAddress old, int size) throws RequestRefused {
-    CompletableFuture<Long> last = new CompletableFuture<>();
-    long end = marker.addAndGet(BURST);
-    host.data()
-        .run(() -> {
-          path.listenToProbes(answer -> {
-            if (answer == end) {
-              last.complete(answer);
-            }
-          });
-          path.burst(old, end, BURST, size);
-        });
-    try {
-      last.get(PROBE_MILLIS, TimeUnit.MILLISECONDS);
-    } catch (TimeoutException e) {
-      migration.event("progress", "the tunnel is slow: a burst of probes took more than 1 s");
-    } catch (ExecutionException e) {
-      throw new IllegalStateException(e);
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new RequestRefused(RequestRefused.Kind.FAILED, "interrupted while probing", e);
-    } finally {
-      host.data().run(() -> path.listenToProbes(null));
-    }
-  }
-
-  private double probe(MigrationPath path, IpAddress old, int size, String what)
-      throws RequestRefused {
-    for (int attempt = 0; attempt < PROBE_TRIES; attempt++) {
-      long number = marker.incrementAndGet();
-      long begun = host.clock().nanoTime();
-      CompletableFuture<Long> answered = new CompletableFuture<>();
-      host.data()
-          .run(() -> {
-            path.listenToProbes(answer -> {
-              if (answer == number) {
-                answered.complete(host.clock().nanoTime());
-              }
-            });
-            path.probe(old, number, size);
-          });
-      try {
-        return (answered.get(PROBE_MILLIS, TimeUnit.MILLISECONDS) - begun) / 1e6;
-      } catch (TimeoutException e) {
-        continue; // an IP-in-IP packet may be lost like any other
-      } catch (ExecutionException e) {
-        throw new IllegalStateException(e);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new RequestRefused(RequestRefused.Kind.FAILED, "interrupted while probing", e);
-      } finally {
-        host.data().run(() -> path.listenToProbes(null));
-      }
-    }
-    boolean ipip = "ipip".equals(migration.record.encapsulation());
-    throw new RequestRefused(
-        RequestRefused.Kind.REFUSED,
-        what
-            + " through the tunnel to "
-            + migration.record.remote()
-            + " was not answered ("
-            + PROBE_TRIES
-            + " tries); "
-            + (ipip
-                ? "a filter may drop IP protocol 4 between the hosts, or the path MTU is smaller: allow it, or use"
-                    + " --encapsulation tls"
-                : "see the remote host's log"));
-  }
-
-  /** Round trip of the arm probe in milliseconds; -1 before it. */
-  double probeMillis() {
-    return probeMillis;
-  }
-
-  /**
-   * Everything held has been sent: the endpoint is asked to say when it has handled it. Data loop.
-   */
-  void markSent() {
-    MigrationPath path = migration.path;
-    if (path != null) {
-      path.catchUp();
-      path.mark(marker.incrementAndGet());
+  /** It has ended: another one is opened. Data loop. */
+  void lost() {
+    link = null;
+    if (wanted) {
+      keepOpen();
     }
   }
 
@@ -245,29 +97,4 @@ final class DataConnection implements InboundPath.LinkEvents {
       host.data().run(present::close);
     }
   }
-
-  @Override
-  public void linkDown(String reason) {
-    MigrationPath path = migration.path;
-    if (path != null) {
-      path.linkDown();
-    }
-    link = null;
-    if (wanted) {
-      migration.event(
-          "link", "data connection is down (" + reason + "); packets are held until it is back");
-      retry();
-    }
-  }
-
-  @Override
-  public void markerAnswered(long answered) {
-    MigrationPath path = migration.path;
-    if (path != null && answered == marker.get()) {
-      path.delivered(path.sentUpTo());
-    }
-  }
-
-  @Override
-  public void markerSeen(long seen) {}
 }

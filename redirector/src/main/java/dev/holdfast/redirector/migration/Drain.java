@@ -14,21 +14,26 @@ import org.jspecify.annotations.Nullable;
  * may be asleep, and it lasts at least {@code drain.minimum}.
  */
 final class Drain {
-  private static final long LOOK_MILLIS = 200;
+  /** An end is seen within that, and acted on; what the endpoint takes for its part is little. */
+  static final long LOOK_MILLIS = 200;
+
+  private static final long NEVER = Long.MAX_VALUE;
 
   private final Host host;
   private final RedirectorMigration migration;
   private final FlowKnowledge known;
+  private final DrainRule rule;
   private volatile @Nullable ScheduledFuture<?> watch;
   private volatile long releasedNanos;
   private volatile boolean wasReleased;
-  private volatile long staleUntilEpochNanos = Long.MAX_VALUE;
+  private volatile long staleUntilEpochNanos = NEVER;
   private volatile boolean busy;
 
   Drain(Host host, RedirectorMigration migration, FlowKnowledge known) {
     this.host = host;
     this.migration = migration;
     this.known = known;
+    this.rule = new DrainRule(host.config().drain().minimum().toNanos());
   }
 
   void start() {
@@ -68,39 +73,37 @@ final class Drain {
       return;
     }
     host.data().post(() -> tend(path));
-    if (!wasReleased) {
-      return;
+    if (!wasReleased || migration.record.takingBack() != null) {
+      return; // not there yet, or perhaps on the way back
     }
-    if (state == MigrationState.REDIRECTING && host.clock().epochNanos() >= staleUntilEpochNanos) {
-      apart(() ->
-          migration.beginDraining(
-              migration.names() == null
-                  ? "drain.after has passed (no name is moved)"
-                  : "no cache that keeps to its TTL can say the old address any more"));
-    } else if (state == MigrationState.DRAINING && longEnough()) {
-      int remaining = host.data().call(() -> path.flows().countRemaining(host.clock().nanoTime()));
-      if (remaining > 0) {
-        known.checkWhileDraining();
-      } else {
-        apart(() -> {
-          try {
-            migration.finish(false);
-          } catch (RequestRefused e) {
-            migration.event("progress", "not done yet: " + e.getMessage());
-          }
-        });
-      }
+    int remaining = host.data().call(() -> path.flows().countRemaining(host.clock().nanoTime()));
+    switch (rule.due(
+        state,
+        host.clock().epochNanos() - staleUntilEpochNanos,
+        host.clock().nanoTime() - releasedNanos,
+        known.isComplete(),
+        remaining)) {
+      case NOTHING -> {}
+      case DRAINING ->
+          apart(() ->
+              migration.beginDraining(
+                  migration.names() == null
+                      ? "drain.after has passed (no name is moved)"
+                      : "no cache that keeps to its TTL can say the old address any more"));
+      case END ->
+          apart(() -> {
+            try {
+              migration.finish(false);
+            } catch (RequestRefused e) {
+              migration.event("progress", "not done yet: " + e.getMessage());
+            }
+          });
     }
   }
 
   /** What the packet path wants done from time to time: ages, gaps. Data loop. */
   private void tend(MigrationPath path) {
     path.tend(host.clock().nanoTime());
-  }
-
-  private boolean longEnough() {
-    return known.isComplete()
-        || host.clock().nanoTime() - releasedNanos >= host.config().drain().minimum().toNanos();
   }
 
   /** Transitions wait for other hosts: not on the timer's thread. */

@@ -32,6 +32,7 @@ final class DressRehearsal {
   private static final Duration AT_MOST = Duration.ofSeconds(5);
   private static final long LOOK_MILLIS = 5;
   private static final int PACKETS = 16;
+  static final int CONNECTIONS = 2;
   private static final IpAddress GUEST = IpAddress.parse("192.0.2.1"); // RFC 5737: documentation
   private static final IpAddress GUEST_AFTERWARDS = IpAddress.parse("203.0.113.1");
   private static final IpAddress PEER = IpAddress.parse("198.51.100.1");
@@ -122,6 +123,7 @@ final class DressRehearsal {
         LOOPBACK,
         List.of("192.0.2.0/24"),
         "tls",
+        CONNECTIONS,
         "symmetric",
         "queue",
         name,
@@ -130,7 +132,8 @@ final class DressRehearsal {
         TOKEN,
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   private interface Condition {

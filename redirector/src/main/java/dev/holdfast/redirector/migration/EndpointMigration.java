@@ -23,17 +23,24 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private static final long REPEAT_MILLIS = 500;
   private static final long HELD_SECONDS = 3;
 
+  /** A guest that was silent for so long may have been paused or stopped. */
+  private static final long GUEST_GONE_NANOS = 1_000_000_000L;
+
   /** How often the redirector is asked whether it still knows of it. */
   private static final long ASK_MILLIS = 10_000;
 
   private final EndpointSteps steps;
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
+  private final LinkNews news;
   private volatile long delivered;
+  private volatile List<Long> returnedUpTo = List.of();
+  private volatile List<MigrationPlan.Check> checks = List.of();
 
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new EndpointSteps(host, record);
+    this.news = new LinkNews(record.connections(), "from " + record.remote());
   }
 
   /** Makes every kernel object and the path; what was made is undone when something fails. */
@@ -42,6 +49,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     try {
       host.journal().record(record);
       raise();
+      checks = PathProof.prove(host, record);
       host.rehearsal().await();
       enter(MigrationState.ARMED, host.clock().epochNanos(), "armed for " + record.remote());
       keepAsking();
@@ -52,6 +60,11 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     } finally {
       lock.unlock();
     }
+  }
+
+  /** What arming has found here, beyond preflight. */
+  List<MigrationPlan.Check> checks() {
+    return checks;
   }
 
   /**
@@ -92,19 +105,25 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   /** A data connection that showed the right token. Data loop. */
-  LinkReceiver receiver(MigrationPath there) {
-    return new InboundPath(there, host.objects().device(), host.clock(), this, true);
+  LinkReceiver receiver(MigrationPath there, int lane) {
+    return new InboundPath(there, lane, host.objects().device(), host.clock(), this, true);
   }
 
-  /** The data connection stands. Data loop. */
-  void connected(TlsLink link) {
+  /** A data connection stands. Data loop. */
+  void connected(int lane, TlsLink link) {
     MigrationPath there = path;
     if (there == null) {
       link.close();
       return; // it has just ended
     }
-    there.linkUp(link, host.objects().liveLink(record, there, link, this));
-    event("link", "data connection from " + record.remote() + " is up");
+    there.linkUp(lane, link, host.objects().liveLink(record, there, link, this));
+    tell(news.up(lane));
+  }
+
+  private void tell(@Nullable String line) {
+    if (line != null && !record.state().isEnded()) {
+      event("link", line);
+    }
   }
 
   void held() {
@@ -179,7 +198,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     if (there == null) {
       return; // it has just ended
     }
-    long upTo = host.data().call(there::deliveredUpTo);
+    List<Long> upTo = host.data().call(there::deliveredUpTo);
     ControlMessage.Released message =
         new ControlMessage.Released(
             record.uuid(), record.epoch(), record.acceptedEpochNanos(), delivered, upTo);
@@ -262,6 +281,63 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     }
   }
 
+  /**
+   * The redirector asks for the address after release: the guest runs there again. What was
+   * journalled is final, so asking again gives the same answer.
+   *
+   * @param next the redirector's epoch from then on
+   * @param force although the guest was heard here just now
+   */
+  ControlMessage.TakenBack takeBack(long next, boolean force) {
+    lock.lock();
+    try {
+      long asked = record.epoch();
+      if (!record.state().isEnded()) {
+        String heard = force ? "" : heard();
+        if (!heard.isEmpty()) {
+          return new ControlMessage.TakenBack(record.uuid(), asked, heard, List.of());
+        }
+        report = Reports.of(host, this);
+        journalled(
+            MigrationState.ROLLED_BACK,
+            host.clock().epochNanos(),
+            released -> released.inEpoch(next));
+        MigrationPath there = path;
+        if (there != null) {
+          returnedUpTo =
+              host.data()
+                  .call(() -> {
+                    there.enter(MigrationState.ROLLED_BACK); // delivers nothing from here on
+                    return there.deliveredUpTo();
+                  });
+        }
+        event("state", "rolled back: the guest runs at " + record.remote() + " again");
+        lower();
+      }
+      return new ControlMessage.TakenBack(record.uuid(), asked, "", returnedUpTo);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** Why the guest is thought to run here; empty when nothing says so. */
+  private String heard() {
+    MigrationPath there = path;
+    if (there == null) {
+      return "";
+    }
+    long silence = host.data().call(() -> there.guestSilence(host.clock().nanoTime()));
+    return silence > GUEST_GONE_NANOS
+        ? ""
+        : String.format(
+            Locale.ROOT,
+            "%s has heard the guest from %s %.1f s ago: stop it there before it runs elsewhere; if"
+                + " that was not the guest, use --force",
+            host.config().daemon().name(),
+            String.join(", ", record.oldAddresses()),
+            silence / 1e9);
+  }
+
   /** No connection is left, says the redirector. */
   String finish() {
     lock.lock();
@@ -305,21 +381,16 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   @Override
-  public void linkDown(String reason) {
+  public void linkDown(int lane, String reason) {
     MigrationPath there = path;
     if (there != null) {
-      there.linkDown();
+      there.linkDown(lane);
     }
-    if (!record.state().isEnded()) {
-      event("link", "data connection is down: " + reason);
-    }
+    tell(news.down(lane, reason));
   }
 
   @Override
-  public void markerAnswered(long marker) {}
-
-  @Override
-  public void markerSeen(long marker) {
+  public void markerSeen() {
     noted.set(true);
   }
 }

@@ -3,28 +3,35 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.redirector.flow.FlowTable;
+import dev.holdfast.redirector.flow.Origin;
 import java.io.IOException;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a redirector knows of the guest's connections, and how: it sees those that speak, from arm
- * on, and the guest's own list, where there is one, has the others.
+ * What a redirector knows of the guest's connections, and how.
+ *
+ * <p>It sees those that speak, from arm on. Those that were silent since before are named by this
+ * host's connection tracking, where it has them ({@link ConntrackFlows}), and by the guest's own
+ * list ({@link GuestFlowList}). What is known counts as complete while the newest list of the guest
+ * was got without an error and has not been contradicted: it lacks no older connection on which the
+ * guest has spoken since. Connection tracking never makes it complete.
+ *
+ * <p>The guest is asked at arm, after a restart, and while draining again and again: what its list
+ * no longer has has ended.
  */
 final class FlowKnowledge {
   private static final long LIST_MILLIS = 30_000;
-  private static final long FIRST_CHECK_NANOS = 2_000_000_000L;
-  private static final long LAST_CHECK_NANOS = 60_000_000_000L;
+  private static final long DRAIN_LIST_MILLIS = 10_000;
 
   private final Host host;
   private final LiveMigration migration;
+  private final AtomicBoolean listing = new AtomicBoolean();
   private volatile @Nullable FlowLearner learner;
   private volatile boolean complete;
   private volatile boolean told;
-  private volatile boolean checking;
-  private volatile long checkedNanos;
-  private volatile long checkAfterNanos;
 
   FlowKnowledge(Host host, LiveMigration migration) {
     this.host = host;
@@ -37,17 +44,33 @@ final class FlowKnowledge {
    * @throws RequestRefused when one of them cannot be done
    */
   void begin() throws RequestRefused {
-    FlowLearner learning = Paths.learn(host, migration.record);
-    learner = learning;
-    if (migration.record.flowListCommand() == null) {
+    startLearning();
+    String command = migration.record.flowListCommand();
+    if (command == null) {
       migration.alert(
           "no complete list of the guest's connections (give --flow-list-command): draining lasts at least "
-              + host.config().drain().minimum().toSeconds()
-              + " s");
+              + minimum());
       return;
     }
-    Paths.addListed(host, migration.record, learning::withTable);
-    complete = true;
+    try {
+      int unused = list(command);
+    } catch (IOException e) {
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED,
+          "the guest's connections could not be listed: " + e.getMessage(),
+          e);
+    }
+  }
+
+  private void startLearning() throws RequestRefused {
+    learner = Paths.learn(host, migration.record);
+    List<FlowKey> tracked = ConntrackFlows.read(migration.record.olds());
+    if (!tracked.isEmpty()) {
+      long now = host.clock().nanoTime();
+      withTable(table -> tracked.forEach(key -> table.list(key, now, Origin.CONNTRACK)));
+      migration.event(
+          "progress", "connection tracking has " + tracked.size() + " of the guest's connections");
+    }
   }
 
   /**
@@ -59,88 +82,91 @@ final class FlowKnowledge {
   void resume() throws RequestRefused {
     close();
     if (migration.state() == MigrationState.ARMED) {
-      learner = Paths.learn(host, migration.record);
+      startLearning();
     }
-    if (migration.record.flowListCommand() != null) {
+    listInBackground();
+  }
+
+  /** The migration drains: from now on the guest is asked again and again. */
+  void drain() {
+    listInBackground();
+  }
+
+  /** Goes on until there is a list; while draining until the end. Only one does so at a time. */
+  private void listInBackground() {
+    if (migration.record.flowListCommand() != null && listing.compareAndSet(false, true)) {
       Thread.ofVirtual().name("flow-list-" + migration.record.name()).start(this::listAgain);
     }
   }
 
   private void listAgain() {
+    String command = migration.record.flowListCommand();
+    if (migration.state().isEnded() || command == null) {
+      listing.set(false);
+      return;
+    }
     try {
-      int listed = Paths.addListed(host, migration.record, this::withTable);
-      complete = true;
-      migration.event("progress", "the guest lists " + listed + " connections");
-    } catch (RequestRefused e) {
+      int listed = list(command);
+      if (complete) {
+        told = false;
+        if (migration.state() != MigrationState.DRAINING) {
+          migration.event("progress", "the guest lists " + listed + " connections");
+          listing.set(false);
+          return;
+        }
+      }
+    } catch (IOException e) {
       if (!told) {
         told = true;
         migration.alert(
-            e.getMessage()
-                + "; it is tried again, and until then draining lasts at least "
-                + host.config().drain().minimum().toSeconds()
-                + " s");
+            "the guest's connections could not be listed: "
+                + e.getMessage()
+                + "; it is tried again"
+                + (complete ? "" : ", and until then draining lasts at least " + minimum()));
       }
       // A paused guest does not answer.
-      host.later(LIST_MILLIS, "flow-list-" + migration.record.name(), this::listUntilEnded);
     }
+    host.later(
+        migration.state() == MigrationState.DRAINING ? DRAIN_LIST_MILLIS : LIST_MILLIS,
+        "flow-list-" + migration.record.name(),
+        this::listAgain);
   }
 
-  private void listUntilEnded() {
-    if (!migration.state().isEnded()) {
-      listAgain();
-    }
+  /** Returns how many connections the guest has. */
+  private int list(String command) throws IOException {
+    long taken = host.clock().nanoTime();
+    List<FlowKey> listed = GuestFlowList.run(command, migration.record.olds());
+    withTable(table -> {
+      boolean sound = table.listComplete(listed, taken, host.clock().nanoTime());
+      if (!sound && complete) {
+        migration.alert(
+            "the flow list command leaves out connections that the guest uses: its list is not taken as complete");
+      }
+      complete = sound;
+    });
+    return listed.size();
+  }
+
+  private String minimum() {
+    return host.config().drain().minimum().toSeconds() + " s";
   }
 
   /**
-   * Asks the guest now and then while draining, ever more seldom: what it no longer lists has
-   * ended. Of a connection whose packets do not all pass here this is the only way to know, as of
-   * one between the guest and its new host itself. To be called often; returns at once.
+   * Shows the table that is being filled: the learner's, or from hold on the packet path's. It
+   * changes hands within one task of the data loop, so that what comes next there finds it.
    */
-  void checkWhileDraining() {
-    long now = host.clock().nanoTime();
-    if (!complete || checking || (checkAfterNanos > 0 && now - checkedNanos < checkAfterNanos)) {
-      return;
-    }
-    checking = true;
-    checkedNanos = now;
-    checkAfterNanos =
-        checkAfterNanos == 0 ? FIRST_CHECK_NANOS : Math.min(2 * checkAfterNanos, LAST_CHECK_NANOS);
-    Thread.ofVirtual().name("flow-check-" + migration.record.name()).start(this::check);
-  }
-
-  private void check() {
-    String command = migration.record.flowListCommand();
-    var path = migration.path;
-    try {
-      if (command == null || path == null) {
-        return;
-      }
-      long taken = host.clock().nanoTime();
-      List<FlowKey> listed = GuestFlowList.run(command, migration.record.olds());
-      int ended =
-          host.data().call(() -> path.flows().listComplete(listed, taken, host.clock().nanoTime()));
-      if (ended > 0) {
-        migration.event(
-            "progress", ended + " connections have ended: the guest lists them no more");
-      }
-    } catch (IOException e) {
-      migration.event("progress", "the guest's connections could not be listed: " + e.getMessage());
-    } finally {
-      checking = false;
-    }
-  }
-
-  /** Shows the table that is being filled: the learner's, or from hold on the packet path's. */
   private void withTable(Consumer<FlowTable> use) {
     FlowLearner learning = learner;
-    if (learning != null && migration.state() == MigrationState.ARMED) {
-      learning.withTable(use);
+    if (learning != null && learning.withTable(use)) {
       return;
     }
-    var path = migration.path;
-    if (path != null) {
-      host.data().run(() -> use.accept(path.flows()));
-    }
+    host.data()
+        .run(() -> {
+          var path = migration.path;
+          if (path != null) {
+            use.accept(path.flows());
+          }
+        });
   }
 
   /** Whether no connection can be unknown, not even one that sleeps. */

@@ -8,7 +8,7 @@ package dev.holdfast.redirector.migration;
  * @param ageMillis since it was first seen
  * @param idleMillis since its last packet
  * @param origin how it became known: captured, listed (by the guest), snapshot, seen (in the
- *     tunnel)
+ *     tunnel), conntrack (this host's)
  * @param counts why it still counts, a sentence; empty when it does not
  */
 public record FlowView(

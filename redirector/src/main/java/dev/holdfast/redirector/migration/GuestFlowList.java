@@ -3,16 +3,10 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketView;
-import java.io.File;
 import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 
 /**
  * The guest's own list of its connections, taken by a command of the operator's that prints what
@@ -20,9 +14,6 @@ import java.util.concurrent.TimeUnit;
  * the idle connections that no capture sees.
  */
 final class GuestFlowList {
-  private static final int LIMIT_BYTES = 16 << 20;
-  private static final int LIMIT_SECONDS = 10;
-
   private GuestFlowList() {}
 
   /**
@@ -31,37 +22,7 @@ final class GuestFlowList {
    * @throws IOException when it cannot be run, ends with an error, or takes longer than 10 s
    */
   static List<FlowKey> run(String command, Collection<IpAddress> olds) throws IOException {
-    // To a file, not a pipe: who reads a pipe waits for every child that has it open.
-    Path out = Files.createTempFile("holdfast-flows-", ".txt");
-    try {
-      Process process =
-          new ProcessBuilder("/bin/sh", "-c", command)
-              .redirectError(ProcessBuilder.Redirect.DISCARD)
-              .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")))
-              .redirectOutput(out.toFile())
-              .start();
-      try {
-        if (!process.waitFor(LIMIT_SECONDS, TimeUnit.SECONDS)) {
-          throw new IOException(
-              "the flow list command took longer than " + LIMIT_SECONDS + " s: " + command);
-        }
-        if (process.exitValue() != 0) {
-          throw new IOException(
-              "the flow list command ended with status " + process.exitValue() + ": " + command);
-        }
-      } finally {
-        process.descendants().forEach(ProcessHandle::destroyForcibly);
-        process.destroyForcibly();
-      }
-      try (InputStream in = Files.newInputStream(out)) {
-        return parse(new String(in.readNBytes(LIMIT_BYTES), StandardCharsets.UTF_8), olds);
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted while the flow list command ran", e);
-    } finally {
-      Files.deleteIfExists(out);
-    }
+    return parse(BoundedCommand.output("the flow list command", command), olds);
   }
 
   /**

@@ -254,7 +254,7 @@ final class HostObjects {
     return dispatch;
   }
 
-  /** What carries live packets of a migration whose data connection is {@code tls}. Data loop. */
+  /** What carries live packets of a lane whose data connection is {@code tls}. Data loop. */
   Link liveLink(
       MigrationRecord record, MigrationPath path, TlsLink tls, InboundPath.LinkEvents events) {
     IpInIpDispatch dispatch = ipInIp;
@@ -264,7 +264,7 @@ final class HostObjects {
     Config.Remote remote = Paths.remote(config, record.remote());
     IpInIpLink live =
         dispatch.link(path, IpAddress.of(remote.endpoint().getAddress()), path.innerMtu());
-    dispatch.add(path, new InboundPath(path, device(), clock, events, false));
+    dispatch.add(path, new InboundPath(path, 0, device(), clock, events, false));
     return live;
   }
 

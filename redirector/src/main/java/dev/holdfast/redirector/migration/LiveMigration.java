@@ -113,6 +113,11 @@ abstract class LiveMigration {
 
   /** The first half of {@link #enter}, for a transition whose other half is a step of its own. */
   final void journalled(MigrationState next, long epochNanos) {
+    journalled(next, epochNanos, UnaryOperator.identity());
+  }
+
+  /** The same, with another change of the record in one line of the journal. */
+  final void journalled(MigrationState next, long epochNanos, UnaryOperator<MigrationRecord> with) {
     amend(before -> {
       if (!before.state().mayBecome(next)) {
         throw new IllegalStateException(
@@ -123,7 +128,7 @@ abstract class LiveMigration {
                 + " and cannot become "
                 + next.label());
       }
-      return before.entering(next, epochNanos);
+      return with.apply(before.entering(next, epochNanos));
     });
   }
 
@@ -159,6 +164,15 @@ abstract class LiveMigration {
       }
     }
     event("alert", text);
+  }
+
+  /** Says what preflight has warned of. */
+  final void warn(List<MigrationPlan.Check> checks) {
+    for (MigrationPlan.Check check : checks) {
+      if (check.result().equals("warning")) {
+        alert(check.host() + ", " + check.name() + ": " + check.detail() + "; " + check.fix());
+      }
+    }
   }
 
   /** The refusal of a request that this state does not allow. */
@@ -206,6 +220,7 @@ abstract class LiveMigration {
         now.returnPath(),
         now.holdPolicy(),
         there != null && there.isLinkUp(),
+        there == null ? List.of() : figures.connections,
         now.history(),
         figures.held,
         figures.traffic,
@@ -223,14 +238,16 @@ abstract class LiveMigration {
       MigrationView.TrafficView traffic,
       int flows,
       int flowsAtHold,
-      Map<String, Long> drops) {
+      Map<String, Long> drops,
+      List<MigrationView.ConnectionView> connections) {
     static final Figures NONE =
         new Figures(
             new MigrationView.HeldView(0, 0, 0, 0, 0, 0),
             new MigrationView.TrafficView(0, 0, 0, 0),
             0,
             0,
-            Map.of());
+            Map.of(),
+            List.of());
 
     static Figures of(MigrationPath path) {
       int[] atHold = new int[1];
@@ -244,7 +261,8 @@ abstract class LiveMigration {
               path.fromGuestBytes()),
           path.flows().size(),
           atHold[0],
-          path.drops().nonZero());
+          path.drops().nonZero(),
+          path.connections());
     }
 
     /** The figures of a migration whose path is gone: those of its report. */
@@ -259,7 +277,8 @@ abstract class LiveMigration {
               ended.bytesFromGuest()),
           flows,
           ended.before(),
-          ended.dropped());
+          ended.dropped(),
+          connections);
     }
   }
 }

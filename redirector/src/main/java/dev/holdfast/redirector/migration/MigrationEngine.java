@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -32,6 +33,9 @@ final class MigrationEngine implements MigrationService {
 
   private final Map<String, LiveMigration> migrations = new ConcurrentHashMap<>();
   private final Object admission = new Object();
+
+  /** Those that never came to be armed, as long as they put their name back. */
+  private final Set<RedirectorMigration> abandoned = ConcurrentHashMap.newKeySet();
 
   MigrationEngine(Host host, RemoteRequests requests, String version) {
     this.host = host;
@@ -62,16 +66,17 @@ final class MigrationEngine implements MigrationService {
       if (record.state() == MigrationState.PLANNED) {
         // Died while it was armed: nobody was told that it stands.
         migration.discard();
+        abandon(migration);
         continue;
       }
       migrations.put(record.id(), migration);
       if (!record.state().isEnded()) {
         unfinished.add(migration);
       } else {
-        migration.settle(); // it may have died between ending and cleaning up
-        if (migration instanceof RedirectorMigration redirector
-            && host.journal().isNewestOfName(record)) {
-          redirector.settleName();
+        if (migration instanceof RedirectorMigration redirector) {
+          redirector.settleAfterCrash(host.journal().isNewestOfName(record));
+        } else {
+          migration.settle();
         }
       }
     }
@@ -147,11 +152,7 @@ final class MigrationEngine implements MigrationService {
   void admit(LiveMigration migration) throws RequestRefused {
     synchronized (admission) {
       requireFree(migration.record);
-      for (LiveMigration other : migrations.values()) {
-        if (other instanceof RedirectorMigration ended && ended.state().isEnded()) {
-          ended.settle(); // its kernel objects may have the same names
-        }
-      }
+      settleEnded(); // their kernel objects may have the same names
       migrations.put(migration.record.id(), migration);
     }
   }
@@ -161,6 +162,10 @@ final class MigrationEngine implements MigrationService {
    *     migration
    */
   void requireFree(MigrationRecord wanted) throws RequestRefused {
+    abandoned.removeIf(other -> !other.isNameEnding());
+    for (RedirectorMigration other : abandoned) {
+      requireNameFree(other, wanted);
+    }
     for (LiveMigration other : migrations.values()) {
       MigrationRecord record = other.record;
       requireNameFree(other, wanted);
@@ -205,8 +210,16 @@ final class MigrationEngine implements MigrationService {
               + wanted.dnsName()
               + " is still being put in order after migration "
               + other.record.name()
-              + "; see holdfast migration show "
-              + other.record.id());
+              + (other.state() == MigrationState.PLANNED
+                  ? ", which could not be armed; try again when the DNS server answers"
+                  : "; see holdfast migration show " + other.record.id()));
+    }
+  }
+
+  /** Nobody can ask for it any more; its DNS name may still be on its way back. */
+  private void abandon(LiveMigration migration) {
+    if (migration instanceof RedirectorMigration redirector && redirector.isNameEnding()) {
+      abandoned.add(redirector);
     }
   }
 
@@ -225,12 +238,15 @@ final class MigrationEngine implements MigrationService {
   public MigrationView arm(MigrationRequest request) throws RequestRefused {
     MigrationRecord record = Planner.record(host, MigrationSpec.of(request, host.config()));
     requireFree(record);
-    Planner.requirePassed(Planner.checks(host, record));
+    List<MigrationPlan.Check> checks = Planner.checks(host, record);
+    Planner.requirePassed(checks);
     RedirectorMigration migration = new RedirectorMigration(host, record);
     admit(migration);
     try {
+      migration.warn(checks);
       migration.arm();
     } catch (RequestRefused | RuntimeException e) {
+      abandon(migration);
       forget(migration);
       throw e;
     }
@@ -256,9 +272,9 @@ final class MigrationEngine implements MigrationService {
   }
 
   @Override
-  public MigrationView rollback(String id) throws RequestRefused {
+  public MigrationView rollback(String id, boolean force) throws RequestRefused {
     RedirectorMigration migration = redirector(id, "rollback");
-    migration.rollback();
+    migration.rollback(force);
     return migration.view();
   }
 
@@ -337,10 +353,10 @@ final class MigrationEngine implements MigrationService {
     String name = migration.record.name();
     if (migration instanceof RedirectorMigration redirector) {
       FlowLearner learner = redirector.learner();
-      if (learner != null && migration.state() == MigrationState.ARMED) {
-        List<FlowView> views = new ArrayList<>();
-        learner.withTable(
-            table -> views.addAll(Reports.flows(name, table, remaining, host.clock().nanoTime())));
+      List<FlowView> views = new ArrayList<>();
+      if (learner != null
+          && learner.withTable(table ->
+              views.addAll(Reports.flows(name, table, remaining, host.clock().nanoTime())))) {
         return views;
       }
     }
@@ -379,6 +395,15 @@ final class MigrationEngine implements MigrationService {
   boolean serves(IpAddress old) {
     return migrations.values().stream()
         .anyMatch(m -> !m.state().isEnded() && m.record.olds().contains(old));
+  }
+
+  /** Takes down what ended ones still keep for a while, such as the way of stray frames. */
+  void settleEnded() {
+    for (LiveMigration migration : migrations.values()) {
+      if (migration.state().isEnded()) {
+        migration.settle();
+      }
+    }
   }
 
   /** Every migration that has not ended. */

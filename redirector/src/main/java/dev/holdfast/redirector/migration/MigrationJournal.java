@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.steer.AppendFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -67,6 +68,14 @@ public final class MigrationJournal implements AutoCloseable {
             other.epoch() > record.epoch()
                 && other.dnsName() != null
                 && other.dnsName().equals(record.dnsName()));
+  }
+
+  /** Whether a daemon would go on with the DNS of this one, which has ended. */
+  private boolean hasNameToSettle(MigrationRecord record) {
+    String dns = record.dns();
+    return dns != null
+        && isNewestOfName(record)
+        && DnsState.fromJson(dns).isOpen(record.state() == MigrationState.DONE);
   }
 
   /** Writes {@code record} and returns when it is on disk. */
@@ -222,7 +231,11 @@ public final class MigrationJournal implements AutoCloseable {
   private AppendFile compacted() throws IOException {
     boolean large = Files.exists(file) && Files.size(file) > COMPACT_ABOVE;
     if (large) {
-      records.values().removeIf(record -> record.state().isEnded());
+      List<MigrationRecord> over =
+          records.values().stream()
+              .filter(record -> record.state().isEnded() && !hasNameToSettle(record))
+              .toList();
+      over.forEach(record -> records.remove(record.id()));
     }
     Path fresh = file.resolveSibling(file.getFileName() + ".new");
     StringBuilder text = new StringBuilder();

@@ -6,6 +6,7 @@ import dev.holdfast.tunnel.packet.MacAddress;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,9 +18,13 @@ import org.jspecify.annotations.Nullable;
  * @param from the old LAN's interface, on the redirector; "" at the endpoint
  * @param deliver the interface towards the guest, on the endpoint
  * @param oldLans prefixes of the LAN that the guest leaves
+ * @param connections how many data connections it has at most, and once the endpoint has agreed,
+ *     exactly; a journal that does not say has one
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
  * @param acceptedEpochNanos when release was accepted; 0 before
+ * @param takingBack the epoch under which the released address was asked back, where the endpoint's
+ *     answer is not known; null otherwise
  */
 public record MigrationRecord(
     String id,
@@ -36,6 +41,7 @@ public record MigrationRecord(
     String deliver,
     List<String> oldLans,
     String encapsulation,
+    int connections,
     String returnPath,
     String holdPolicy,
     @Nullable String dnsName,
@@ -44,7 +50,12 @@ public record MigrationRecord(
     String token,
     long acceptedEpochNanos,
     @Nullable String dns,
-    List<MigrationView.HistoryEntry> history) {
+    List<MigrationView.HistoryEntry> history,
+    @Nullable Long takingBack) {
+
+  public MigrationRecord {
+    connections = Math.max(1, connections);
+  }
 
   public UUID uuid() {
     return UUID.fromString(id);
@@ -64,37 +75,80 @@ public record MigrationRecord(
 
   /** This record in another state, entered at {@code epochNanos}. */
   public MigrationRecord entering(MigrationState next, long epochNanos) {
-    List<MigrationView.HistoryEntry> longer = new ArrayList<>(history);
-    longer.add(new MigrationView.HistoryEntry(next.label(), epochNanos));
-    long accepted = next == MigrationState.REDIRECTING ? epochNanos : acceptedEpochNanos;
-    return with(next, token, accepted, dns, longer);
+    return with(draft -> {
+      draft.state = next;
+      draft.history.add(new MigrationView.HistoryEntry(next.label(), epochNanos));
+      if (next == MigrationState.REDIRECTING) {
+        draft.acceptedEpochNanos = epochNanos;
+      }
+    });
   }
 
   /** This record back in {@code earlier}: entering the present state did not work. */
   public MigrationRecord rewound(MigrationState earlier) {
-    return with(earlier, token, acceptedEpochNanos, dns, history.subList(0, history.size() - 1));
+    return with(draft -> {
+      draft.state = earlier;
+      draft.history.removeLast();
+    });
   }
 
   public MigrationRecord withToken(String agreed) {
-    return with(state, agreed, acceptedEpochNanos, dns, history);
+    return with(draft -> draft.token = agreed);
+  }
+
+  public MigrationRecord withConnections(int agreed) {
+    return with(draft -> draft.connections = agreed);
   }
 
   public MigrationRecord withDns(@Nullable String change) {
-    return with(state, token, acceptedEpochNanos, change, history);
+    return with(draft -> draft.dns = change);
   }
 
-  private MigrationRecord with(
-      MigrationState nextState,
-      String nextToken,
-      long accepted,
-      @Nullable String nextDns,
-      List<MigrationView.HistoryEntry> nextHistory) {
+  /** This record with the address asked back, to be owned in {@code next}; null: it is not. */
+  public MigrationRecord takingBack(@Nullable Long next) {
+    return with(draft -> draft.takingBack = next);
+  }
+
+  /** This record with the address owned anew; nothing is asked any more. */
+  public MigrationRecord inEpoch(long next) {
+    return with(draft -> {
+      draft.epoch = next;
+      draft.takingBack = null;
+    });
+  }
+
+  /** What may change in a record while its migration lives. */
+  private static final class Draft {
+    long epoch;
+    MigrationState state;
+    int connections;
+    String token;
+    long acceptedEpochNanos;
+    @Nullable String dns;
+    final List<MigrationView.HistoryEntry> history;
+    @Nullable Long takingBack;
+
+    Draft(MigrationRecord from) {
+      epoch = from.epoch;
+      state = from.state;
+      connections = from.connections;
+      token = from.token;
+      acceptedEpochNanos = from.acceptedEpochNanos;
+      dns = from.dns;
+      history = new ArrayList<>(from.history);
+      takingBack = from.takingBack;
+    }
+  }
+
+  private MigrationRecord with(Consumer<Draft> change) {
+    Draft draft = new Draft(this);
+    change.accept(draft);
     return new MigrationRecord(
         id,
         name,
-        epoch,
+        draft.epoch,
         role,
-        nextState,
+        draft.state,
         remote,
         oldAddresses,
         newAddresses,
@@ -104,14 +158,16 @@ public record MigrationRecord(
         deliver,
         oldLans,
         encapsulation,
+        draft.connections,
         returnPath,
         holdPolicy,
         dnsName,
         dnsAddresses,
         flowListCommand,
-        nextToken,
-        accepted,
-        nextDns,
-        List.copyOf(nextHistory));
+        draft.token,
+        draft.acceptedEpochNanos,
+        draft.dns,
+        List.copyOf(draft.history),
+        draft.takingBack);
   }
 }

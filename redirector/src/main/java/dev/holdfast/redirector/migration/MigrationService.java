@@ -20,7 +20,12 @@ public interface MigrationService {
 
   MigrationView release(String id) throws RequestRefused;
 
-  MigrationView rollback(String id) throws RequestRefused;
+  /**
+   * The guest runs at its redirector again.
+   *
+   * @param force although the endpoint cannot be asked, or still hears the guest
+   */
+  MigrationView rollback(String id, boolean force) throws RequestRefused;
 
   MigrationView finish(String id, boolean force) throws RequestRefused;
 

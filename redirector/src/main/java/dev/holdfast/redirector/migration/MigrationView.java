@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +17,8 @@ import org.jspecify.annotations.Nullable;
  * @param legal what may be asked of it now: hold, release, rollback, finish
  * @param history state label and when it was entered, in order
  * @param held packets that are in the hold queue or at the endpoint's stage
+ * @param linkUp whether every data connection is up
+ * @param connections the data connections by number; none where the migration has ended
  * @param drops by reason label
  * @param alerts sentences for the operator, newest last
  */
@@ -35,6 +38,7 @@ public record MigrationView(
     String returnPath,
     String holdPolicy,
     boolean linkUp,
+    List<ConnectionView> connections,
     List<HistoryEntry> history,
     HeldView held,
     TrafficView traffic,
@@ -44,6 +48,19 @@ public record MigrationView(
     @Nullable DnsView dns,
     List<String> alerts,
     @Nullable ContinuityReport report) {
+
+  public MigrationView {
+    connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon
+  }
+
+  /**
+   * One data connection.
+   *
+   * @param number from 1; the flows that take it are the same as long as the migration lives
+   * @param ends {@code address:port - address:port}, this host's first; "" while it is down
+   * @param queuedBytes that wait here to be sent
+   */
+  public record ConnectionView(int number, boolean up, String ends, long queuedBytes) {}
 
   /** When a state was entered. */
   public record HistoryEntry(String state, long epochNanos) {}

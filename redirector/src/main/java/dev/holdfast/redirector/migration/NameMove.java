@@ -1,9 +1,9 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.dns.DnsChange;
+import dev.holdfast.redirector.dns.DnsCheck;
 import dev.holdfast.redirector.dns.DnsException;
 import dev.holdfast.redirector.dns.DnsMove;
-import dev.holdfast.redirector.dns.DnsPlan;
 import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.dns.DnsUpdater;
 import dev.holdfast.tunnel.packet.IpAddress;
@@ -22,8 +22,6 @@ final class NameMove {
   private static final Duration AGAIN = Duration.ofSeconds(30);
 
   private final RedirectorMigration migration;
-  private final DnsUpdater updater;
-  private final DnsMove move;
   private final DnsChange change;
   private volatile @Nullable Thread publishing;
   private volatile @Nullable Thread ending;
@@ -31,15 +29,18 @@ final class NameMove {
   NameMove(Host host, RedirectorMigration migration) {
     this.migration = migration;
     MigrationRecord record = migration.record;
-    List<IpAddress> published = record.dnsAddresses().stream().map(IpAddress::parse).toList();
-    DnsMove move = new DnsMove(Objects.requireNonNull(record.dnsName()), record.olds(), published);
-    this.updater = updater(host);
-    this.move = move;
+    DnsMove move = move(record);
+    DnsUpdater updater = updater(host);
     String earlier = record.dns();
     this.change =
         earlier == null
             ? updater.begin(move, this::changed)
             : updater.resume(DnsState.fromJson(earlier), this::changed);
+  }
+
+  private static DnsMove move(MigrationRecord record) {
+    List<IpAddress> published = record.dnsAddresses().stream().map(IpAddress::parse).toList();
+    return new DnsMove(Objects.requireNonNull(record.dnsName()), record.olds(), published);
   }
 
   private static DnsUpdater updater(Host host) {
@@ -59,21 +60,15 @@ final class NameMove {
     migration.event("dns", text);
   }
 
-  /**
-   * Finds out whether the change could be made; changes nothing.
-   *
-   * @throws RequestRefused with the reason
-   */
-  void plan() throws RequestRefused {
+  /** Finds out whether the change could be made; changes nothing. */
+  static List<MigrationPlan.Check> checks(Host host, MigrationRecord record) {
+    String name = host.config().daemon().name();
     try {
-      DnsPlan plan = updater.plan(move);
-      String problem = plan.problem();
-      if (problem != null) {
-        throw new RequestRefused(
-            RequestRefused.Kind.REFUSED, "DNS: " + problem + " (or arm without --dns-name)");
-      }
+      return DnsCheck.run(updater(host), name, move(record));
     } catch (DnsException e) {
-      throw refused(e);
+      String fix = "correct --dns-name, or leave it out and change the name yourself";
+      return List.of(
+          new MigrationPlan.Check(name, "DNS name", "failed", String.valueOf(e.getMessage()), fix));
     }
   }
 

@@ -17,7 +17,6 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.Consumer;
 
 /**
  * Builds a migration's part of the packet path from its record and the config, and fills its flow
@@ -55,6 +54,7 @@ final class Paths {
         token,
         new Decision(role, record.olds(), policy, config.drain().staleSyn()),
         innerMtu(record),
+        record.connections(),
         flowTable(host),
         role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
         limits,
@@ -89,32 +89,6 @@ final class Paths {
       return FlowLearner.start(port, record.olds(), flowTable(host), host.clock());
     } catch (IOException e) {
       throw new RequestRefused(RequestRefused.Kind.FAILED, String.valueOf(e.getMessage()), e);
-    }
-  }
-
-  /**
-   * Adds what the guest itself lists.
-   *
-   * @param tables shows the table to put it in
-   * @return how many connections
-   * @throws RequestRefused when the command fails
-   */
-  static int addListed(Host host, MigrationRecord record, Consumer<Consumer<FlowTable>> tables)
-      throws RequestRefused {
-    String command = record.flowListCommand();
-    if (command == null) {
-      return 0;
-    }
-    try {
-      List<FlowKey> listed = GuestFlowList.run(command, record.olds());
-      long now = host.clock().nanoTime();
-      tables.accept(table -> listed.forEach(key -> table.list(key, now, Origin.LISTED)));
-      return listed.size();
-    } catch (IOException e) {
-      throw new RequestRefused(
-          RequestRefused.Kind.FAILED,
-          "the guest's connections could not be listed: " + e.getMessage(),
-          e);
     }
   }
 

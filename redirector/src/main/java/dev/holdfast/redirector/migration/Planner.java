@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.HostSteering;
@@ -8,6 +9,7 @@ import dev.holdfast.redirector.steer.Preflight;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -42,6 +44,7 @@ final class Planner {
         spec.deliver(),
         place.oldLans().stream().map(IpPrefix::toString).toList(),
         spec.encapsulation().name().toLowerCase(Locale.ROOT),
+        host.config().tunnel().connections(),
         host.config().tunnel().returnPath().name().toLowerCase(Locale.ROOT),
         spec.holdPolicy().name().toLowerCase(Locale.ROOT),
         spec.dnsName(),
@@ -50,24 +53,41 @@ final class Planner {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
-  /** Checks this host for the redirector's part; the endpoint checks its own when it is asked. */
+  /**
+   * Checks this host for the redirector's part, and its way to the endpoint, which checks its own
+   * host when it is asked.
+   */
   static List<MigrationPlan.Check> checks(Host host, MigrationRecord record) {
+    String tun = host.config().tunnel().device();
+    MacAddress guest = record.mac();
     Preflight preflight = preflight(host);
-    List<MigrationPlan.Check> checks =
-        new ArrayList<>(preflight.host(host.config().tunnel().device()));
+    List<MigrationPlan.Check> checks = new ArrayList<>(preflight.host(tun));
     checks.addAll(
         preflight.redirector(record.olds(), record.from(), record.guestPort(), record.mac()));
+    if (guest != null && Preflight.passes(checks)) {
+      checks.addAll(
+          preflight.ownersAtRedirector(
+              record.olds(), record.from(), record.guestPort(), guest, host.clock()));
+    }
+    if (!isBeforeNetfilter(host)) {
+      checks.addAll(preflight.filtersAtRedirector(record.olds(), record.from(), tun));
+    }
+    checks.addAll(WayChecks.outgoing(host, record));
+    if (record.dnsName() != null) {
+      checks.addAll(NameMove.checks(host, record));
+    }
     return checks;
   }
 
   /** Checks this host for the endpoint's part. */
   static List<MigrationPlan.Check> endpointChecks(Host host, MigrationRecord record) {
+    String tun = host.config().tunnel().device();
     Preflight preflight = preflight(host);
-    List<MigrationPlan.Check> checks =
-        new ArrayList<>(preflight.host(host.config().tunnel().device()));
+    List<MigrationPlan.Check> checks = new ArrayList<>(preflight.host(tun));
     checks.addAll(
         preflight.endpoint(
             record.olds(),
@@ -75,10 +95,36 @@ final class Planner {
             record.mac(),
             record.deliver(),
             record.oldLans().stream().map(IpPrefix::parse).toList()));
+    if (Preflight.passes(checks)) {
+      checks.addAll(
+          preflight.ownersAtEndpoint(
+              record.olds(), record.news(), record.deliver(), record.mac(), host.clock()));
+    }
+    if (!isBeforeNetfilter(host)) {
+      checks.addAll(preflight.filtersAtEndpoint(record.olds(), record.deliver(), tun));
+    }
+    checks.addAll(WayChecks.incoming(host, record));
     return checks;
   }
 
-  private static Preflight preflight(Host host) {
+  private static String counted(int connections) {
+    return connections == 1 ? "a data connection" : connections + " data connections";
+  }
+
+  /** Frames that are taken from and given to interfaces pass no filter of IP packets. */
+  private static boolean isBeforeNetfilter(Host host) {
+    return host.config().tunnel().capture() == Config.Capture.PCAP;
+  }
+
+  /** What a remote host has found, as checks of its. */
+  static List<MigrationPlan.Check> fromRemote(
+      String remote, List<ControlMessage.CheckEntry> entries) {
+    return entries.stream()
+        .map(e -> new MigrationPlan.Check(remote, e.name(), e.result(), e.detail(), e.fix()))
+        .toList();
+  }
+
+  static Preflight preflight(Host host) {
     return new Preflight(
         host.config().daemon().name(), new HostFacts(host.kernel()), host.ledger());
   }
@@ -100,7 +146,7 @@ final class Planner {
       }
     }
     if (!failed.isEmpty()) {
-      throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", failed));
+      throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", failed), checks);
     }
   }
 
@@ -115,30 +161,38 @@ final class Planner {
     String here = host.config().daemon().name();
     List<MigrationPlan.Step> steps = new ArrayList<>();
     try {
-      String tun = host.config().tunnel().device();
-      steps.add(new MigrationPlan.Step(here, "armed", "open the TUN " + tun, "close it"));
-      HostFacts facts = new HostFacts(host.kernel());
-      addAll(steps, here, new HostSteering(facts, tun).changes());
-      addAll(steps, here, RedirectorSteps.changes(host, record));
+      steps.addAll(steps(host, RedirectorSteps.changes(host, record)));
     } catch (IOException e) {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "this host could not be looked at: " + e.getMessage(), e);
     }
-    ControlMessage.ArmReply reply = Asking.arm(host, host.control(record.remote()), record, true);
-    for (ControlMessage.CheckEntry each : reply.checks()) {
-      checks.add(
-          new MigrationPlan.Check(
-              record.remote(), each.name(), each.result(), each.detail(), each.fix()));
-    }
-    for (ControlMessage.ChangeEntry each : reply.changes()) {
-      steps.add(new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
+    if (checks.stream().noneMatch(WayChecks::isUnreachable)) {
+      ControlMessage.ArmReply reply = Asking.dryRun(host, host.control(record.remote()), record);
+      List<MigrationPlan.Check> theirs = fromRemote(record.remote(), reply.checks());
+      checks.addAll(theirs);
+      if (!reply.accepted() && Preflight.passes(theirs)) {
+        checks.add(
+            new MigrationPlan.Check(
+                record.remote(),
+                "request",
+                "failed",
+                reply.refusal(),
+                "see the config and the migrations of " + record.remote()));
+      }
+      for (ControlMessage.ChangeEntry each : reply.changes()) {
+        steps.add(new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
+      }
     }
     steps.add(
         new MigrationPlan.Step(
             here,
             "armed",
-            "open a data connection to " + record.remote() + " and prove it with probes",
-            "close it"));
+            "open "
+                + counted(Math.min(record.connections(), reply.connections()))
+                + " to "
+                + record.remote()
+                + " and prove the tunnel with probes",
+            "close what was opened"));
     if (record.dnsName() != null) {
       steps.add(
           new MigrationPlan.Step(
@@ -167,10 +221,25 @@ final class Planner {
     return new MigrationPlan("holdfast.plan/1", record.name(), checks, steps);
   }
 
-  private static void addAll(
-      List<MigrationPlan.Step> steps, String host, List<KernelChange> changes) {
+  /** What arming makes on the endpoint. */
+  static List<MigrationPlan.Step> endpointSteps(Host host, MigrationRecord record)
+      throws IOException {
+    return steps(host, EndpointSteps.changes(host, record));
+  }
+
+  /** Changes of a migration, after what all migrations of this host share. */
+  private static List<MigrationPlan.Step> steps(Host host, List<KernelChange> own)
+      throws IOException {
+    String here = host.config().daemon().name();
+    String tun = host.config().tunnel().device();
+    List<KernelChange> changes =
+        new ArrayList<>(new HostSteering(new HostFacts(host.kernel()), tun).changes());
+    changes.addAll(own);
+    List<MigrationPlan.Step> steps = new ArrayList<>();
+    steps.add(new MigrationPlan.Step(here, "armed", "open the TUN " + tun, "close it"));
     for (KernelChange change : changes) {
-      steps.add(new MigrationPlan.Step(host, "armed", change.what(), change.undoWhat()));
+      steps.add(new MigrationPlan.Step(here, "armed", change.what(), change.undoWhat()));
     }
+    return steps;
   }
 }

@@ -23,19 +23,23 @@ final class RedirectorMigration extends LiveMigration {
   private static final long RELEASE_MILLIS = 5_000;
 
   private final RedirectorSteps steps;
-  private final DataConnection connection;
+  private final DataConnections connections;
   private final Drain drain;
   private final @Nullable NameMove names;
   private final FlowKnowledge known;
+  private final Rollback rollback;
+  private final LeftPort leftPort;
   private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
 
   RedirectorMigration(Host host, MigrationRecord record) {
     super(host, record);
-    this.steps = new RedirectorSteps(host, record);
-    this.connection = new DataConnection(host, this);
+    this.steps = new RedirectorSteps(host, record, this::alert);
+    this.connections = new DataConnections(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.known = new FlowKnowledge(host, this);
+    this.leftPort = new LeftPort(host, this);
     this.drain = new Drain(host, this, known);
+    this.rollback = new Rollback(host, this, steps);
   }
 
   /**
@@ -47,15 +51,17 @@ final class RedirectorMigration extends LiveMigration {
     try {
       host.journal().record(record);
       ControlChannel channel = host.control(record.remote());
-      if (names != null) {
-        names.plan();
-      }
       asked = true;
-      ControlMessage.ArmReply reply = Asking.arm(host, channel, record, false);
-      amend(planned -> planned.withToken(HexFormat.of().formatHex(reply.token())));
+      ControlMessage.ArmReply reply = Asking.arm(host, channel, record);
+      warn(Planner.fromRemote(record.remote(), reply.checks()));
+      amend(planned ->
+          planned
+              .withToken(HexFormat.of().formatHex(reply.token()))
+              .withConnections(Math.min(planned.connections(), reply.connections())));
       raise();
-      connection.open();
-      connection.probe();
+      warn(PathProof.prove(host, record));
+      connections.open();
+      connections.probe();
       known.begin();
       if (names != null) {
         names.arm();
@@ -198,7 +204,7 @@ final class RedirectorMigration extends LiveMigration {
     if (host.config().hold().noRelease()
         == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK) {
       try {
-        rollback();
+        rollback(false);
       } catch (RequestRefused e) {
         alert("rollback was not possible: " + e.getMessage());
       }
@@ -236,11 +242,7 @@ final class RedirectorMigration extends LiveMigration {
       }
       if (record.state() == MigrationState.HOLDING) {
         journalled(MigrationState.REDIRECTING, host.clock().epochNanos());
-        host.data()
-            .run(() -> {
-              there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime());
-              connection.markSent();
-            });
+        host.data().run(() -> there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime()));
         event(
             "state",
             "redirecting to "
@@ -249,12 +251,12 @@ final class RedirectorMigration extends LiveMigration {
                 + message.delivered()
                 + " staged packets delivered there");
         drain.released();
+        leftPort.watch();
         if (names != null) {
           names.publish(drain::namesMoved);
         }
       } else {
-        host.data()
-            .run(connection::markSent); // the endpoint asks again: it has not seen our marker
+        host.data().run(there::mark); // the endpoint asks again: it has not seen our marker
       }
     } finally {
       lock.unlock();
@@ -267,6 +269,7 @@ final class RedirectorMigration extends LiveMigration {
     try {
       if (record.state() == MigrationState.REDIRECTING) {
         enter(MigrationState.DRAINING, host.clock().epochNanos(), "draining: " + why);
+        known.drain();
       }
     } finally {
       lock.unlock();
@@ -274,58 +277,41 @@ final class RedirectorMigration extends LiveMigration {
   }
 
   /**
-   * armed or holding -> rolled back: the guest runs here (again), and gets what was held for it.
+   * armed, holding, redirecting or draining -> rolled back: the guest runs here (again), and gets
+   * what was held for it.
    */
-  void rollback() throws RequestRefused {
+  void rollback(boolean force) throws RequestRefused {
     lock.lock();
     try {
-      if (record.state() != MigrationState.ARMED && record.state() != MigrationState.HOLDING) {
-        throw illegal("rollback");
-      }
-      String refusal = Asking.rollback(host, record, ANSWER_MILLIS);
-      if (!refusal.isEmpty()) {
-        throw new RequestRefused(RequestRefused.Kind.CONFLICT, refusal);
-      }
-      boolean wasHolding = record.state() == MigrationState.HOLDING;
-      if (wasHolding) {
-        steps.captureOff();
-        steps.announceGuest();
-        giveBack();
-      }
-      report = Reports.of(host, this);
-      enter(
-          MigrationState.ROLLED_BACK,
-          host.clock().epochNanos(),
-          "rolled back: the guest runs here");
-      drain.stop();
-      if (names != null) {
-        names.rollback(() -> {});
-      }
-      if (wasHolding && (takenOver || steps.hasAnswered())) {
-        // Neighbours that learnt this host's MAC go on sending to it until the guest's announcement
-        // reaches them.
-        host.later(RedirectorSteps.LINGER_MILLIS, "rollback-" + record.name(), this::settle);
-      } else {
-        lower();
-      }
+      rollback.run(force);
     } finally {
       lock.unlock();
     }
   }
 
-  /** The guest gets what was held for it. One that was not taken over holds nothing. */
-  private void giveBack() {
-    MigrationPath there = path;
-    if (there == null) {
-      return;
+  /** Neighbours may send to this host's MAC, and go on until the guest's announcement comes. */
+  boolean mayHaveBeenAnnounced() {
+    return takenOver || steps.hasAnswered();
+  }
+
+  /** The guest has its old address again, and its name follows. Called with the lock held. */
+  void returned() {
+    drain.stop();
+    if (names != null) {
+      names.rollback(() -> {});
     }
-    long again =
-        host.data()
-            .call(() -> {
-              there.enter(MigrationState.ROLLED_BACK); // what comes now goes to the guest too
-              return host.objects().reinject(there);
-            });
-    event("progress", again + " held packets were given to the guest");
+  }
+
+  /** Ends what a daemon that was killed had still to do after the migration's end. */
+  void settleAfterCrash(boolean isNewestOfName) {
+    boolean wasCapturing = host.ledger().owners().contains(record.id());
+    settle();
+    if (wasCapturing && record.state() == MigrationState.ROLLED_BACK) {
+      steps.announceGuest();
+    }
+    if (isNewestOfName && names != null) {
+      names.settle(record.state() == MigrationState.DONE);
+    }
   }
 
   /** Ends it: by itself when no connection is left, or by force. */
@@ -384,9 +370,10 @@ final class RedirectorMigration extends LiveMigration {
   /** Takes everything of it off this host, in reverse order. Doing it again does nothing. */
   @Override
   void lower() {
+    leftPort.close();
     known.close();
     steps.captureOffQuietly();
-    connection.close();
+    connections.close();
     dropPath();
     steps.undo();
   }
@@ -399,13 +386,6 @@ final class RedirectorMigration extends LiveMigration {
 
   boolean isNameEnding() {
     return names != null && names.isEnding();
-  }
-
-  /** Goes on with what an earlier daemon had still to do for the name of a migration that ended. */
-  void settleName() {
-    if (names != null) {
-      names.settle(record.state() == MigrationState.DONE);
-    }
   }
 
   @Override
@@ -428,30 +408,34 @@ final class RedirectorMigration extends LiveMigration {
     }
     takenOver = true;
     known.resume();
-    connection.keepOpen();
+    connections.keepOpen();
     drain.start();
     switch (record.state()) {
       case HOLDING ->
           host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
       case REDIRECTING -> {
+        leftPort.watch();
         drain.released();
         if (names != null) {
           names.publish(drain::namesMoved);
         }
       }
-      case DRAINING -> drain.released();
+      case DRAINING -> {
+        leftPort.watch();
+        drain.released();
+      }
       default -> {}
     }
+    rollback.resume();
   }
 
   @Override
   int knownFlows(int inPath) {
     FlowLearner learning = known.learner();
-    if (learning == null || record.state() != MigrationState.ARMED) {
-      return inPath;
+    int[] learnt = {inPath};
+    if (learning != null) {
+      learning.withTable(table -> learnt[0] = table.size());
     }
-    int[] learnt = new int[1];
-    learning.withTable(table -> learnt[0] = table.size());
     return learnt[0];
   }
 
@@ -469,7 +453,7 @@ final class RedirectorMigration extends LiveMigration {
     switch (record.state()) {
       case ARMED -> verbs.addAll(List.of("hold", "rollback"));
       case HOLDING -> verbs.addAll(List.of("release", "rollback"));
-      case REDIRECTING, DRAINING -> verbs.add("finish");
+      case REDIRECTING, DRAINING -> verbs.addAll(List.of("rollback", "finish"));
       default -> {}
     }
     return verbs;

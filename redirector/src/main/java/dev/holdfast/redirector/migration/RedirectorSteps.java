@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.steer.AddressClaims;
 import dev.holdfast.redirector.steer.Announcer;
 import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.HostFacts;
@@ -13,7 +14,11 @@ import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -22,16 +27,11 @@ import org.slf4j.LoggerFactory;
  * What a redirector does to its own host's kernel for one migration, and how it takes that back.
  */
 final class RedirectorSteps {
-  /**
-   * For so long after a rollback frames are still forwarded that neighbours send to this host's
-   * MAC.
-   */
-  static final long LINGER_MILLIS = 5_000;
-
   private static final Logger log = LoggerFactory.getLogger(RedirectorSteps.class);
 
   private final Host host;
   private final MigrationRecord record;
+  private final Consumer<String> alerts;
   private volatile @Nullable RedirectorSteering steering;
   private volatile @Nullable NeighbourResponder responder;
   private volatile @Nullable SteeringPlan plan;
@@ -39,9 +39,13 @@ final class RedirectorSteps {
   private volatile boolean capturing;
   private final AnswerTable answers = new AnswerTable();
 
-  RedirectorSteps(Host host, MigrationRecord record) {
+  /**
+   * @param alerts is told what an operator should know
+   */
+  RedirectorSteps(Host host, MigrationRecord record, Consumer<String> alerts) {
     this.host = host;
     this.record = record;
+    this.alerts = alerts;
   }
 
   static SteeringPlan plan(Host host, MigrationRecord record) throws IOException {
@@ -99,11 +103,35 @@ final class RedirectorSteps {
         host.kernel().nftNow(steers.unholdScript());
       }
       closeResponder();
-      responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
+      responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers, claims(made));
     } catch (IOException e) {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "the kernel could not be set up: " + e.getMessage(), e);
     }
+  }
+
+  private AddressClaims claims(SteeringPlan made) {
+    Set<MacAddress> ours = new HashSet<>();
+    for (MacAddress each : Arrays.asList(made.guestMac(), here)) {
+      if (each != null) {
+        ours.add(each);
+      }
+    }
+    return new AddressClaims(
+        answers,
+        ours,
+        host.clock(),
+        (by, how, address) ->
+            alerts.accept(
+                by
+                    + " "
+                    + how
+                    + " "
+                    + address
+                    + " on "
+                    + made.lan()
+                    + ", where it is not free before this migration has ended: reserve it in DHCP, or give that"
+                    + " machine another address"));
   }
 
   /**
@@ -160,12 +188,12 @@ final class RedirectorSteps {
 
   /** Tells the old LAN that the addresses are at the guest's own MAC again. */
   void announceGuest() {
-    SteeringPlan made = plan;
-    if (made == null || made.guestMac() == null) {
+    MacAddress guest = record.mac();
+    if (guest == null) {
       return;
     }
-    try (Announcer announcer = Announcer.open(made.lan())) {
-      announcer.announce(made.guestMac(), made.oldAddresses());
+    try (Announcer announcer = Announcer.open(record.from())) {
+      announcer.announce(guest, record.olds());
     } catch (IOException e) {
       log.warn("the guest's MAC was not announced: {}", e.getMessage());
     }
@@ -175,6 +203,19 @@ final class RedirectorSteps {
   boolean hasAnswered() {
     NeighbourResponder answering = responder;
     return answering != null && answering.answered() > 0;
+  }
+
+  /**
+   * How many packets for the old addresses this host has forwarded since arm, other than captured
+   * ones; -1 where the kernel does not say.
+   */
+  long strays() {
+    try {
+      return new HostFacts(host.kernel()).forwarded(record.olds());
+    } catch (IOException e) {
+      log.warn("stray packets are not counted: {}", e.getMessage());
+      return -1;
+    }
   }
 
   private void closeResponder() {

@@ -173,10 +173,10 @@ final class Rehearsal {
             var questions = new RehearsalQuestions(loop, GUEST, PEER)) {
           ControlChannel control = here.control(SELF).get(ANSWER_NANOS * 5, TimeUnit.NANOSECONDS);
           TlsLink sending =
-              here.openLink(SELF, id, 1, TOKEN, old.inbound)
+              here.openLink(SELF, id, 1, TOKEN, 0, old.inbound)
                   .get(ANSWER_NANOS * 5, TimeUnit.NANOSECONDS);
           TlsLink receiving = accepted.get(ANSWER_NANOS * 5, TimeUnit.NANOSECONDS);
-          loop.run(() -> old.path.linkUp(sending, sending));
+          loop.run(() -> old.connect(sending, sending));
           untilCalm(round -> {
             speak(control, id, round);
             round(old, fresh, receiving, round);
@@ -257,7 +257,7 @@ final class Rehearsal {
                 new ControlMessage.FlowEntry(
                     PacketView.TCP, GUEST.getFirst(), 80, PEER.getFirst(), 4000))));
     control.send(new ControlMessage.Release(id, round, 1));
-    control.send(new ControlMessage.Released(id, round, 1, 1, 1));
+    control.send(new ControlMessage.Released(id, round, 1, 1, List.of(1L)));
   }
 
   /** A hold, a release, and packets both ways after it. */
@@ -271,7 +271,7 @@ final class Rehearsal {
     }
     awaitMet(() -> fresh.staged() - before >= PACKETS);
     long upTo = fresh.release();
-    old.redirect(upTo - SENT_AGAIN, round);
+    old.redirect(upTo - SENT_AGAIN);
     pass(fresh);
     bothWays(old, fresh, round);
     packets += PACKETS;
@@ -363,11 +363,11 @@ final class Rehearsal {
     public void message(ControlChannel channel, ControlMessage message) {}
 
     @Override
-    public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token) {
+    public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token, int lane) {
       return new LinkAnswer.Accept(
           site.inbound,
           link -> {
-            site.path.linkUp(link, link);
+            site.connect(link, link);
             accepted.complete(link);
           });
     }

@@ -126,7 +126,8 @@ final class RehearsalHost implements AutoCloseable {
             Config.ReturnPath.SYMMETRIC,
             Config.Capture.TUN,
             Config.FastPath.OFF,
-            "rehearsal"),
+            "rehearsal",
+            DressRehearsal.CONNECTIONS),
         new Config.Identity(state.resolve("host.crt"), state.resolve("host.key")),
         List.of(
             new Config.Remote(
@@ -197,6 +198,14 @@ final class RehearsalHost implements AutoCloseable {
     @Override
     public String nftQuery(String arguments) throws IOException {
       return kernel.nftQuery(arguments);
+    }
+
+    @Override
+    public void tc(String arguments) {}
+
+    @Override
+    public String filterSave(String tool) throws IOException {
+      return kernel.filterSave(tool);
     }
 
     @Override

@@ -66,7 +66,7 @@ final class RehearsalIpInIp implements AutoCloseable {
   private void use(IpAddress own, RehearsalSite site, TlsLink stage) {
     Link live = dispatch.link(site.path, own, INNER_MTU);
     dispatch.add(site.path, site.ipInIp());
-    site.path.linkUp(stage, live);
+    site.connect(stage, live);
   }
 
   @Override

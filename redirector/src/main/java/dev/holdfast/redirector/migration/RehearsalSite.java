@@ -28,6 +28,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One host of the {@link Rehearsal}: the packet paths of one role behind a device whose other end,
@@ -51,6 +52,7 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
   final InboundPath inbound;
   private final OutboundPath outbound;
   private final DropCounters hostDrops = new DropCounters();
+  private @Nullable Link live;
 
   RehearsalSite(Role role, List<IpAddress> guest, UUID id, DataLoop loop, Clock clock)
       throws IOException {
@@ -67,6 +69,7 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
             Rehearsal.TOKEN,
             new Decision(role, guest, HoldPolicy.QUEUE, StaleSyn.TUNNEL),
             1500,
+            1,
             new FlowTable(MAX_FLOWS, FlowTimers.DEFAULTS, 1),
             new HoldBudget(HELD_PACKETS, HELD_BYTES),
             HoldLimits.of(HELD_BYTES, HELD_NANOS),
@@ -74,7 +77,7 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
     var table = new PathTable();
     table.add(path);
     outbound = new OutboundPath(tun, table, PooledByteBufAllocator.DEFAULT, clock, hostDrops);
-    inbound = new InboundPath(path, tun, clock, this, true);
+    inbound = new InboundPath(path, 0, tun, clock, this, true);
     readiness = FdReadiness.register(loop.loop(), tun.fd(), this::readable);
   }
 
@@ -104,19 +107,25 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
 
   /** What takes this site's packets from IP-in-IP. */
   InboundPath ipInIp() {
-    return new InboundPath(path, tun, clock, this, false);
+    return new InboundPath(path, 0, tun, clock, this, false);
   }
 
   void hold() {
     loop.run(() -> path.beginHold(clock.nanoTime()));
   }
 
+  /** Its data connection is up. */
+  void connect(Link stage, Link carrier) {
+    live = carrier;
+    path.linkUp(0, stage, carrier);
+  }
+
   /** The next guest is to be staged for. */
   void stage(Link link) {
     loop.run(() -> {
       path.enter(MigrationState.HOLDING);
-      Link live = path.liveLink();
-      path.linkUp(link, live == null ? link : live);
+      Link carrier = live;
+      path.linkUp(0, link, carrier == null ? link : carrier);
     });
   }
 
@@ -124,16 +133,12 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
   long release() {
     return loop.call(() -> {
       long unused = outbound.deliverStaged(path);
-      return path.deliveredUpTo();
+      return path.deliveredUpTo().getFirst();
     });
   }
 
-  void redirect(long deliveredUpTo, long marker) {
-    loop.run(() -> {
-      path.beginRedirect(deliveredUpTo, clock.nanoTime());
-      path.mark(marker);
-      path.delivered(deliveredUpTo);
-    });
+  void redirect(long deliveredUpTo) {
+    loop.run(() -> path.beginRedirect(List.of(deliveredUpTo), clock.nanoTime()));
   }
 
   long staged() {
@@ -163,11 +168,8 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
   }
 
   @Override
-  public void linkDown(String reason) {}
+  public void linkDown(int lane, String reason) {}
 
   @Override
-  public void markerAnswered(long marker) {}
-
-  @Override
-  public void markerSeen(long marker) {}
+  public void markerSeen() {}
 }

@@ -3,7 +3,6 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
-import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
@@ -74,7 +73,10 @@ final class RemoteRequests implements EndpointHandler {
   @Override
   public void controlDown(ControlChannel channel, String reason) {
     log.info("control channel to {} is down: {}", channel.remoteName(), reason);
-    channels.remove(channel.remoteName(), channel);
+    MigrationEngine running = engine;
+    if (channels.remove(channel.remoteName(), channel) && running != null) {
+      running.host().calls().lost(channel.remoteName(), reason);
+    }
   }
 
   @Override
@@ -87,6 +89,7 @@ final class RemoteRequests implements EndpointHandler {
     switch (message) {
       case ArmReply reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.RolledBack reply -> host.calls().complete(channel.remoteName(), reply);
+      case ControlMessage.TakenBack reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.Finished reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.Released released -> released(running, channel, released);
       case ArmRequest request -> apart("arm", () -> arm(running, channel, request));
@@ -112,6 +115,13 @@ final class RemoteRequests implements EndpointHandler {
                   channel.send(
                       new ControlMessage.RolledBack(
                           rollback.migration(), rollback.epoch(), m.rollback())));
+      case ControlMessage.TakeBack wanted ->
+          endpoint(
+              running,
+              channel,
+              wanted.migration(),
+              epochOf(running, wanted),
+              m -> channel.send(m.takeBack(wanted.nextEpoch(), wanted.force())));
       case ControlMessage.Finish finish ->
           endpoint(
               running,
@@ -125,7 +135,7 @@ final class RemoteRequests implements EndpointHandler {
         log.warn("{} says: {}", channel.remoteName(), fault.text());
         fault(running, channel, fault);
       }
-      case ControlMessage.Inquiry inquiry -> inquiry(running, channel, inquiry.migration());
+      case ControlMessage.Inquiry inquiry -> inquiry(running, channel, inquiry);
       case ControlMessage.Hello hello -> log.debug("hello of {}", channel.remoteName());
       case ControlMessage.Ping ping -> log.trace("ping");
       case ControlMessage.Pong pong -> log.trace("pong");
@@ -165,7 +175,9 @@ final class RemoteRequests implements EndpointHandler {
   }
 
   /** An endpoint asks whether a migration of its is still alive; it is told only if it is not. */
-  private static void inquiry(MigrationEngine running, ControlChannel channel, UUID id) {
+  private static void inquiry(
+      MigrationEngine running, ControlChannel channel, ControlMessage.Inquiry asked) {
+    UUID id = asked.migration();
     if (!(running.byId(id.toString()) instanceof RedirectorMigration redirector)
         || !redirector.record.remote().equals(channel.remoteName())) {
       channel.send(unknown(id));
@@ -174,8 +186,11 @@ final class RemoteRequests implements EndpointHandler {
     long epoch = redirector.record.epoch();
     switch (redirector.state()) {
       case DONE -> channel.send(new ControlMessage.Finish(id, epoch));
-      // Not a rollback, which an endpoint that has released since would refuse, time and again.
-      case ROLLED_BACK -> channel.send(unknown(id));
+      case ROLLED_BACK ->
+          channel.send(
+              asked.epoch() < epoch
+                  ? new ControlMessage.TakeBack(id, asked.epoch(), epoch, true)
+                  : unknown(id)); // a plain rollback is refused by one that has released since
       default -> log.trace("{} asks for {}", channel.remoteName(), id);
     }
   }
@@ -185,6 +200,16 @@ final class RemoteRequests implements EndpointHandler {
         ControlMessage.Fault.UNKNOWN_MIGRATION,
         "there is no migration " + id + " of yours here",
         id);
+  }
+
+  /** One that was agreed to may be asked for again, when the answer was lost. */
+  private static long epochOf(MigrationEngine running, ControlMessage.TakeBack wanted) {
+    LiveMigration there = running.byId(wanted.migration().toString());
+    return there != null
+            && there.state() == MigrationState.ROLLED_BACK
+            && there.record.epoch() == wanted.nextEpoch()
+        ? wanted.nextEpoch()
+        : wanted.epoch();
   }
 
   private interface EndpointAction {
@@ -229,17 +254,16 @@ final class RemoteRequests implements EndpointHandler {
     try {
       MigrationRecord record = granted(running, channel.remoteName(), request);
       List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
-      for (MigrationPlan.Check each : found) {
-        checks.add(
-            new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
-      }
+      addAll(checks, found);
       Planner.requirePassed(found);
       running.requireFree(record);
       if (request.dryRun()) {
-        for (KernelChange change : EndpointSteps.changes(running.host(), record)) {
-          changes.add(new ControlMessage.ChangeEntry(change.what(), change.undoWhat()));
+        for (MigrationPlan.Step step : Planner.endpointSteps(running.host(), record)) {
+          changes.add(new ControlMessage.ChangeEntry(step.what(), step.undo()));
         }
-        channel.send(new ArmReply(request.request(), "", checks, changes, new byte[0]));
+        channel.send(
+            new ArmReply(
+                request.request(), "", checks, changes, new byte[0], record.connections()));
         return;
       }
       byte[] token = new byte[16];
@@ -250,17 +274,30 @@ final class RemoteRequests implements EndpointHandler {
       running.admit(migration);
       try {
         migration.arm();
+        addAll(checks, migration.checks());
       } catch (RequestRefused | RuntimeException e) {
+        if (e instanceof RequestRefused refused) {
+          addAll(checks, refused.checks());
+        }
         running.forget(migration);
         throw e;
       }
-      channel.send(new ArmReply(request.request(), "", checks, changes, token));
+      channel.send(
+          new ArmReply(request.request(), "", checks, changes, token, record.connections()));
     } catch (IOException | RequestRefused | RuntimeException e) {
       log.info(
           "refused to arm {} for {}: {}", request.name(), channel.remoteName(), e.getMessage());
       channel.send(
           new ArmReply(
-              request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0]));
+              request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0], 0));
+    }
+  }
+
+  private static void addAll(
+      List<ControlMessage.CheckEntry> entries, List<MigrationPlan.Check> checks) {
+    for (MigrationPlan.Check each : checks) {
+      entries.add(
+          new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
     }
   }
 
@@ -300,6 +337,9 @@ final class RemoteRequests implements EndpointHandler {
     if (!request.returnPath().equals("symmetric")) {
       wrong.add("return path " + request.returnPath() + " is not known here");
     }
+    if (request.connections() < 1) {
+      wrong.add("a migration has one data connection at least");
+    }
     if (!wrong.isEmpty()) {
       throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", wrong));
     }
@@ -319,6 +359,7 @@ final class RemoteRequests implements EndpointHandler {
         request.deliver(),
         request.oldLans().stream().map(IpPrefix::toString).toList(),
         request.encapsulation(),
+        Math.min(request.connections(), host.config().tunnel().connections()),
         request.returnPath(),
         "queue",
         null,
@@ -327,11 +368,12 @@ final class RemoteRequests implements EndpointHandler {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   @Override
-  public LinkAnswer bind(String remoteName, UUID id, long epoch, byte[] token) {
+  public LinkAnswer bind(String remoteName, UUID id, long epoch, byte[] token, int lane) {
     MigrationEngine running = engine;
     LiveMigration migration = running == null ? null : running.byId(id.toString());
     if (!(migration instanceof EndpointMigration endpoint)
@@ -346,7 +388,17 @@ final class RemoteRequests implements EndpointHandler {
     if (path == null) {
       return new LinkAnswer.Refuse("the migration could not be taken over there yet");
     }
-    return new LinkAnswer.Accept(endpoint.receiver(path), endpoint::connected);
+    int agreed = endpoint.record.connections();
+    if (lane >= agreed) {
+      return new LinkAnswer.Refuse(
+          "that would be data connection "
+              + (lane + 1)
+              + " of the migration, and "
+              + agreed
+              + " were agreed when it was armed");
+    }
+    return new LinkAnswer.Accept(
+        endpoint.receiver(path, lane), link -> endpoint.connected(lane, link));
   }
 
   @Override

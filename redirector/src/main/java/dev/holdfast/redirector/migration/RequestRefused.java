@@ -1,5 +1,7 @@
 package dev.holdfast.redirector.migration;
 
+import java.util.List;
+
 /**
  * A request that was not carried out; nothing was changed. The message is a sentence for the person
  * who asked.
@@ -25,18 +27,33 @@ public final class RequestRefused extends Exception {
   }
 
   private final Kind kind;
+  private final transient List<MigrationPlan.Check> checks;
 
   public RequestRefused(Kind kind, String message) {
+    this(kind, message, List.of());
+  }
+
+  /**
+   * @param checks of a preflight, those that passed too
+   */
+  public RequestRefused(Kind kind, String message, List<MigrationPlan.Check> checks) {
     super(message);
     this.kind = kind;
+    this.checks = List.copyOf(checks);
   }
 
   public RequestRefused(Kind kind, String message, Throwable cause) {
     super(message, cause);
     this.kind = kind;
+    this.checks = List.of();
   }
 
   public Kind kind() {
     return kind;
+  }
+
+  /** What preflight found, where that is why; else empty. */
+  public List<MigrationPlan.Check> checks() {
+    return checks;
   }
 }

@@ -38,6 +38,8 @@ public final class InboundPath implements LinkReceiver {
   private static final int STAGING_ID = 8;
 
   private final MigrationPath path;
+  private final int number;
+  private final Lane lane;
   private final PacketDevice device;
   private final Clock clock;
   private final LinkEvents events;
@@ -47,22 +49,28 @@ public final class InboundPath implements LinkReceiver {
 
   /** What the path's owner wants to know. Called on the data loop. */
   public interface LinkEvents {
-    void linkDown(String reason);
+    /** That data connection has ended. */
+    void linkDown(int lane, String reason);
 
-    /** Everything that was sent before this marker has been handled at the far end. */
-    void markerAnswered(long marker);
-
-    /** The sender has sent everything before {@code marker}. */
-    void markerSeen(long marker);
+    /** The redirector has sent a marker: it knows of the release. */
+    void markerSeen();
   }
 
   /**
+   * @param lane which of the migration's data connections it is; 0 for IP-in-IP
    * @param staging true for the TLS data connection; false for IP-in-IP, which carries packets
    *     alone
    */
   public InboundPath(
-      MigrationPath path, PacketDevice device, Clock clock, LinkEvents events, boolean staging) {
+      MigrationPath path,
+      int lane,
+      PacketDevice device,
+      Clock clock,
+      LinkEvents events,
+      boolean staging) {
     this.path = path;
+    this.number = lane;
+    this.lane = path.lanes[lane];
     this.device = device;
     this.clock = clock;
     this.events = events;
@@ -76,13 +84,13 @@ public final class InboundPath implements LinkReceiver {
       case STAGE -> stage(payload);
       case UNSTAGE -> {
         if (staging && payload.readableBytes() == STAGING_ID) {
-          path.staging.remove(payload.readLong());
+          path.staging.remove(payload.readLong(), number);
         }
       }
       case MARKER -> marker(payload);
       case MARKER_REPLY -> {
         if (staging && payload.readableBytes() == STAGING_ID) {
-          events.markerAnswered(payload.readLong());
+          lane.answered(payload.readLong());
         }
       }
       case CONTROL, BIND, BOUND -> path.drops.count(DropReason.FRAME_UNKNOWN);
@@ -158,7 +166,7 @@ public final class InboundPath implements LinkReceiver {
   /** Answers a probe by the link on which live packets go, so that both ways of it are proven. */
   private void probe() {
     if (Probe.isRequest(view)) {
-      Link live = path.live;
+      Link live = lane.live;
       if (live != null) {
         Link.Sent sent =
             live.send(
@@ -183,7 +191,7 @@ public final class InboundPath implements LinkReceiver {
       return;
     }
     long id = payload.readLong();
-    if (id <= path.deliveredUpTo || id <= path.againUpTo) {
+    if (lane.isHere(id)) {
       return; // sent again after a reconnect: the guest has it, or it is staged
     }
     if (!isSound(payload)) {
@@ -196,14 +204,14 @@ public final class InboundPath implements LinkReceiver {
     path.stagedTotal++;
     if (path.isReleased()) {
       // The release overtook it: it is next in order, and the guest waits for it.
-      path.deliveredUpTo = id;
+      lane.delivered(id);
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
       path.toGuestPackets++;
       path.toGuestBytes += view.length();
       deliver(payload);
     } else {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
-      path.staging.add(id, path.flows.lane(view, Direction.TO_GUEST), payload);
+      path.staging.add(id, number, path.flows.hash(view, Direction.TO_GUEST), payload);
     }
   }
 
@@ -212,13 +220,12 @@ public final class InboundPath implements LinkReceiver {
       path.drops.count(DropReason.FRAME_UNKNOWN);
       return;
     }
-    long marker = payload.readLong();
-    Link stage = path.stage;
+    Link stage = lane.stage;
     if (stage != null) {
-      stage.send(FrameType.MARKER_REPLY, MigrationPath.number(marker));
+      stage.send(FrameType.MARKER_REPLY, Lane.number(payload.readLong()));
       replied = true;
     }
-    events.markerSeen(marker);
+    events.markerSeen();
   }
 
   private void deliver(ByteBuf payload) {
@@ -240,8 +247,14 @@ public final class InboundPath implements LinkReceiver {
     }
   }
 
+  /** What found no room waits no longer. */
+  @Override
+  public void onWritable() {
+    lane.catchUp();
+  }
+
   @Override
   public void onDown(String reason) {
-    events.linkDown(reason);
+    events.linkDown(number, reason);
   }
 }

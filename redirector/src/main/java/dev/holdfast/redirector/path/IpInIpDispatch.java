@@ -31,6 +31,7 @@ public final class IpInIpDispatch implements AutoCloseable {
   private final DropCounters drops;
   private final Map<MigrationPath, InboundPath> inbound = new HashMap<>();
   private final Map<MigrationPath, IpAddress> remoteOf = new HashMap<>();
+  private final Map<MigrationPath, IpInIpLink> links = new HashMap<>();
   private final Set<IpAddress> registered = new HashSet<>();
   private final PacketView view = new PacketView();
 
@@ -50,10 +51,10 @@ public final class IpInIpDispatch implements AutoCloseable {
     return new IpInIpDispatch(IpInIpReceiver.open(loop, local, drops::count), paths, drops);
   }
 
-  /** A link that sends one migration's packets to {@code remote}. */
+  /** The link that sends one migration's packets to {@code remote}, whatever their lane. */
   public IpInIpLink link(MigrationPath path, IpAddress remote, int innerMtu) {
     remoteOf.put(path, remote);
-    return receiver.link(remote, innerMtu + IpInIp.V4_OUTER);
+    return links.computeIfAbsent(path, p -> receiver.link(remote, innerMtu + IpInIp.V4_OUTER));
   }
 
   /** From now on, what comes for {@code path} goes to {@code to}. */
@@ -67,6 +68,7 @@ public final class IpInIpDispatch implements AutoCloseable {
 
   public void remove(MigrationPath path) {
     inbound.remove(path);
+    links.remove(path);
     IpAddress remote = remoteOf.remove(path);
     if (remote != null && !remoteOf.containsValue(remote) && registered.remove(remote)) {
       receiver.unregister(remote);

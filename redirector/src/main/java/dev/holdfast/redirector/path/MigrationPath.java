@@ -2,7 +2,9 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Decision;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.flow.Direction;
 import dev.holdfast.redirector.flow.FlowTable;
+import dev.holdfast.redirector.flow.Lanes;
 import dev.holdfast.redirector.hold.HoldBudget;
 import dev.holdfast.redirector.hold.HoldLimits;
 import dev.holdfast.redirector.hold.HoldQueue;
@@ -14,11 +16,13 @@ import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
-import io.netty.buffer.Unpooled;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
@@ -45,23 +49,8 @@ public final class MigrationPath {
 
   volatile MigrationState state = MigrationState.ARMED;
 
-  /** Carries live packets; null while there is none. */
-  volatile @Nullable Link live;
-
-  /**
-   * The TLS data connection: staging and markers; with tls also the live link. Null while it is
-   * down.
-   */
-  volatile @Nullable Link stage;
-
-  /**
-   * The highest id of the hold queue that was sent ahead on the present {@link #stage} connection,
-   * without a gap.
-   */
-  long sentUpTo;
-
-  /** The highest staging id that this endpoint has delivered, or that the endpoint said it has. */
-  long deliveredUpTo;
+  /** Its data connections. */
+  final Lane[] lanes;
 
   volatile long toGuestPackets;
   volatile long toGuestBytes;
@@ -73,23 +62,18 @@ public final class MigrationPath {
   final HoldQueue.Mirror mirror =
       new HoldQueue.Mirror() {
         @Override
-        public void kept(long packetId, ByteBuf packet) {
-          stage(packetId, packet);
+        public void kept(long packetId, int lane, ByteBuf packet) {
+          lanes[lane].held(packetId, packet);
         }
 
         @Override
-        public void removed(long packetId, DropReason why) {
-          unstage(packetId);
+        public void removed(long packetId, int lane, DropReason why) {
+          lanes[lane].removed(packetId);
         }
       };
 
-  /** Staged packets up to this id come again on a new connection, and are here already. */
-  long againUpTo;
-
-  private long countedUpTo;
-
-  /** A held packet was not sent ahead; those after it wait for it. */
-  private boolean gap;
+  /** The endpoint is being asked for the address: nothing more is sent there. */
+  boolean returning;
 
   boolean flushWanted;
   @Nullable ProbeListener probes;
@@ -100,6 +84,7 @@ public final class MigrationPath {
   }
 
   /**
+   * @param connections how many data connections it has
    * @param budget shared by all migrations of this host
    * @param lastHeldId what is held gets higher ids; they must rise from one process to the next
    */
@@ -110,6 +95,7 @@ public final class MigrationPath {
       byte[] token,
       Decision decision,
       int innerMtu,
+      int connections,
       FlowTable flows,
       HoldBudget budget,
       HoldLimits limits,
@@ -122,13 +108,14 @@ public final class MigrationPath {
     this.innerMtu = innerMtu;
     this.flows = flows;
     ByteBufAllocator allocator = PooledByteBufAllocator.DEFAULT;
-    this.hold = new HoldQueue(limits, budget, allocator, drops, lastHeldId);
-    if (role == Role.REDIRECTOR) {
-      this.sentUpTo = lastHeldId;
-      this.deliveredUpTo = lastHeldId;
-    }
+    this.hold = new HoldQueue(limits, budget, allocator, drops, connections, lastHeldId);
+    this.lanes = new Lane[connections];
+    Arrays.setAll(
+        lanes, number -> new Lane(this, number, role == Role.REDIRECTOR ? lastHeldId : 0));
     this.stages =
-        () -> new StagingQueue(limits.packets(), limits.bytes(), budget, allocator, drops);
+        () ->
+            new StagingQueue(
+                limits.packets(), limits.bytes(), budget, allocator, drops, connections);
     this.staging = stages.get();
   }
 
@@ -173,18 +160,15 @@ public final class MigrationPath {
   }
 
   /**
-   * The endpoint has the guest, and has delivered what was staged up to {@code stagedUpTo}; what it
-   * has not yet seen goes now, then live packets. Only on the data loop.
+   * The endpoint has the guest, and has delivered what was staged up to {@code stagedUpTo} on each
+   * data connection; what it has not yet seen goes now, then live packets. Only on the data loop.
    */
-  public void beginRedirect(long stagedUpTo, long nowNanos) {
+  public void beginRedirect(List<Long> stagedUpTo, long nowNanos) {
     state = MigrationState.REDIRECTING;
     flows.released(nowNanos);
-    deliveredUpTo = Math.max(deliveredUpTo, Math.min(stagedUpTo, sentUpTo));
-    // What the endpoint had no room for, or had not yet got, goes once more; it knows what it has
-    // delivered.
-    sentUpTo = deliveredUpTo;
-    gap = false;
-    catchUp();
+    for (int i = 0; i < lanes.length; i++) {
+      lanes[i].beginRedirect(i < stagedUpTo.size() ? stagedUpTo.get(i) : 0);
+    }
   }
 
   /**
@@ -196,25 +180,48 @@ public final class MigrationPath {
     state = MigrationState.REDIRECTING;
     flows.released(nowNanos);
     long[] delivered = new long[1];
-    staging.release((id, packet) -> {
+    staging.release((id, lane, packet) -> {
       guest.accept(packet);
       toGuestPackets++;
       toGuestBytes += packet.readableBytes() - VirtioNetHeader.LENGTH;
       delivered[0]++;
-      deliveredUpTo = Math.max(deliveredUpTo, id);
+      lanes[lane].delivered(id);
     });
     return delivered[0];
+  }
+
+  /**
+   * While the endpoint is asked to give the address back, what comes is queued: it belongs to
+   * whichever host has the guest then. When it is over without that, all of it goes there. Only on
+   * the data loop.
+   */
+  public void queueForReturn(boolean on) {
+    returning = on;
+    if (!on) {
+      for (Lane lane : lanes) {
+        lane.catchUp();
+      }
+    }
+  }
+
+  /** For how long the guest was not heard, in nanoseconds. Only on the data loop. */
+  public long guestSilence(long nowNanos) {
+    long[] shortest = {Long.MAX_VALUE};
+    flows.forEach(flow -> {
+      if (flow.wasHeard(Direction.FROM_GUEST)) {
+        shortest[0] = Math.min(shortest[0], nowNanos - flow.lastHeard(Direction.FROM_GUEST));
+      }
+    });
+    return shortest[0];
   }
 
   /** The guest runs here again: what is held goes to it, once. Only on the data loop. */
   public long reinject(Consumer<ByteBuf> guest) {
     long[] count = new long[1];
-    hold.forEachInOrder(
-        0,
-        (id, packet) -> {
-          guest.accept(packet);
-          count[0]++;
-        });
+    hold.forEachInOrder((id, lane, packet) -> {
+      guest.accept(packet);
+      count[0]++;
+    });
     hold.close();
     return count[0];
   }
@@ -233,13 +240,20 @@ public final class MigrationPath {
             staging.packets(), staging.bytes(), stagedTotal, 0, 0, stagedTotal);
   }
 
-  /** What carries live packets; null while there is none. */
-  public @Nullable Link liveLink() {
-    return live;
-  }
-
-  public boolean isRedirecting() {
-    return isReleased();
+  /** Its data connections as they stand, by number. Only on the data loop. */
+  public List<MigrationView.ConnectionView> connections() {
+    List<MigrationView.ConnectionView> views = new ArrayList<>();
+    for (int i = 0; i < lanes.length; i++) {
+      Link link = lanes[i].stage;
+      boolean up = link != null && link.isUp();
+      views.add(
+          new MigrationView.ConnectionView(
+              i + 1,
+              up,
+              up && link != null ? link.ends() : "",
+              up && link != null ? link.queuedBytes() : 0));
+    }
+    return views;
   }
 
   /** The longest inner packet that the tunnel carries whole, in bytes. */
@@ -253,7 +267,9 @@ public final class MigrationPath {
    */
   public void tend(long nowNanos) {
     hold.expire(nowNanos, mirror);
-    catchUp();
+    for (Lane lane : lanes) {
+      lane.catchUp();
+    }
     flush();
   }
 
@@ -267,112 +283,40 @@ public final class MigrationPath {
     return state == MigrationState.REDIRECTING || state == MigrationState.DRAINING;
   }
 
+  /** Which data connection that packet's flow takes. */
+  Lane lane(PacketView packet) {
+    return lanes[Lanes.of(packet, lanes.length)];
+  }
+
   /**
-   * The link is down, or older packets still wait for it: going on holding keeps the order and
-   * loses nothing.
+   * Asks the endpoint on each data connection to say when it has delivered everything sent so far.
+   * Only after release, on the data loop.
    */
-  boolean mustWait() {
-    return live == null || !live.isUp() || hold.lastId() > sentUpTo;
-  }
-
-  /** Sends one held packet ahead, if all before it have been. */
-  void stage(long id, ByteBuf packet) {
-    Link link = stage;
-    if (link == null || !link.isUp() || gap) {
-      gap = true; // catchUp sends it later, in order
-      return;
-    }
-    if (link.send(FrameType.STAGE, prefixed(id, packet)) == Link.Sent.OK) {
-      sent(id);
-    } else {
-      gap = true;
-    }
-  }
-
-  /** Sent ahead; one that goes again is counted once. */
-  private void sent(long id) {
-    sentUpTo = id;
-    if (id > countedUpTo) {
-      countedUpTo = id;
-      stagedTotal++;
-    }
-  }
-
-  /** The packet has been replaced or given up: the endpoint need not keep it either. */
-  void unstage(long id) {
-    Link link = stage;
-    if (link != null && link.isUp() && id <= sentUpTo && !isReleased()) {
-      link.send(FrameType.UNSTAGE, number(id));
-    }
-  }
-
-  /** Sends ahead what could not be sent when it was held. Only on the data loop. */
-  public void catchUp() {
-    Link link = stage;
-    if (link == null || !link.isUp() || hold.lastId() <= sentUpTo) {
-      return;
-    }
-    gap = false;
-    hold.forEachInOrder(
-        sentUpTo,
-        (id, packet) -> {
-          if (gap || link.send(FrameType.STAGE, prefixed(id, packet)) != Link.Sent.OK) {
-            gap = true;
-            return;
-          }
-          sent(id);
-        });
-    if (!gap) {
-      sentUpTo = hold.lastId(); // the last ones may have been given up meanwhile
-    }
-    link.flush();
-  }
-
-  /** Asks the endpoint to say when it has handled everything sent so far. Only on the data loop. */
-  public void mark(long marker) {
-    Link link = stage;
-    if (link != null && link.isUp()) {
-      link.send(FrameType.MARKER, number(marker));
-      link.flush();
+  public void mark() {
+    for (Lane lane : lanes) {
+      lane.mark();
     }
   }
 
   /**
-   * The data connection is up (again). What was sent on an earlier one may be lost, so it is sent
-   * again unless it is known to be delivered. Only on the data loop.
+   * A data connection is up (again), with {@code liveLink} for live packets: what is held for it
+   * and not known to be delivered goes there. Only on the data loop.
    */
-  public void linkUp(Link stageLink, Link liveLink) {
-    Link before = stage;
-    if (before != null && before != stageLink) {
-      // Its end may be noticed here much later than at the other host, which has made a new one:
-      // nothing more may come of it, least of all the word that the link is down.
-      before.close();
-    }
-    stage = stageLink;
-    live = liveLink;
-    sentUpTo = deliveredUpTo;
-    gap = hold.lastId() > sentUpTo;
-    if (role == Role.ENDPOINT && !isReleased()) {
-      // What the redirector still holds comes again. What is here stays here: if that host's daemon
-      // was killed, these are the only copies.
-      againUpTo = staging.lastId();
-    }
+  public void linkUp(int lane, Link stageLink, Link liveLink) {
+    lanes[lane].linkUp(stageLink, liveLink);
   }
 
-  /** The data connection is gone. Only on the data loop. */
-  public void linkDown() {
-    // IP-in-IP has no connection that could tell: what cannot be staged is not tunnelled either but
-    // held. What comes from the guest cannot be held, and may still arrive.
-    if (role == Role.REDIRECTOR || live == stage) {
-      live = null;
-    }
-    stage = null;
+  /**
+   * What is held goes out on a data connection that is up again, and after release the endpoint is
+   * told that its release is known. Only on the data loop.
+   */
+  public void catchUp(int lane) {
+    lanes[lane].catchUp();
   }
 
-  /** The endpoint has these; the copies may go. Only on the data loop. */
-  public void delivered(long upTo) {
-    deliveredUpTo = Math.max(deliveredUpTo, upTo);
-    hold.deliveredUpTo(deliveredUpTo);
+  /** A data connection is gone. Only on the data loop. */
+  public void linkDown(int lane) {
+    lanes[lane].linkDown();
   }
 
   /**
@@ -380,16 +324,21 @@ public final class MigrationPath {
    * Only on the data loop.
    */
   public boolean probe(IpAddress old, long number, int size) {
-    return probe(live, old, number, size);
+    return probe(lanes[0].live, old, number, size);
   }
 
   /**
-   * Sends probes of {@code size} bytes by the TLS data connection, numbered up to {@code last}.
-   * Only on the data loop.
+   * Sends a burst of probes of {@code size} bytes by each data connection. Only on the data loop.
+   *
+   * @param last the number of the last probe; those before it have the numbers before it
+   * @param each how many go by each data connection
    */
-  public void burst(IpAddress old, long last, int count, int size) {
-    for (long number = last - count + 1; number <= last; number++) {
-      probe(stage, old, number, size);
+  public void burst(IpAddress old, long last, int each, int size) {
+    long number = last - (long) each * lanes.length;
+    for (Lane lane : lanes) {
+      for (int i = 0; i < each; i++) {
+        probe(lane.stage, old, ++number, size);
+      }
     }
   }
 
@@ -404,42 +353,44 @@ public final class MigrationPath {
 
   /** Ends the batch on every link. */
   void flush() {
-    if (live != null) {
-      live.flush();
-    }
-    if (stage != null && stage != live) {
-      stage.flush();
+    for (Lane lane : lanes) {
+      lane.flush();
     }
   }
 
-  public long sentUpTo() {
-    return sentUpTo;
+  /**
+   * Up to which id what was staged has been delivered, on each data connection. Only on the data
+   * loop.
+   */
+  public List<Long> deliveredUpTo() {
+    return Arrays.stream(lanes).map(Lane::deliveredUpTo).toList();
   }
 
-  public long deliveredUpTo() {
-    return deliveredUpTo;
+  /**
+   * The guest has got at the endpoint what was held up to these ids, one for each data connection:
+   * the copies may go. Only on the data loop.
+   */
+  public void delivered(List<Long> upTo) {
+    for (int i = 0; i < Math.min(lanes.length, upTo.size()); i++) {
+      lanes[i].delivered(upTo.get(i));
+      hold.deliveredUpTo(i, upTo.get(i));
+    }
   }
 
+  /** True when every data connection is up. */
   public boolean isLinkUp() {
-    Link link = live;
-    return link != null && link.isUp();
+    for (Lane lane : lanes) {
+      if (!lane.isUp()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** Frees every buffer. Only on the data loop. */
   public void close() {
     hold.close();
     staging.discard();
-  }
-
-  static ByteBuf number(long value) {
-    return Unpooled.buffer(8).writeLong(value);
-  }
-
-  private static ByteBuf prefixed(long id, ByteBuf packet) {
-    return PooledByteBufAllocator.DEFAULT
-        .directBuffer(8 + packet.readableBytes())
-        .writeLong(id)
-        .writeBytes(packet, packet.readerIndex(), packet.readableBytes());
   }
 
   /** Only on the data loop. */

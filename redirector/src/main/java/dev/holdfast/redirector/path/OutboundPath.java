@@ -193,10 +193,11 @@ public final class OutboundPath {
           hold(path, packet, path.flows.track(known, view, direction, now, Origin.SEEN), now);
       case Verdict.Tunnel tunnel -> {
         Flow flow = path.flows.track(known, view, direction, now, Origin.SEEN);
-        if (direction == Direction.TO_GUEST && path.mustWait()) {
+        Lane lane = path.lane(view);
+        if (direction == Direction.TO_GUEST && lane.mustWait()) {
           hold(path, packet, flow, now);
         } else {
-          tunnel(path, direction, packet);
+          tunnel(path, lane, direction, packet);
         }
       }
       case Verdict.Pass pass -> giveBack(path, packet);
@@ -225,9 +226,9 @@ public final class OutboundPath {
     touch(path);
   }
 
-  private void tunnel(MigrationPath path, Direction direction, ByteBuf packet) {
+  private void tunnel(MigrationPath path, Lane lane, Direction direction, ByteBuf packet) {
     int bytes = view.length();
-    Link live = path.live;
+    Link live = lane.live;
     if (live == null) {
       drop(packet, path.drops, DropReason.LINK_DOWN);
       return;

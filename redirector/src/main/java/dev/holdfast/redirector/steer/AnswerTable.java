@@ -61,6 +61,15 @@ public final class AnswerTable {
     guests.remove(guest);
   }
 
+  boolean isCaptured(IpAddress address) {
+    return captured.containsKey(address);
+  }
+
+  /** With which MAC a captured address is answered for; null for one that is not captured. */
+  @Nullable MacAddress captured(IpAddress address) {
+    return captured.get(address);
+  }
+
   /** Whether there is anything to answer. */
   public boolean isEmpty() {
     return captured.isEmpty() && guests.isEmpty();

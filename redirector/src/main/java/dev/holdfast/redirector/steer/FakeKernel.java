@@ -102,6 +102,17 @@ public final class FakeKernel implements Kernel {
   }
 
   @Override
+  public void tc(String arguments) throws IOException {
+    say("tc " + arguments);
+  }
+
+  @Override
+  public String filterSave(String tool) throws IOException {
+    String answer = answers.get(tool);
+    return answer != null ? answer : facts != null ? facts.filterSave(tool) : "";
+  }
+
+  @Override
   public String sysctl(String path) throws IOException {
     String answer = answers.get("sysctl " + path);
     if (answer != null) {

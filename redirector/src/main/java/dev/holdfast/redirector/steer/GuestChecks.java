@@ -44,7 +44,7 @@ final class GuestChecks {
         findings.ask("old address", () -> notOurs("old address", old));
         findings.ask("old LAN", () -> insideLan(old, from));
       }
-      findings.ask("IPv6 forwarding", () -> forwarding(oldAddresses, from));
+      findings.ask("forwarding", () -> forwarding(oldAddresses, from));
     }
     return findings.all();
   }
@@ -65,7 +65,7 @@ final class GuestChecks {
         findings.ask("new address", () -> notOurs("new address", address));
       }
       findings.ask("separate LANs", () -> separate(oldLans, newAddresses, deliver));
-      findings.ask("IPv6 forwarding", () -> forwarding(oldAddresses, deliver));
+      findings.ask("forwarding", () -> forwarding(oldAddresses, deliver));
     }
     return findings.all();
   }
@@ -220,6 +220,13 @@ final class GuestChecks {
   }
 
   private void forwarding(List<IpAddress> oldAddresses, String lan) throws IOException {
+    if (oldAddresses.stream().anyMatch(IpAddress::isV4)) {
+      findings.ok(
+          "IPv4 forwarding",
+          facts.forwards(lan, "4")
+              ? "on for " + lan
+              : "off for " + lan + "; arm switches it on there, for its own packets alone");
+    }
     if (oldAddresses.stream().allMatch(IpAddress::isV4)) {
       return;
     }

@@ -127,8 +127,8 @@ final class HoldfastTables {
         set delivered6 { type ipv6_addr; }
         set quoted4 { typeof @th,192,32; }
         set quoted6 { typeof @th,256,128; }
-        set passed4 { type ipv4_addr; }
-        set passed6 { type ipv6_addr; }
+        set passed4 { type ipv4_addr; counter; }
+        set passed6 { type ipv6_addr; counter; }
         set narrow4 { type ifname . ether_addr; }
         set narrow6 { type ifname . ether_addr; }
         set unrouted4 { type ifname; }

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.steer;
 
+import dev.holdfast.redirector.filter.FilterTables;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
@@ -186,7 +187,7 @@ public final class HostFacts {
     return lans;
   }
 
-  private static boolean isLinkLocal(IpAddress address) {
+  static boolean isLinkLocal(IpAddress address) {
     return address.isV6() && address.high() >>> 54 == 0xfe80 >>> 6;
   }
 
@@ -286,6 +287,44 @@ public final class HostFacts {
       }
     }
     return families;
+  }
+
+  /** How many packets to {@code olds} were forwarded that no capture has taken. */
+  public long forwarded(List<IpAddress> olds) throws IOException {
+    long packets = 0;
+    for (String width : families()) {
+      String list = "list set inet " + SteeringNames.TABLE + " passed" + width;
+      for (JsonNode object : parse(kernel.nftQuery(list), "nft " + list).path("nftables")) {
+        for (JsonNode element : object.path("set").path("elem")) {
+          JsonNode counted = element.path("elem");
+          String address = counted.path("val").asString("");
+          if (!address.isEmpty() && olds.contains(IpAddress.parse(address))) {
+            packets += counted.path("counter").path("packets").asLong(0);
+          }
+        }
+      }
+    }
+    return packets;
+  }
+
+  /** The packet filters of others. */
+  public FilterTables filters() throws IOException {
+    String nft = kernel.nftQuery("list ruleset");
+    List<FilterTables.Save> saves = new ArrayList<>();
+    for (String tool : List.of("iptables", "ip6tables")) {
+      String family = tool.equals("iptables") ? "ip" : "ip6";
+      if (nft.contains("\"xt\"")) { // nft shows what these tools alone understand by name only
+        String text = kernel.filterSave(tool + "-nft-save");
+        saves.add(new FilterTables.Save(tool + "-nft", family, true, text));
+      }
+      String legacy = kernel.filterSave(tool + "-legacy-save");
+      saves.add(new FilterTables.Save(tool + "-legacy", family, false, legacy));
+    }
+    try {
+      return FilterTables.of(SteeringNames.TABLE, nft, saves);
+    } catch (IllegalArgumentException e) {
+      throw new IOException("the packet filters cannot be read: " + e.getMessage(), e);
+    }
   }
 
   /** "4", and "6" where the kernel has it. */

@@ -24,6 +24,18 @@ public interface Kernel {
   /** Runs {@code nft -j ARGUMENTS} and returns what it printed ("{}" for nothing). */
   String nftQuery(String arguments) throws IOException;
 
+  /**
+   * Runs {@code tc ARGUMENTS}, for an interface that is ours and takes everything with it when it
+   * goes: such a change needs no undo.
+   */
+  void tc(String arguments) throws IOException;
+
+  /**
+   * What {@code tool} (iptables-nft-save, ip6tables-legacy-save ...) prints; "" where it is not
+   * installed, or where this host has no tables of that variant.
+   */
+  String filterSave(String tool) throws IOException;
+
   /** Value of a sysctl, trimmed; path relative to /proc/sys, with dots or slashes. */
   String sysctl(String path) throws IOException;
 

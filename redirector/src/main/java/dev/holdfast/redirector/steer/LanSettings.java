@@ -98,8 +98,10 @@ final class LanSettings {
   }
 
   /**
-   * The guest's old address has no route by this interface: a strict check of sources (RFC 3704)
-   * would drop what it sends, and without an address on the interface a loose one too.
+   * A strict check of sources (RFC 3704) would drop what the guest sends from its old address at
+   * the new host, which has no route for it by this interface; and at the old host, what comes from
+   * peers to whom that host itself sends by another. Without an address on the interface a loose
+   * check drops it too.
    */
   List<KernelChange> looseSourceCheck() throws IOException {
     List<KernelChange> changes = new ArrayList<>();

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -28,6 +29,10 @@ import org.slf4j.LoggerFactory;
 public final class LinuxKernel implements Kernel, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(LinuxKernel.class);
   private static final Path SYSCTLS = Path.of("/proc/sys");
+  private static final List<Path> TOOL_FOLDERS =
+      Arrays.stream(System.getenv().getOrDefault("PATH", "/usr/sbin:/sbin").split(":", -1))
+          .map(Path::of)
+          .toList();
   private static final int LONGEST_SYSCTL = 4096;
   private static final String V6 = "-6 ";
   private static final Pattern FAILED_LINE = Pattern.compile("(?m)^Command failed -:(\\d+)$");
@@ -119,6 +124,28 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
     command.addAll(List.of(arguments.strip().split("\\s+")));
     String answer = start(command, "").strip();
     return answer.isEmpty() ? "[]" : answer;
+  }
+
+  @Override
+  public void tc(String arguments) throws IOException {
+    List<String> command = new ArrayList<>(List.of("tc"));
+    command.addAll(List.of(arguments.split(" ", -1)));
+    String unused = start(command, "");
+  }
+
+  /** Asking the legacy variant for tables that are not there would make them. */
+  @Override
+  public String filterSave(String tool) throws IOException {
+    if (tool.contains("legacy")) {
+      String names = tool.startsWith("ip6") ? "ip6_tables_names" : "ip_tables_names";
+      Path file = Path.of("/proc/thread-self/net", names);
+      if (!Files.exists(file) || Files.readAllLines(file).isEmpty()) {
+        return "";
+      }
+    }
+    boolean installed =
+        TOOL_FOLDERS.stream().anyMatch(folder -> Files.isExecutable(folder.resolve(tool)));
+    return installed ? start(List.of(tool), "") : "";
   }
 
   /**

@@ -4,6 +4,7 @@ import dev.holdfast.tunnel.device.FdReadiness;
 import dev.holdfast.tunnel.device.FrameFilter;
 import dev.holdfast.tunnel.device.PacketSocket;
 import dev.holdfast.tunnel.packet.ArpMessage;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.NeighbourMessage;
 import io.netty.buffer.ByteBuf;
@@ -11,6 +12,7 @@ import io.netty.buffer.Unpooled;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.util.concurrent.atomic.LongAdder;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,6 +33,7 @@ public final class NeighbourResponder implements AutoCloseable {
 
   private final PacketSocket socket;
   private final AnswerTable table;
+  private final @Nullable AddressClaims claims;
   private final ByteBuf in = Unpooled.directBuffer(LONGEST_FRAME, LONGEST_FRAME);
   private final ByteBuf out = Unpooled.directBuffer(LONGEST_FRAME, LONGEST_FRAME);
   private final ArpMessage arp = new ArpMessage();
@@ -39,10 +42,12 @@ public final class NeighbourResponder implements AutoCloseable {
   private final FdReadiness readiness;
   private boolean closed;
 
-  private NeighbourResponder(IoEventLoop loop, PacketSocket socket, AnswerTable table)
+  private NeighbourResponder(
+      IoEventLoop loop, PacketSocket socket, AnswerTable table, @Nullable AddressClaims claims)
       throws IOException {
     this.socket = socket;
     this.table = table;
+    this.claims = claims;
     this.readiness = FdReadiness.register(loop, socket.fd(), this::answerAll);
   }
 
@@ -53,11 +58,25 @@ public final class NeighbourResponder implements AutoCloseable {
    */
   public static NeighbourResponder start(IoEventLoop loop, String device, AnswerTable table)
       throws IOException {
-    PacketSocket socket = PacketSocket.open(device, FrameFilter.ARP_AND_NEIGHBOR_SOLICITATION);
+    return start(loop, device, table, null);
+  }
+
+  /**
+   * The same, with somebody who looks at every frame first.
+   *
+   * @throws IOException when there is no such interface, or privilege is missing
+   */
+  public static NeighbourResponder start(
+      IoEventLoop loop, String device, AnswerTable table, @Nullable AddressClaims claims)
+      throws IOException {
+    PacketSocket socket =
+        PacketSocket.open(
+            device,
+            claims == null ? FrameFilter.ARP_AND_NEIGHBOR_SOLICITATION : FrameFilter.ADDRESS_USE);
     try {
       socket.ignoreOutgoing();
       socket.joinAllMulticast(); // solicitations go to groups that this host is not in
-      return new NeighbourResponder(loop, socket, table);
+      return new NeighbourResponder(loop, socket, table, claims);
     } catch (IOException | RuntimeException e) {
       socket.close();
       throw e;
@@ -82,6 +101,9 @@ public final class NeighbourResponder implements AutoCloseable {
         if (length == 0) {
           return;
         }
+        if (claims != null) {
+          defend(claims.look(in, length));
+        }
         if (writeAnswer(length) && socket.send(out)) {
           answered.increment();
         }
@@ -90,6 +112,21 @@ public final class NeighbourResponder implements AutoCloseable {
       LOG.warn("no more answers to ARP and neighbour solicitations: {}", e.getMessage());
       readiness.close();
     }
+  }
+
+  /** Says once more where the address is: whoever has believed somebody else comes back. */
+  private void defend(@Nullable IpAddress address) throws IOException {
+    MacAddress here = address == null ? null : table.captured(address);
+    if (address == null || here == null) {
+      return;
+    }
+    out.clear();
+    if (address.isV4()) {
+      ArpMessage.writeGratuitous(out, here, address);
+    } else {
+      NeighbourMessage.writeUnsolicited(out, here, address, 0);
+    }
+    socket.send(out);
   }
 
   private boolean writeAnswer(int length) {

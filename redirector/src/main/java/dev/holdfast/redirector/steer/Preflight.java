@@ -4,6 +4,7 @@ import dev.holdfast.redirector.migration.MigrationPlan.Check;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.time.Clock;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -62,6 +63,50 @@ public final class Preflight {
       List<IpPrefix> oldLans) {
     var checks = new GuestChecks(new Findings(host), facts);
     return checks.atEndpoint(oldAddresses, newAddresses, guestMac, deliver, oldLans);
+  }
+
+  /** Whether the guest, and nobody else, has its old addresses and its MAC; asks the LAN. */
+  public List<Check> ownersAtRedirector(
+      List<IpAddress> oldAddresses,
+      String from,
+      @Nullable String guestPort,
+      MacAddress guestMac,
+      Clock clock) {
+    return new OwnerChecks(new Findings(host), facts, clock)
+        .atRedirector(oldAddresses, from, guestPort, guestMac);
+  }
+
+  /** Whether the guest's addresses are free on the new LAN; asks it. */
+  public List<Check> ownersAtEndpoint(
+      List<IpAddress> oldAddresses,
+      List<IpAddress> newAddresses,
+      String deliver,
+      @Nullable MacAddress guestMac,
+      Clock clock) {
+    return new OwnerChecks(new Findings(host), facts, clock)
+        .atEndpoint(oldAddresses, newAddresses, deliver, guestMac);
+  }
+
+  /** Whether a filter of others stops what a redirector sends through this host. */
+  public List<Check> filtersAtRedirector(List<IpAddress> oldAddresses, String from, String tun) {
+    return new FilterChecks(new Findings(host), facts, tun).atRedirector(oldAddresses, from);
+  }
+
+  /** Whether a filter of others stops what an endpoint sends through this host. */
+  public List<Check> filtersAtEndpoint(List<IpAddress> oldAddresses, String deliver, String tun) {
+    return new FilterChecks(new Findings(host), facts, tun).atEndpoint(oldAddresses, deliver);
+  }
+
+  /**
+   * Whether a filter of others stops what the other host sends to this one.
+   *
+   * @param port where it connects to; -1 where it does not
+   * @param inner the old addresses that come by IP-in-IP; empty for none
+   */
+  public List<Check> tunnelFilters(
+      String uplink, IpAddress here, int port, IpAddress remote, List<IpAddress> inner) {
+    var checks = new FilterChecks(new Findings(host), facts, "");
+    return checks.tunnel(uplink, here, port, remote, inner);
   }
 
   /** Collects what was found. */

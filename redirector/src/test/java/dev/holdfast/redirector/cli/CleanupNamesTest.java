@@ -87,6 +87,7 @@ class CleanupNamesTest {
               "br0",
               List.of(),
               "tls",
+              1,
               "symmetric",
               "queue",
               NAME,
@@ -95,7 +96,8 @@ class CleanupNamesTest {
               "",
               0,
               change.state().toJson(),
-              List.of()));
+              List.of(),
+              null));
     }
   }
 

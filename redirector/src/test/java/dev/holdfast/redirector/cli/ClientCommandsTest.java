@@ -124,7 +124,13 @@ class ClientCommandsTest {
     CliRun refused = run("migration finish web1");
     assertThat(refused.exitCode()).isEqualTo(4);
     assertThat(refused.err()).isEqualTo("2 connections are left; see flow list.\n");
-    assertThat(refused.out()).isEmpty();
+    assertThat(refused.out())
+        .as("what is left, and why it counts")
+        .isEqualTo(run("flow list --remaining --migration web1").out())
+        .contains("WHY IT COUNTS");
+    CliRun json = run("migration finish web1 --json");
+    assertThat(json.out()).contains("\"holdfast.flows/1\"");
+    assertThat(json.err()).contains("\"refused\"");
     CliRun finished = run("migration finish web1 --force");
     assertThat(finished.exitCode()).isZero();
     assertThat(finished.out())
@@ -149,20 +155,21 @@ class ClientCommandsTest {
     assertThat(run("migration show web1").out())
         .isEqualTo(
             """
-            name        web1
-            id          id-1, epoch 1
-            state       armed since 12:00:01 (58 s ago)
-            legal now   hold, rollback
-            this host   redirector
-            remote      host-b, link up
-            old         10.1.0.10
-            new         10.2.0.10
-            guest MAC   52:54:00:10:00:10
-            carried by  tls, return path symmetric, hold by queue
-            flows       2, 2 of them at hold
-            held        7 packets (6.8 KiB) now, 8 in all; 7 staged, 1 replaced, 0 dropped
-            tunnelled   1000 B to the guest, 1.9 MiB from it
-            DNS         vm.lab.test published: 10.1.0.10 -> 10.2.0.10, update took 12 ms, last stale second 12:00:00 (60 s ago)
+            name         web1
+            id           id-1, epoch 1
+            state        armed since 12:00:01 (58 s ago)
+            legal now    hold, rollback
+            this host    redirector
+            remote       host-b, link up
+            connections  1 up 10.1.0.2:40001 - 10.2.0.2:4754, 2 up 10.1.0.2:40002 - 10.2.0.2:4754 (2.0 KiB waiting)
+            old          10.1.0.10
+            new          10.2.0.10
+            guest MAC    52:54:00:10:00:10
+            carried by   tls, return path symmetric, hold by queue
+            flows        2, 2 of them at hold
+            held         7 packets (6.8 KiB) now, 8 in all; 7 staged, 1 replaced, 0 dropped
+            tunnelled    1000 B to the guest, 1.9 MiB from it
+            DNS          vm.lab.test published: 10.1.0.10 -> 10.2.0.10, update took 12 ms, last stale second 12:00:00 (60 s ago)
             history
               12:00:01  armed
             ! The hold has lasted longer than its limit.

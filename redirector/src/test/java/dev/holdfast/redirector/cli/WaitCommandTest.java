@@ -142,7 +142,7 @@ class WaitCommandTest {
   @Test
   void aRollbackCannotBeWaitedOut() throws Exception {
     CompletableFuture<CliRun> run = begin("wait web1 --for done");
-    service.rollback("web1");
+    service.rollback("web1", false);
     assertThat(run.get().exitCode()).isEqualTo(1);
     assertThat(run.get().err()).endsWith("web1 was rolled back.\n");
   }

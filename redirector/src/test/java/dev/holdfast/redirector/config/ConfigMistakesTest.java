@@ -33,7 +33,7 @@ class ConfigMistakesTest {
           device = "eth0"            | 7:1 [tunnel] device: 'eth0' is the uplink; the TUN needs a name of its own
           uplnk = "eth0"             | 7:1 [tunnel] has no key 'uplnk'; did you mean 'uplink'?
           return_path = "symmetric"  | 7:1 [tunnel] has no key 'return_path'; did you mean 'return-path'?
-          `  colour = "red"`         | 7:3 [tunnel] has no key 'colour'; there are capture, device, encapsulation, fast-path, listen, return-path, uplink
+          `  colour = "red"`         | 7:3 [tunnel] has no key 'colour'; there are capture, connections, device, encapsulation, fast-path, listen, return-path, uplink
           listen = "10.1.0.2"        | 2:1 [tunnel] listen: '10.1.0.2' has no port; write "10.1.0.2:4754"
           listen = "fd00::2"         | 2:1 [tunnel] listen: 'fd00::2' has no port; write "[fd00::2]:4754"
           listen = "host-a:4754"     | 2:1 [tunnel] listen: 'host-a' is not an IP address, and names are not resolved here; write an IP address and a port, such as "10.1.0.2:4754" or "[fd00::2]:4754"
@@ -47,6 +47,8 @@ class ConfigMistakesTest {
           encapsulation = true       | 7:1 [tunnel] encapsulation: must be one of "auto", "ipip", "tls", not true
           return-path = "direct"     | 7:1 [tunnel] return-path: this build has no direct return path; write "symmetric"
           capture = "pcap"           | 7:1 [tunnel] capture: this build captures by TUN alone; write "tun"
+          connections = 0            | 7:1 [tunnel] connections: 0 is not within 1..16
+          connections = 17           | 7:1 [tunnel] connections: 17 is not within 1..16
           fast-path = "required"     | 7:1 [tunnel] fast-path: this build has no fast path to require; write "auto" or "off"
 """)
   void inTunnel(String line, String expected) {
@@ -207,7 +209,7 @@ class ConfigMistakesTest {
                 + " remote, tunnel",
             "3:19 Unexpected end of line, expected \" or a character",
             "4:10 Unexpected 'e', expected a value",
-            "5:1 [tunnel] has no key 'colour'; there are capture, device, encapsulation,"
+            "5:1 [tunnel] has no key 'colour'; there are capture, connections, device, encapsulation,"
                 + " fast-path, listen, return-path, uplink",
             "8:1 certificate previously defined at line 7, column 1",
             "10:1 [hold] limit: has no unit; write text in quotes such as \"5s\"");

@@ -104,14 +104,14 @@ public final class FakeService implements MigrationService {
   }
 
   @Override
-  public MigrationView rollback(String id) throws RequestRefused {
+  public MigrationView rollback(String id, boolean force) throws RequestRefused {
     return move(id, MigrationState.ROLLED_BACK);
   }
 
   @Override
   public MigrationView finish(String id, boolean force) throws RequestRefused {
     if (!force) {
-      throw new RequestRefused(Kind.CONFLICT, "2 connections are left; see flow list.");
+      throw new RequestRefused(Kind.REFUSED, "2 connections are left; see flow list.");
     }
     return move(id, MigrationState.DONE);
   }
@@ -243,6 +243,9 @@ public final class FakeService implements MigrationService {
         "symmetric",
         request.holdPolicy() == null ? "queue" : request.holdPolicy(),
         true,
+        List.of(
+            new MigrationView.ConnectionView(1, true, "10.1.0.2:40001 - 10.2.0.2:4754", 0),
+            new MigrationView.ConnectionView(2, true, "10.1.0.2:40002 - 10.2.0.2:4754", 2048)),
         entered(history, state),
         new MigrationView.HeldView(7, 7000, 7, 1, 0, 8),
         new MigrationView.TrafficView(10, 1000, 20, 2_000_000),
@@ -280,6 +283,7 @@ public final class FakeService implements MigrationService {
         old.returnPath(),
         old.holdPolicy(),
         old.linkUp(),
+        to.isEnded() ? List.of() : old.connections(),
         entered(old.history(), to),
         old.held(),
         old.traffic(),

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.migration.MigrationPlan.Check;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.Clock;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -86,6 +87,28 @@ class DnsCheckTest {
     List<Check> down = DnsCheck.run(bench.updater(bench.zone()), "h");
     assertThat(down).extracting(Check::result).containsExactly("ok", "failed");
     assertThat(down.getLast().detail()).contains("nothing listens there");
+  }
+
+  @Test
+  void aDryRunOfOneMoveLooksAtItsRecords() throws Exception {
+    Path file = bench.file("tsig.key", DnsBench.SECRET);
+    DnsUpdater dns =
+        bench.updater(bench.zone(), DnsBench.zone("else.test.", bench.address, "mv-key.", file));
+    List<IpAddress> nobodys = List.of(IpAddress.parse("10.99.99.99"));
+    List<IpAddress> fresh = List.of(IpAddress.parse("10.2.0.10"));
+    List<Check> wrong = DnsCheck.run(dns, "h", new DnsMove("vm.lab.test.", nobodys, fresh));
+    assertThat(wrong)
+        .as("another name's zone is only warned of")
+        .filteredOn(check -> check.name().startsWith("dns else.test."))
+        .extracting(Check::result)
+        .containsExactly("ok", "warning");
+    assertThat(wrong.getLast().name()).isEqualTo("DNS name");
+    assertThat(wrong.getLast().result()).isEqualTo("failed");
+    assertThat(wrong.getLast().detail())
+        .contains("None of the old addresses")
+        .contains("10.99.99.99");
+    assertThat(wrong.getLast().fix()).isNotEmpty();
+    assertThat(bench.server.zone().serial()).as("nothing has been changed").isEqualTo(7);
   }
 
   @Test

@@ -211,6 +211,38 @@ class FlowTableTest {
   }
 
   @Test
+  void aListIsNotCompleteThatLacksWhatTheGuestUses() {
+    Flow idle = seen(talk.tcp(TO_GUEST, ACK, 1, 1, 1), TO_GUEST, start);
+    seen(talk.withPeerPort(2).tcp(FROM_GUEST, ACK, 1, 1, 1), FROM_GUEST, start);
+    long taken = start + SECOND;
+    seen(talk.withPeerPort(3).tcp(FROM_GUEST, ACK, 1, 1, 1), FROM_GUEST, taken + SECOND / 2);
+    FlowKey begunSince = talk.withPeerPort(2).key();
+    assertThat(table.listComplete(List.of(talk.key(), begunSince), taken, taken + SECOND))
+        .as("a connection that began since cannot be in it")
+        .isTrue();
+
+    seen(talk.withPeerPort(2).tcp(FROM_GUEST, ACK, 2, 1, 1), FROM_GUEST, taken + 1);
+    assertThat(table.listComplete(List.of(), taken, taken + SECOND)).isFalse();
+    assertThat(idle.isEnded()).isFalse();
+    assertThat(table.countRemaining(taken + SECOND)).isEqualTo(3);
+  }
+
+  @Test
+  void whatConnectionTrackingKnewCountsUntilTheGuestSaysOtherwise() {
+    Flow tracked =
+        java.util.Objects.requireNonNull(table.list(talk.key(), start, Origin.CONNTRACK));
+    assertThat(tracked.origin()).isEqualTo(Origin.CONNTRACK);
+    assertThat(tracked.end()).isEqualTo(FlowEnd.OPEN);
+    assertThat(tracked.isConfirmed()).isTrue();
+    assertThat(table.whyCounts(tracked, start)).startsWith("connection tracking knew it at arm");
+    assertThat(table.countRemaining(start + 100_000 * SECOND)).isEqualTo(1);
+    assertThat(table.listComplete(List.of(), start + SECOND, start + 2 * SECOND)).isTrue();
+    assertThat(tracked.end()).isEqualTo(FlowEnd.UNLISTED);
+    assertThat(tracked.origin()).isEqualTo(Origin.CONNTRACK);
+    assertThat(table.countRemaining(start + 2 * SECOND)).isZero();
+  }
+
+  @Test
   void completeListEndsWhatItDoesNotHave() {
     Flow idle = seen(talk.tcp(TO_GUEST, ACK, 1, 1, 1), TO_GUEST, start);
     Flow busy = seen(talk.withPeerPort(2).tcp(TO_GUEST, ACK, 1, 1, 1), TO_GUEST, start);
@@ -223,7 +255,7 @@ class FlowTableTest {
     seen(talk.withPeerPort(2).tcp(TO_GUEST, ACK, 2, 1, 1), TO_GUEST, taken + 1);
     FlowKey unheard = talk.withPeerPort(9).key();
 
-    assertThat(table.listComplete(List.of(unheard), taken, taken + SECOND)).isEqualTo(1);
+    assertThat(table.listComplete(List.of(unheard), taken, taken + SECOND)).isTrue();
     assertThat(idle.end()).isEqualTo(FlowEnd.UNLISTED);
     assertThat(List.of(busy, closed, opening, datagrams)).noneMatch(Flow::isEnded);
     assertThat(table.find(unheard)).isNotNull();

@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class HeldTraffic implements HoldQueue.Mirror {
   static final long FOREVER = Long.MAX_VALUE;
+  static final int LANES = 3;
 
   final FlowTable table = new FlowTable(100_000, FlowTimers.DEFAULTS, 1);
   final DropCounters drops = new DropCounters();
@@ -46,7 +47,7 @@ final class HeldTraffic implements HoldQueue.Mirror {
 
   HeldTraffic(HoldLimits limits, HoldBudget host) {
     this.host = host;
-    queue = new HoldQueue(limits, host, UnpooledByteBufAllocator.DEFAULT, drops, 0);
+    queue = new HoldQueue(limits, host, UnpooledByteBufAllocator.DEFAULT, drops, LANES, 0);
   }
 
   static HeldTraffic unlimited() {
@@ -92,12 +93,10 @@ final class HeldTraffic implements HoldQueue.Mirror {
 
   List<Long> held() {
     List<Long> ids = new ArrayList<>();
-    queue.forEachInOrder(
-        0,
-        (id, copy) -> {
-          assertThat(ByteBufUtil.hexDump(copy)).isEqualTo(mirrored.get(id));
-          ids.add(id);
-        });
+    queue.forEachInOrder((id, lane, copy) -> {
+      assertThat(ByteBufUtil.hexDump(copy)).isEqualTo(mirrored.get(id));
+      ids.add(id);
+    });
     assertThat(ids).isSorted().containsExactlyElementsOf(mirrored.keySet());
     assertThat(queue.packets()).isEqualTo(ids.size());
     assertThat(host.packets()).isEqualTo(ids.size());
@@ -120,7 +119,7 @@ final class HeldTraffic implements HoldQueue.Mirror {
   }
 
   @Override
-  public void kept(long id, ByteBuf vnetPacket) {
+  public void kept(long id, int lane, ByteBuf vnetPacket) {
     assertThat(id).isGreaterThan(lastKept);
     lastKept = id;
     assertThat(vnetPacket.capacity()).isEqualTo(vnetPacket.readableBytes());
@@ -129,7 +128,7 @@ final class HeldTraffic implements HoldQueue.Mirror {
   }
 
   @Override
-  public void removed(long id, DropReason why) {
+  public void removed(long id, int lane, DropReason why) {
     assertThat(mirrored.remove(id)).as("removed only once, and only what was held").isNotNull();
   }
 }

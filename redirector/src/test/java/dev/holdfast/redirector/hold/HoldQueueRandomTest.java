@@ -128,15 +128,13 @@ class HoldQueueRandomTest {
   private static void checkExpected(HeldTraffic traffic, boolean[] came) {
     boolean[] held = new boolean[came.length];
     var view = new PacketView();
-    traffic.queue.forEachInOrder(
-        0,
-        (id, copy) -> {
-          view.check(copy, 10, copy.readableBytes() - 10);
-          int connection = view.isTcp() ? view.sourcePort() - 1000 : came.length;
-          if (connection < came.length && covers(view, 1000)) {
-            held[connection] = true;
-          }
-        });
+    traffic.queue.forEachInOrder((id, lane, copy) -> {
+      view.check(copy, 10, copy.readableBytes() - 10);
+      int connection = view.isTcp() ? view.sourcePort() - 1000 : came.length;
+      if (connection < came.length && covers(view, 1000)) {
+        held[connection] = true;
+      }
+    });
     assertThat(held).isEqualTo(came);
   }
 }

@@ -9,6 +9,7 @@ import static dev.holdfast.tunnel.packet.PacketView.SYN;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.redirector.flow.Conversation;
+import dev.holdfast.redirector.flow.Lanes;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -417,15 +418,16 @@ class HoldQueueTest {
             host,
             UnpooledByteBufAllocator.DEFAULT,
             traffic.drops,
+            1,
             0)) {
       PacketView v = talk.udp(TO_GUEST, 20);
       HoldQueue.Mirror nobody =
           new HoldQueue.Mirror() {
             @Override
-            public void kept(long id, ByteBuf vnetPacket) {}
+            public void kept(long id, int lane, ByteBuf vnetPacket) {}
 
             @Override
-            public void removed(long id, DropReason why) {}
+            public void removed(long id, int lane, DropReason why) {}
           };
       for (int i = 0; i < 5; i++) {
         second.offer(v.buffer(), 0, v, null, 1, nobody);
@@ -462,13 +464,16 @@ class HoldQueueTest {
     for (int i = 0; i < 10; i++) {
       traffic.data(talk, 100 + i * 10, 10);
     }
-    traffic.queue.deliveredUpTo(4);
+    int lane = Lanes.of(talk.tcp(TO_GUEST, PacketView.ACK, 100, 1, 10), HeldTraffic.LANES);
+    traffic.queue.deliveredUpTo((lane + 1) % HeldTraffic.LANES, 9);
+    assertThat(traffic.held()).as("it was another lane").hasSize(10);
+    traffic.queue.deliveredUpTo(lane, 4);
     assertThat(traffic.mirrored).as("the mirror was not told").hasSize(10);
     traffic.mirrored.keySet().removeIf(id -> id <= 4);
     assertThat(traffic.held()).containsExactly(5L, 6L, 7L, 8L, 9L, 10L);
     assertThat(traffic.drops.total()).isZero();
     List<Long> rest = new ArrayList<>();
-    traffic.queue.forEachInOrder(8, (id, copy) -> rest.add(id));
+    traffic.queue.forEachInOrder(lane, 8, (id, l, copy) -> rest.add(id));
     assertThat(rest).containsExactly(9L, 10L);
     assertThat(traffic.queue.lastId()).isEqualTo(10);
   }

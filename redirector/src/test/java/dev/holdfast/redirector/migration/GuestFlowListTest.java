@@ -47,4 +47,28 @@ class GuestFlowListTest {
         .isInstanceOf(IOException.class)
         .hasMessageContaining("status 3");
   }
+
+  @Test
+  void aChildThatHangsKeepsNobody() throws IOException {
+    long begun = System.nanoTime();
+    assertThat(
+            GuestFlowList.run(
+                "setsid sleep 60 & sleep 60 & echo ESTAB 0 0 10.1.0.10:1 10.9.0.2:2", List.of(V4)))
+        .hasSize(1);
+    assertThat(System.nanoTime() - begun).isLessThan(5_000_000_000L);
+  }
+
+  @Test
+  void aCommandThatHangsIsEnded() {
+    assertThatThrownBy(() -> BoundedCommand.output("it", "sleep 60; echo late", 1))
+        .isInstanceOf(IOException.class)
+        .hasMessage("it took longer than 1 s: sleep 60; echo late");
+  }
+
+  @Test
+  void aCommandThatPrintsWithoutEndIsAnError() {
+    assertThatThrownBy(() -> GuestFlowList.run("yes ESTAB", List.of(V4)))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("yes ESTAB");
+  }
 }

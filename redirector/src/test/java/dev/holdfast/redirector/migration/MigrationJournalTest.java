@@ -31,6 +31,7 @@ class MigrationJournalTest {
         "br0",
         List.of("10.1.0.0/24"),
         "tls",
+        4,
         "symmetric",
         "queue",
         null,
@@ -39,7 +40,8 @@ class MigrationJournalTest {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   @Test
@@ -53,6 +55,20 @@ class MigrationJournalTest {
     }
     try (MigrationJournal journal = MigrationJournal.open(folder)) {
       assertThat(journal.records()).containsExactlyInAnyOrder(armed, sample("db1"));
+    }
+  }
+
+  @Test
+  void aJournalThatSaysNothingOfDataConnectionsMeansOne() throws IOException {
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      journal.record(sample("web1"));
+    }
+    Path file = folder.resolve("migrations.jsonl");
+    String written = Files.readString(file);
+    Files.writeString(file, written.replace("\"connections\":4,", ""));
+    assertThat(Files.readString(file)).isNotEqualTo(written);
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      assertThat(journal.records()).containsExactly(sample("web1").withConnections(1));
     }
   }
 
@@ -108,5 +124,97 @@ class MigrationJournalTest {
     try (MigrationJournal journal = MigrationJournal.open(folder)) {
       assertThat(journal.records()).hasSize(50);
     }
+  }
+
+  @Test
+  void aJournalOfAnEarlierVersionIsRead() throws IOException {
+    Path file = folder.resolve("migrations.jsonl");
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      journal.record(sample("web1"));
+    }
+    String line = Files.readString(file);
+    assertThat(line).contains(",\"takingBack\":null");
+    Files.writeString(file, line.replace(",\"takingBack\":null", ""));
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      assertThat(journal.records()).containsExactly(sample("web1"));
+    }
+  }
+
+  @Test
+  void takingBackIsRememberedUntilItIsAnswered() {
+    MigrationRecord released =
+        sample("web1")
+            .entering(MigrationState.ARMED, 1)
+            .entering(MigrationState.HOLDING, 2)
+            .entering(MigrationState.REDIRECTING, 3);
+    MigrationRecord asked = released.takingBack(8L);
+    assertThat(asked.takingBack()).isEqualTo(8);
+    assertThat(asked.epoch()).isEqualTo(7);
+    assertThat(asked.takingBack(null)).isEqualTo(released);
+    MigrationRecord back = asked.entering(MigrationState.ROLLED_BACK, 4).inEpoch(8);
+    assertThat(back.epoch()).isEqualTo(8);
+    assertThat(back.takingBack()).isNull();
+  }
+
+  private static final String OPEN_NAME =
+      """
+      {"name":"vm.lab.test.","oldAddresses":["10.1.0.10"],"newAddresses":["10.2.0.10"],\
+      "phase":"failed","sets":[{"zone":"lab.test.","name":"vm.lab.test.","type":"A",\
+      "before":["10.1.0.10"],"ttl":300,"loweredTtl":30,"removed":["10.1.0.10"],\
+      "added":["10.2.0.10"]}],"now":["10.2.0.10"],"ttlSeenEpochNanos":0,\
+      "publishedEpochNanos":0,"updateMillis":0,"newSeenEpochNanos":0,\
+      "lastStaleEpochNanos":0,"problem":null}\
+      """;
+
+  private static MigrationRecord ended(String name, long epoch, String dns) {
+    MigrationRecord base = sample(name).inEpoch(epoch);
+    return new MigrationRecord(
+            base.id(),
+            name,
+            epoch,
+            base.role(),
+            MigrationState.ARMED,
+            base.remote(),
+            base.oldAddresses(),
+            base.newAddresses(),
+            base.guestMac(),
+            base.from(),
+            base.guestPort(),
+            base.deliver(),
+            base.oldLans(),
+            base.encapsulation(),
+            base.returnPath(),
+            base.holdPolicy(),
+            "vm.lab.test",
+            base.dnsAddresses(),
+            null,
+            "",
+            0,
+            dns,
+            List.of(),
+            null)
+        .entering(MigrationState.ROLLED_BACK, epoch);
+  }
+
+  @Test
+  void aLongJournalKeepsEndedOnesWhoseNameIsStillOpen() throws IOException {
+    Path file = folder.resolve("migrations.jsonl");
+    MigrationRecord open = ended("open", 9, OPEN_NAME);
+    MigrationRecord settled = ended("settled", 8, OPEN_NAME.replace("failed", "restored"));
+    MigrationRecord older = ended("older", 7, OPEN_NAME);
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      journal.record(older);
+      journal.record(settled);
+      journal.record(open);
+      journal.record(sample("live"));
+    }
+    String lines = Files.readString(file);
+    Files.writeString(file, lines.repeat((1 << 20) / lines.length() + 2));
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      assertThat(journal.records())
+          .as("a newer one of the same name has what the older one would do")
+          .containsExactlyInAnyOrder(open, sample("live"));
+    }
+    assertThat(Files.size(file)).isLessThan(1 << 20);
   }
 }

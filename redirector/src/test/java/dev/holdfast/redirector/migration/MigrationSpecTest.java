@@ -23,7 +23,8 @@ class MigrationSpecTest {
               Config.ReturnPath.SYMMETRIC,
               Config.Capture.TUN,
               Config.FastPath.OFF,
-              "hf0"),
+              "hf0",
+              4),
           new Config.Identity(Path.of("/i.crt"), Path.of("/i.key")),
           List.of(
               new Config.Remote(

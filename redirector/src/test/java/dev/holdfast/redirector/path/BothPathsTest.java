@@ -1,28 +1,21 @@
 package dev.holdfast.redirector.path;
 
+import static dev.holdfast.redirector.path.Site.OLD;
+import static dev.holdfast.redirector.path.Site.PEER;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.Config.StaleSyn;
-import dev.holdfast.redirector.decide.Decision;
 import dev.holdfast.redirector.decide.Role;
-import dev.holdfast.redirector.flow.FlowTable;
-import dev.holdfast.redirector.flow.FlowTimers;
-import dev.holdfast.redirector.hold.HoldBudget;
-import dev.holdfast.redirector.hold.HoldLimits;
 import dev.holdfast.redirector.migration.MigrationState;
-import dev.holdfast.tunnel.device.MemoryTun;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.LinkReceiver;
 import dev.holdfast.tunnel.link.LoopbackLink;
-import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
-import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.Unpooled;
@@ -31,7 +24,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,97 +37,9 @@ import org.junit.jupiter.api.Test;
  * </pre>
  */
 class BothPathsTest {
-  private static final IpAddress OLD = IpAddress.parse("10.1.0.10");
-  private static final IpAddress PEER = IpAddress.parse("10.9.0.2");
-  private static final byte[] TOKEN = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-
-  private static final Clock CLOCK =
-      new Clock() {
-        @Override
-        public long nanoTime() {
-          return 1_000;
-        }
-
-        @Override
-        public long epochNanos() {
-          return 1_000;
-        }
-      };
-
   private final ByteBufAllocator allocator = UnpooledByteBufAllocator.DEFAULT;
-  private final Site old = new Site(Role.REDIRECTOR);
-  private final Site fresh = new Site(Role.ENDPOINT);
-  private final List<Long> markersAnswered = new ArrayList<>();
-
-  /** One host's TUN and paths. */
-  private final class Site implements InboundPath.LinkEvents {
-    final MemoryTun tun = new MemoryTun("hf0", 1024);
-    final DropCounters hostDrops = new DropCounters();
-    final PathTable table = new PathTable();
-    final MigrationPath path;
-    final OutboundPath outbound;
-    final InboundPath inbound;
-
-    Site(Role role) {
-      this(role, 0, StaleSyn.TUNNEL);
-    }
-
-    Site(Role role, long lastHeldId, StaleSyn stale) {
-      path =
-          new MigrationPath(
-              new UUID(1, 2),
-              role,
-              List.of(OLD),
-              TOKEN,
-              new Decision(role, List.of(OLD), HoldPolicy.QUEUE, stale),
-              1500,
-              new FlowTable(64, FlowTimers.DEFAULTS, 1),
-              new HoldBudget(1000, 1 << 20),
-              HoldLimits.of(1 << 20, 1_000_000_000L),
-              lastHeldId);
-      table.add(path);
-      outbound = new OutboundPath(tun, table, allocator, CLOCK, hostDrops);
-      inbound = new InboundPath(path, tun, CLOCK, this, true);
-    }
-
-    @Override
-    public void linkDown(String reason) {
-      path.linkDown();
-    }
-
-    @Override
-    public void markerAnswered(long marker) {
-      markersAnswered.add(marker);
-    }
-
-    @Override
-    public void markerSeen(long marker) {}
-
-    /** What the kernel gives us on the TUN. */
-    void arrives(PacketBuilder packet) throws IOException {
-      ByteBuf bytes = allocator.buffer(2048);
-      packet.writeWithVnet(bytes);
-      assertThat(tun.inject(bytes)).isTrue();
-      outbound.onReadable();
-    }
-
-    /** Sequence numbers of what we gave the kernel, in order. */
-    List<Long> delivered() {
-      List<Long> sequences = new ArrayList<>();
-      PacketView view = new PacketView();
-      for (ByteBuf packet = tun.take(); packet != null; packet = tun.take()) {
-        assertThat(
-                view.check(
-                    packet,
-                    VirtioNetHeader.LENGTH,
-                    packet.readableBytes() - VirtioNetHeader.LENGTH))
-            .isEqualTo(PacketFault.NONE);
-        sequences.add(view.tcpSequence());
-        packet.release();
-      }
-      return sequences;
-    }
-  }
+  private final Site old = new Site(Role.REDIRECTOR, 1);
+  private final Site fresh = new Site(Role.ENDPOINT, 1);
 
   @BeforeEach
   void connect() {
@@ -145,17 +49,13 @@ class BothPathsTest {
   }
 
   private void connectBoth() {
-    LoopbackLink.Pair pair = LoopbackLink.pair(old.inbound, fresh.inbound);
-    old.path.linkUp(pair.a(), pair.a());
-    fresh.path.linkUp(pair.b(), pair.b());
+    Site.connect(old, fresh, 0);
   }
 
   @AfterEach
   void free() {
-    old.path.close();
-    fresh.path.close();
-    old.outbound.close();
-    fresh.outbound.close();
+    old.close();
+    fresh.close();
   }
 
   private static PacketBuilder toGuest(long sequence) {
@@ -171,22 +71,12 @@ class BothPathsTest {
   }
 
   private void hold() {
-    old.path.beginHold(CLOCK.nanoTime());
-    fresh.path.enter(MigrationState.HOLDING);
+    Site.hold(old, fresh);
   }
 
   private long release() {
-    long delivered =
-        fresh.path.deliverStaged(
-            packet -> {
-              try {
-                fresh.tun.write(packet);
-              } catch (IOException e) {
-                throw new AssertionError(e);
-              }
-            },
-            CLOCK.nanoTime());
-    old.path.beginRedirect(fresh.path.deliveredUpTo(), CLOCK.nanoTime());
+    long delivered = fresh.release();
+    old.redirect(fresh);
     return delivered;
   }
 
@@ -219,7 +109,7 @@ class BothPathsTest {
   @Test
   void aPacketThatIsStagedAfterReleaseIsDeliveredAtOnce() throws IOException {
     hold();
-    fresh.path.deliverStaged(packet -> {}, CLOCK.nanoTime());
+    fresh.path.deliverStaged(packet -> {}, Site.CLOCK.nanoTime());
     old.arrives(toGuest(1_000)); // the redirector does not know of the release yet
 
     assertThat(fresh.delivered()).containsExactly(1_000L);
@@ -253,14 +143,14 @@ class BothPathsTest {
     old.arrives(toGuest(1_000));
     release();
     fresh.delivered();
-    old.path.linkDown();
-    fresh.path.linkDown();
+    old.path.linkDown(0);
+    fresh.path.linkDown(0);
     old.arrives(toGuest(1_100));
     old.arrives(toGuest(1_200));
     assertThat(fresh.delivered()).isEmpty();
 
     connectBoth();
-    old.path.catchUp();
+    old.path.catchUp(0);
     old.arrives(toGuest(1_300));
 
     assertThat(fresh.delivered()).containsExactly(1_100L, 1_200L, 1_300L);
@@ -271,11 +161,11 @@ class BothPathsTest {
   void whatWasStagedBeforeTheLinkWentDownIsStagedAgain() throws IOException {
     hold();
     old.arrives(toGuest(1_000));
-    old.path.linkDown();
-    fresh.path.linkDown();
+    old.path.linkDown(0);
+    fresh.path.linkDown(0);
     old.arrives(toGuest(1_100));
     connectBoth();
-    old.path.catchUp();
+    old.path.catchUp(0);
 
     assertThat(release()).isEqualTo(2);
     assertThat(fresh.delivered()).containsExactly(1_000L, 1_100L);
@@ -286,22 +176,19 @@ class BothPathsTest {
     hold();
     old.arrives(toGuest(1_000));
     old.arrives(toGuest(1_100));
-    var restarted = new Site(Role.REDIRECTOR, 1_000_000, StaleSyn.TUNNEL);
-    LoopbackLink.Pair pair = LoopbackLink.pair(restarted.inbound, fresh.inbound);
-    restarted.path.linkUp(pair.a(), pair.a());
-    fresh.path.linkUp(pair.b(), pair.b());
-    restarted.path.beginHold(CLOCK.nanoTime());
+    var restarted = new Site(Role.REDIRECTOR, 1, 1_000_000, StaleSyn.TUNNEL);
+    Site.connect(restarted, fresh, 0);
+    restarted.path.beginHold(Site.CLOCK.nanoTime());
     restarted.arrives(toGuest(1_200));
 
     assertThat(release()).isEqualTo(3);
     assertThat(fresh.delivered()).containsExactly(1_000L, 1_100L, 1_200L);
-    restarted.path.close();
-    restarted.outbound.close();
+    restarted.close();
   }
 
   @Test
   void aNewConnectionIsRejectedWhileDrainingWhereTheConfigSaysSo() throws IOException {
-    var strict = new Site(Role.REDIRECTOR, 0, StaleSyn.REJECT);
+    var strict = new Site(Role.REDIRECTOR, 1, 0, StaleSyn.REJECT);
     strict.path.enter(MigrationState.DRAINING);
     strict.arrives(new PacketBuilder(PEER, OLD).tcp(40_001, 80, 7, 0, PacketView.SYN, 1_000));
 
@@ -322,20 +209,61 @@ class BothPathsTest {
     strict.arrives(new PacketBuilder(PEER, OLD).udp(5_000, 53).payload(20));
     assertThat(strict.tun.take()).as("a reset is no answer to a datagram").isNull();
     assertThat(strict.path.drops().nonZero()).containsEntry("stale-syn", 2L);
-    strict.path.close();
-    strict.outbound.close();
+    strict.close();
   }
 
   @Test
-  void aMarkerIsAnsweredAfterWhatWasSentBefore() throws IOException {
+  void aMarkerFollowsTheReleaseAndItsAnswerLetsTheCopiesGo() throws IOException {
     hold();
     old.arrives(toGuest(1_000));
+    assertThat(old.path.hold().packets()).isEqualTo(1);
     release();
-    old.path.mark(77);
-    old.path.delivered(old.path.sentUpTo());
 
-    assertThat(markersAnswered).containsExactly(77L);
+    assertThat(fresh.markersSeen).isEqualTo(1);
     assertThat(old.path.hold().packets()).isZero();
+  }
+
+  @Test
+  void theEndpointLearnsThatItsReleaseIsKnownWhereNothingWasHeldToo() {
+    hold();
+    release();
+    assertThat(fresh.markersSeen).isEqualTo(1);
+    old.path.mark(); // it has asked again
+
+    assertThat(fresh.markersSeen).isEqualTo(2);
+  }
+
+  @Test
+  void theAnswerToAMarkerSpeaksOfWhatWasSentBeforeItAlone() throws IOException {
+    hold();
+    old.arrives(toGuest(1_000));
+    old.arrives(toGuest(1_100));
+    release();
+    Site.connect(old, fresh, 0);
+    old.path.linkDown(0); // what follows is held, and not sent
+    old.arrives(toGuest(1_200));
+    old.arrives(toGuest(1_300));
+    long last = old.path.hold().lastId();
+    answer(last - 2);
+    assertThat(old.path.hold().packets()).isEqualTo(2);
+    answer(last); // of what it has never been sent: it is not believed
+
+    assertThat(old.path.hold().packets()).isEqualTo(2);
+  }
+
+  @Test
+  void beforeReleaseNoAnswerTakesACopyAway() throws IOException {
+    hold();
+    old.arrives(toGuest(1_000));
+    answer(old.path.hold().lastId());
+
+    assertThat(old.path.hold().packets()).isEqualTo(1);
+  }
+
+  private void answer(long upTo) {
+    ByteBuf answer = Lane.number(upTo);
+    old.inbound.getFirst().onFrame(FrameType.MARKER_REPLY, answer);
+    answer.release();
   }
 
   @Test
@@ -372,7 +300,7 @@ class BothPathsTest {
   @Test
   void aProbeWithAnotherTokenIsAPacketLikeAnyOther() {
     ByteBuf forged = Probe.request(OLD, new byte[16], 5, 100);
-    fresh.inbound.onFrame(FrameType.PACKET, forged);
+    fresh.inbound.getFirst().onFrame(FrameType.PACKET, forged);
     forged.release();
 
     assertThat(fresh.path.drops().total()).isEqualTo(1);
@@ -387,9 +315,9 @@ class BothPathsTest {
     new PacketBuilder(PEER, IpAddress.parse("10.1.0.11"))
         .tcp(1, 2, 3, 4, PacketView.ACK, 5)
         .writeWithVnet(foreign);
-    fresh.inbound.onFrame(FrameType.PACKET, foreign.duplicate());
+    fresh.inbound.getFirst().onFrame(FrameType.PACKET, foreign.duplicate());
     ByteBuf staged = Unpooled.wrappedBuffer(Unpooled.buffer(8).writeLong(9), foreign);
-    fresh.inbound.onFrame(FrameType.STAGE, staged);
+    fresh.inbound.getFirst().onFrame(FrameType.STAGE, staged);
     staged.release();
 
     assertThat(fresh.path.drops().get(DropReason.NOT_GRANTED)).isEqualTo(2);
@@ -398,12 +326,9 @@ class BothPathsTest {
 
   @Test
   void theLateEndOfAnEarlierLinkLeavesTheNewOneAlone() throws IOException {
-    LoopbackLink.Pair first = LoopbackLink.pair(old.inbound, fresh.inbound);
-    fresh.path.linkUp(first.b(), first.b());
-    LoopbackLink.Pair second = LoopbackLink.pair(old.inbound, fresh.inbound);
-    fresh.path.linkUp(
-        second.b(), second.b()); // the endpoint has not noticed that the first is dead
-    old.path.linkUp(second.a(), second.a());
+    LoopbackLink.Pair first = LoopbackLink.pair(old.inbound.getFirst(), fresh.inbound.getFirst());
+    fresh.path.linkUp(0, first.b(), first.b());
+    connectBoth(); // the endpoint has not noticed that the first is dead
     first.a().close();
 
     hold();
@@ -421,8 +346,8 @@ class BothPathsTest {
     old.arrives(toGuest(1_100));
     old.arrives(toGuest(1_200));
     long first = old.path.hold().lastId() - 2;
-    assertThat(fresh.path.staging().remove(first + 1)).isTrue(); // as if it had not been kept
-    assertThat(fresh.path.staging().remove(first + 2)).isTrue();
+    assertThat(fresh.path.staging().remove(first + 1, 0)).isTrue(); // as if it had not been kept
+    assertThat(fresh.path.staging().remove(first + 2, 0)).isTrue();
 
     release();
 
@@ -434,7 +359,7 @@ class BothPathsTest {
   void whatTheKernelMergedOnIpInIpIsASuperPacketAgain() throws IOException {
     hold();
     release();
-    var ipInIp = new InboundPath(fresh.path, fresh.tun, CLOCK, fresh, false);
+    var ipInIp = new InboundPath(fresh.path, 0, fresh.tun, Site.CLOCK, fresh, false);
     ByteBuf merged = allocator.directBuffer(8192);
     toGuest(1_000).payload(4_000).writeWithVnet(merged);
     ipInIp.onFrame(FrameType.PACKET, merged);
@@ -450,7 +375,7 @@ class BothPathsTest {
     hold();
     ByteBuf early = allocator.buffer(2048);
     toGuest(1).writeWithVnet(early);
-    fresh.inbound.onFrame(FrameType.PACKET, early);
+    fresh.inbound.getFirst().onFrame(FrameType.PACKET, early);
     early.release();
 
     assertThat(fresh.path.drops().get(DropReason.WRONG_STATE)).isEqualTo(1);
@@ -469,7 +394,7 @@ class BothPathsTest {
         bytes[10] = (byte) (random.nextBoolean() ? 0x45 : 0x60);
       }
       ByteBuf frame = Unpooled.wrappedBuffer(bytes);
-      LinkReceiver to = random.nextBoolean() ? fresh.inbound : old.inbound;
+      LinkReceiver to = (random.nextBoolean() ? fresh : old).inbound.getFirst();
       to.onFrame(types[random.nextInt(types.length)], frame);
       frame.release();
     }

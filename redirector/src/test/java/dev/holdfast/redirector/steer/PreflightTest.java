@@ -42,6 +42,7 @@ class PreflightTest {
     kernel.answer(
         "ip addr show",
         "[{\"ifname\":\"br0\",\"addr_info\":[{\"local\":\"10.1.0.2\",\"prefixlen\":24}]}]");
+    kernel.answer("sysctl net/ipv4/conf/br0/forwarding", "0");
     kernel.answer("ip -4 route show dev br0", "[{\"dst\":\"10.1.0.0/24\"}]");
     kernel.answer(
         "ip rule show",
@@ -213,6 +214,30 @@ class PreflightTest {
   void aToolThatCannotBeAskedIsAFailedCheck() {
     kernel.answer("ip rule show", "this is not JSON");
     expectFailed(preflight.host("hf0"), "leftovers", "cannot read what 'ip rule show' says");
+  }
+
+  @Test
+  void aFilterOfTheTunnelItselfIsSeen() {
+    kernel.answer(
+        "nft list ruleset",
+        """
+        {"nftables":[{"chain":{"family":"inet","table":"t","name":"in","type":"filter",
+          "hook":"input","prio":0,"policy":"drop"}},
+         {"rule":{"family":"inet","table":"t","chain":"in","handle":4,"expr":[
+          {"match":{"op":"==","left":{"payload":{"protocol":"tcp","field":"dport"}},"right":22}},
+          {"accept":null}]}}]}
+        """);
+    IpAddress here = IpAddress.parse("10.1.0.2");
+    IpAddress remote = IpAddress.parse("10.2.0.2");
+    List<Check> checks = preflight.tunnelFilters("br0", here, 4754, remote, OLD);
+    expectFailed(checks, "filters", "table inet t, chain in: policy drop");
+    assertThat(only(checks, "filters").detail()).contains("TCP port 4754", "IP protocol 4 from");
+    assertThat(only(checks, "filters").fix())
+        .contains("nft insert rule inet t in ip saddr 10.2.0.2 tcp dport 4754 accept")
+        .contains("nft insert rule inet t in ip saddr 10.2.0.2 meta l4proto 4 accept")
+        .doesNotContain("pcap");
+    assertThat(preflight.tunnelFilters("br0", here, 22, remote, List.of()))
+        .allMatch(check -> check.result().equals("ok"));
   }
 
   @Test

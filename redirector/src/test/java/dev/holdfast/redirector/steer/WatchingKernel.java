@@ -47,6 +47,16 @@ final class WatchingKernel implements Kernel {
   }
 
   @Override
+  public void tc(String arguments) throws IOException {
+    kernel.tc(arguments);
+  }
+
+  @Override
+  public String filterSave(String tool) throws IOException {
+    return kernel.filterSave(tool);
+  }
+
+  @Override
   public String sysctl(String path) throws IOException {
     return kernel.sysctl(path);
   }

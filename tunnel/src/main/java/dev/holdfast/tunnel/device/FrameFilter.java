@@ -41,7 +41,13 @@ public enum FrameFilter {
           Icmpv6.ROUTER_SOLICITATION,
           Icmpv6.ROUTER_ADVERTISEMENT,
           Icmpv6.NEIGHBOR_SOLICITATION,
-          Icmpv6.NEIGHBOR_ADVERTISEMENT));
+          Icmpv6.NEIGHBOR_ADVERTISEMENT)),
+
+  /**
+   * What says who has an address or wants it: ARP, neighbour solicitations and advertisements,
+   * DHCPv4 (RFC 2131) in packets without IP options.
+   */
+  ADDRESS_USE(addressUse());
 
   private static final class Icmpv6 {
     static final int ROUTER_SOLICITATION = 133;
@@ -53,9 +59,15 @@ public enum FrameFilter {
   private static final int ETHER_TYPE_AT = 12;
   private static final int NEXT_HEADER_AT = 14 + 6;
   private static final int ICMPV6_TYPE_AT = 14 + 40;
+  private static final int PROTOCOL_AT = 14 + 9;
+  private static final int UDP_DESTINATION_AT = 14 + 20 + 2;
   private static final int ETHER_TYPE_ARP = 0x0806;
+  private static final int ETHER_TYPE_IPV4 = 0x0800;
   private static final int ETHER_TYPE_IPV6 = 0x86dd;
   private static final int PROTOCOL_ICMPV6 = 58;
+  private static final int PROTOCOL_UDP = 17;
+  private static final int DHCP_SERVER = 67;
+  private static final int DHCP_CLIENT = 68;
 
   private final List<Instruction> program;
 
@@ -92,6 +104,31 @@ public enum FrameFilter {
     code.add(keep());
     code.add(drop());
     return List.copyOf(code);
+  }
+
+  private static List<Instruction> addressUse() {
+    int ipv4 = 10;
+    int keep = 16;
+    int drop = 17;
+    return List.of(
+        load(LD_W_ABS, ClassicBpf.VLAN_TAG_PRESENT),
+        unless(1, 0, drop),
+        load(LD_H_ABS, ETHER_TYPE_AT),
+        when(3, ETHER_TYPE_ARP, keep, -1),
+        unless(4, ETHER_TYPE_IPV6, ipv4),
+        load(LD_B_ABS, NEXT_HEADER_AT),
+        unless(6, PROTOCOL_ICMPV6, drop),
+        load(LD_B_ABS, ICMPV6_TYPE_AT),
+        when(8, Icmpv6.NEIGHBOR_SOLICITATION, keep, -1),
+        when(9, Icmpv6.NEIGHBOR_ADVERTISEMENT, keep, drop),
+        unless(ipv4, ETHER_TYPE_IPV4, drop),
+        load(LD_B_ABS, PROTOCOL_AT),
+        unless(12, PROTOCOL_UDP, drop),
+        load(LD_H_ABS, UDP_DESTINATION_AT),
+        when(14, DHCP_SERVER, keep, -1),
+        when(15, DHCP_CLIENT, keep, drop),
+        keep(),
+        drop());
   }
 
   private static Instruction load(int width, int at) {

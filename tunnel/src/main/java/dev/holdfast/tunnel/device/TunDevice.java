@@ -48,6 +48,18 @@ public final class TunDevice implements PacketDevice {
    *     the name is taken
    */
   public static TunDevice open(String name) throws IOException {
+    return open(name, Tun.IFF_TUN);
+  }
+
+  /**
+   * Opens a TAP: the same, with an Ethernet frame where a TUN has an IP packet. What is written
+   * comes in by that interface.
+   */
+  public static TunDevice openTap(String name) throws IOException {
+    return open(name, Tun.IFF_TAP);
+  }
+
+  private static TunDevice open(String name, int kind) throws IOException {
     int fd;
     try {
       fd = Libc.open(CLONE_DEVICE, Libc.O_RDWR | Libc.O_NONBLOCK | Libc.O_CLOEXEC);
@@ -55,7 +67,7 @@ public final class TunDevice implements PacketDevice {
       throw new IOException(cannotOpen(e.errno()), e);
     }
     try {
-      return configure(fd, name);
+      return configure(fd, name, kind);
     } catch (IOException | RuntimeException e) {
       Libc.close(fd);
       throw e;
@@ -73,10 +85,10 @@ public final class TunDevice implements PacketDevice {
     return List.of(new TunDevice(fds[0], name, true), new TunDevice(fds[1], name, true));
   }
 
-  private static TunDevice configure(int fd, String name) throws IOException {
+  private static TunDevice configure(int fd, String name, int kind) throws IOException {
     try (Arena arena = Arena.ofConfined()) {
       var request = new InterfaceRequest(arena, name);
-      request.setFlags(Tun.IFF_TUN | Tun.IFF_NO_PI | Tun.IFF_VNET_HDR);
+      request.setFlags(kind | Tun.IFF_NO_PI | Tun.IFF_VNET_HDR);
       try {
         Libc.ioctl(fd, Tun.TUNSETIFF, request.address(), "TUNSETIFF " + name);
       } catch (SysException e) {

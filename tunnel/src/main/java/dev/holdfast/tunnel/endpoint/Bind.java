@@ -10,8 +10,9 @@ import java.util.UUID;
  * The first frame on a data connection, and the answer to it.
  *
  * @param token 16 bytes
+ * @param lane which of the migration's data connections it is, from 0
  */
-record Bind(UUID migration, long epoch, byte[] token) {
+record Bind(UUID migration, long epoch, byte[] token, int lane) {
   static final int TOKEN = 16;
 
   private static final int LONGEST_SENTENCE = 1024;
@@ -21,14 +22,20 @@ record Bind(UUID migration, long epoch, byte[] token) {
       throw new IllegalArgumentException(
           "a data connection's token has " + TOKEN + " bytes, not " + token.length);
     }
+    if ((lane & ~0xff) != 0) {
+      throw new IllegalArgumentException("a data connection's number is a byte, not " + lane);
+    }
   }
 
+  /** Lane 0 is not written: hosts that know of one data connection alone understand it. */
   ByteBuf encode() {
-    return Unpooled.buffer(40)
-        .writeLong(migration.getMostSignificantBits())
-        .writeLong(migration.getLeastSignificantBits())
-        .writeLong(epoch)
-        .writeBytes(token);
+    ByteBuf out =
+        Unpooled.buffer(41)
+            .writeLong(migration.getMostSignificantBits())
+            .writeLong(migration.getLeastSignificantBits())
+            .writeLong(epoch)
+            .writeBytes(token);
+    return lane == 0 ? out : out.writeByte(lane);
   }
 
   /**
@@ -39,7 +46,7 @@ record Bind(UUID migration, long epoch, byte[] token) {
     long epoch = payload.readLong();
     byte[] token = new byte[TOKEN];
     payload.readBytes(token);
-    return new Bind(migration, epoch, token);
+    return new Bind(migration, epoch, token, payload.isReadable() ? payload.readByte() & 0xff : 0);
   }
 
   static ByteBuf accepted() {

@@ -31,6 +31,11 @@ record BodyReader(ByteBuf in) {
     }
   }
 
+  /** Whether fields follow, which an earlier version does not write. */
+  boolean hasMore() {
+    return in.isReadable();
+  }
+
   int u8() throws ControlFormatException {
     need(1, "a byte");
     return in.readUnsignedByte();

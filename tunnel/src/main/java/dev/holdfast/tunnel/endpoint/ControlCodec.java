@@ -19,7 +19,11 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.Release;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Released;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Rollback;
 import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
+import dev.holdfast.tunnel.endpoint.ControlMessage.TakeBack;
+import dev.holdfast.tunnel.endpoint.ControlMessage.TakenBack;
 import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -50,6 +54,8 @@ public final class ControlCodec {
   private static final int FINISHED = 13;
   private static final int FAULT = 14;
   private static final int INQUIRY = 15;
+  private static final int TAKE_BACK = 16;
+  private static final int TAKEN_BACK = 17;
 
   private ControlCodec() {}
 
@@ -122,6 +128,8 @@ public final class ControlCodec {
       case Finished m -> FINISHED;
       case Fault m -> FAULT;
       case Inquiry m -> INQUIRY;
+      case TakeBack m -> TAKE_BACK;
+      case TakenBack m -> TAKEN_BACK;
     };
   }
 
@@ -149,6 +157,7 @@ public final class ControlCodec {
         out.list(m.checks(), (body, check) -> body.sized(check, ControlCodec::writeCheck));
         out.list(m.changes(), (body, change) -> body.sized(change, ControlCodec::writeChange));
         out.bytes(m.token());
+        out.u16(m.connections());
       }
       case FlowSnapshot m -> {
         out.uuid(m.migration());
@@ -169,7 +178,8 @@ public final class ControlCodec {
         out.s64(m.epoch());
         out.s64(m.acceptedEpochNanos());
         out.s64(m.delivered());
-        out.s64(m.stagedUpTo());
+        out.s64(m.stagedUpTo().getFirst()); // all that a daemon with one connection reads
+        out.list(m.stagedUpTo().subList(1, m.stagedUpTo().size()), BodyWriter::s64);
       }
       case Rollback m -> {
         out.uuid(m.migration());
@@ -198,6 +208,18 @@ public final class ControlCodec {
         out.uuid(m.migration());
         out.s64(m.epoch());
       }
+      case TakeBack m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.s64(m.nextEpoch());
+        out.flag(m.force());
+      }
+      case TakenBack m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.text(m.refusal());
+        out.list(m.deliveredUpTo(), BodyWriter::s64);
+      }
     }
   }
 
@@ -215,6 +237,7 @@ public final class ControlCodec {
     out.text(m.returnPath());
     out.list(m.oldLans(), BodyWriter::prefix);
     out.text(m.dnsName());
+    out.u16(m.connections());
   }
 
   private static void writeCheck(BodyWriter out, CheckEntry check) {
@@ -251,19 +274,22 @@ public final class ControlCodec {
               in.text(),
               in.list(body -> body.sized(ControlCodec::readCheck)),
               in.list(body -> body.sized(ControlCodec::readChange)),
-              in.bytes());
+              in.bytes(),
+              in.hasMore() ? in.u16() : 1);
       case FLOW_SNAPSHOT ->
           new FlowSnapshot(
               in.uuid(), in.s64(), in.list(body -> body.sized(ControlCodec::readFlow)));
       case HELD -> new Held(in.uuid(), in.s64());
       case RELEASE -> new Release(in.uuid(), in.s64(), in.s64());
-      case RELEASED -> new Released(in.uuid(), in.s64(), in.s64(), in.s64(), in.s64());
+      case RELEASED -> new Released(in.uuid(), in.s64(), in.s64(), in.s64(), stagedUpTo(in));
       case ROLLBACK -> new Rollback(in.uuid(), in.s64());
       case ROLLED_BACK -> new RolledBack(in.uuid(), in.s64(), in.text());
       case FINISH -> new Finish(in.uuid(), in.s64());
       case FINISHED -> new Finished(in.uuid(), in.s64(), in.text());
       case FAULT -> new Fault(in.text(), in.text(), in.optional(BodyReader::uuid));
       case INQUIRY -> new Inquiry(in.uuid(), in.s64());
+      case TAKE_BACK -> new TakeBack(in.uuid(), in.s64(), in.s64(), in.flag());
+      case TAKEN_BACK -> new TakenBack(in.uuid(), in.s64(), in.text(), in.list(BodyReader::s64));
       default -> null;
     };
   }
@@ -282,7 +308,17 @@ public final class ControlCodec {
         in.text(),
         in.text(),
         in.list(BodyReader::prefix),
-        in.text());
+        in.text(),
+        in.hasMore() ? in.u16() : 1);
+  }
+
+  private static List<Long> stagedUpTo(BodyReader in) throws ControlFormatException {
+    List<Long> all = new ArrayList<>();
+    all.add(in.s64());
+    if (in.hasMore()) {
+      all.addAll(in.list(BodyReader::s64));
+    }
+    return all;
   }
 
   private static CheckEntry readCheck(BodyReader in) throws ControlFormatException {

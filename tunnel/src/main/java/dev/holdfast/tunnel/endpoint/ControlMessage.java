@@ -35,6 +35,8 @@ public sealed interface ControlMessage {
    * @param oldLans prefixes of the LAN that the guest leaves, whose neighbours it may go on asking
    *     for
    * @param encapsulation "tls" or "ipip"
+   * @param connections how many data connections the redirector would open at most; 1 of a daemon
+   *     that does not say
    */
   record ArmRequest(
       long request,
@@ -49,7 +51,8 @@ public sealed interface ControlMessage {
       String encapsulation,
       String returnPath,
       List<IpPrefix> oldLans,
-      String dnsName)
+      String dnsName,
+      int connections)
       implements ControlMessage {}
 
   /**
@@ -60,13 +63,16 @@ public sealed interface ControlMessage {
    * @param changes what arming makes there, in order
    * @param token 16 random bytes that a data connection for this migration shows; empty when
    *     refused or dry
+   * @param connections how many data connections there are to be: no more than were asked for; 1 of
+   *     a daemon that does not say
    */
   record ArmReply(
       long request,
       String refusal,
       List<CheckEntry> checks,
       List<ChangeEntry> changes,
-      byte[] token)
+      byte[] token,
+      int connections)
       implements ControlMessage {
     public boolean accepted() {
       return refusal.isEmpty();
@@ -105,14 +111,20 @@ public sealed interface ControlMessage {
   record Release(UUID migration, long epoch, long acceptedEpochNanos) implements ControlMessage {}
 
   /**
-   * Endpoint to redirector: released. Staged packets up to {@code stagedUpTo} have been delivered.
+   * Endpoint to redirector: released.
    *
    * @param acceptedEpochNanos when the release was accepted, wall clock of the host that accepted
    *     it
+   * @param stagedUpTo for each data connection the id up to which its staged packets have been
+   *     delivered; never empty
    */
   record Released(
-      UUID migration, long epoch, long acceptedEpochNanos, long delivered, long stagedUpTo)
-      implements ControlMessage {}
+      UUID migration, long epoch, long acceptedEpochNanos, long delivered, List<Long> stagedUpTo)
+      implements ControlMessage {
+    public Released {
+      stagedUpTo = List.copyOf(stagedUpTo);
+    }
+  }
 
   /**
    * Redirector to endpoint: forget it; the guest stays or is back at the redirector. Refused once
@@ -122,6 +134,29 @@ public sealed interface ControlMessage {
 
   record RolledBack(UUID migration, long epoch, String refusal) implements ControlMessage {}
 
+  /**
+   * Redirector to endpoint, after release: the guest runs at the redirector again, which has the
+   * address from {@code nextEpoch} on. Asking again gives the same answer.
+   *
+   * @param force although the guest is still heard at the endpoint
+   */
+  record TakeBack(UUID migration, long epoch, long nextEpoch, boolean force)
+      implements ControlMessage {}
+
+  /**
+   * Endpoint to redirector: it delivers nothing any more.
+   *
+   * @param refusal empty when it agrees, otherwise one sentence for the person who asked
+   * @param deliveredUpTo for each data connection the id up to which held packets have reached the
+   *     guest
+   */
+  record TakenBack(UUID migration, long epoch, String refusal, List<Long> deliveredUpTo)
+      implements ControlMessage {
+    public TakenBack {
+      deliveredUpTo = List.copyOf(deliveredUpTo);
+    }
+  }
+
   /** Redirector to endpoint: no connection is left; tear down. */
   record Finish(UUID migration, long epoch) implements ControlMessage {}
 
@@ -129,7 +164,7 @@ public sealed interface ControlMessage {
 
   /**
    * Endpoint to redirector, from time to time: is it still alive there? Not answered where it is;
-   * otherwise by {@link Rollback}, {@link Finish}, or a {@link Fault} with {@link
+   * otherwise by {@link TakeBack}, {@link Finish}, or a {@link Fault} with {@link
    * Fault#UNKNOWN_MIGRATION}. So an endpoint that missed the end learns of it.
    */
   record Inquiry(UUID migration, long epoch) implements ControlMessage {}

@@ -26,8 +26,9 @@ public interface EndpointHandler {
    *
    * @param token 16 bytes, to be compared with the token given out in {@code ArmReply}, in constant
    *     time
+   * @param lane which of the migration's data connections it says to be, 0 to 255
    */
-  LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token);
+  LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token, int lane);
 
   /** A frame was dropped, and its connection with it. */
   void counted(DropReason reason);

@@ -98,7 +98,9 @@ final class Greeting implements FrameConnection.Listener {
   }
 
   private void bind(String name, Bind bind) {
-    switch (endpoint.handler().bind(name, bind.migration(), bind.epoch(), bind.token())) {
+    switch (endpoint
+        .handler()
+        .bind(name, bind.migration(), bind.epoch(), bind.token(), bind.lane())) {
       case LinkAnswer.Refuse refuse -> {
         connection.write(FrameType.BOUND, Bind.refused(refuse.sentence()));
         connection.close("refused a data connection of " + name + ": " + refuse.sentence());

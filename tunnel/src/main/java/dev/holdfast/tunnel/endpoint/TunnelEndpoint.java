@@ -19,6 +19,7 @@ import io.netty.channel.IoEventLoopGroup;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
@@ -177,14 +178,20 @@ public final class TunnelEndpoint implements AutoCloseable {
    * Opens a data connection and binds it to a migration.
    *
    * @param token the 16 bytes of the remote host's {@code ArmReply}
+   * @param lane which of the migration's data connections it is, from 0
    * @param receiver told of what comes in, once the future is complete
    * @return fails with a {@link TunnelException}, which has the remote host's sentence if it
    *     refuses; completed on the loop's thread
    */
   public CompletableFuture<TlsLink> openLink(
-      String remoteName, UUID migration, long epoch, byte[] token, LinkReceiver receiver) {
+      String remoteName,
+      UUID migration,
+      long epoch,
+      byte[] token,
+      int lane,
+      LinkReceiver receiver) {
     CompletableFuture<TlsLink> result = new CompletableFuture<>();
-    Bind bind = new Bind(migration, epoch, token.clone());
+    Bind bind = new Bind(migration, epoch, token.clone(), lane);
     onLoop(
         result,
         remoteName,
@@ -197,6 +204,11 @@ public final class TunnelEndpoint implements AutoCloseable {
   /** The remote hosts by name, in the order given. */
   public Map<String, RemoteHost> remotes() {
     return Collections.unmodifiableMap(remotes);
+  }
+
+  /** Until when this host's certificate is accepted by others. */
+  public Instant certificateEnds() {
+    return identity.certificate().getNotAfter().toInstant();
   }
 
   /** What encrypts, for status and logs. */

@@ -112,6 +112,11 @@ public final class CountingLink implements Link {
   }
 
   @Override
+  public String ends() {
+    return link.ends();
+  }
+
+  @Override
   public void close() {
     link.close();
   }

@@ -90,6 +90,11 @@ public final class FaultyLink implements Link {
   }
 
   @Override
+  public String ends() {
+    return link.ends();
+  }
+
+  @Override
   public void close() {
     ByteBuf held = late;
     if (held != null) {

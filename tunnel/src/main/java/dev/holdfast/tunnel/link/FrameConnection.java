@@ -6,7 +6,9 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.util.NetUtil;
 import io.netty.util.ReferenceCountUtil;
+import java.net.InetSocketAddress;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -92,6 +94,16 @@ public final class FrameConnection extends ChannelInboundHandlerAdapter
     }
     ChannelOutboundBuffer buffer = ctx.channel().unsafe().outboundBuffer();
     return open.unflushed() + (buffer == null ? 0 : buffer.totalPendingWriteBytes());
+  }
+
+  /** As {@link Link#ends}. */
+  String ends() {
+    ChannelHandlerContext ctx = context;
+    return ctx != null
+            && ctx.channel().localAddress() instanceof InetSocketAddress local
+            && ctx.channel().remoteAddress() instanceof InetSocketAddress remote
+        ? NetUtil.toSocketAddressString(local) + " - " + NetUtil.toSocketAddressString(remote)
+        : "";
   }
 
   /** Sends what is written, then ends the connection; the listener is told {@code why}. */

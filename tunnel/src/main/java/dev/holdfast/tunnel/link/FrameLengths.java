@@ -5,11 +5,13 @@ import dev.holdfast.tunnel.packet.VirtioNetHeader;
 
 /** How many payload bytes a frame of each type may have. */
 final class FrameLengths {
-  /** Bytes of a staging id and of a marker id. */
+  /** Bytes of a staging id. */
   private static final int ID = 8;
 
   /** Migration id, epoch, token. */
   private static final int BIND = 16 + 8 + 16;
+
+  private static final int LANE = 1;
 
   /** The verdict, and a sentence of up to 1 KiB. */
   private static final int BOUND = 1 + 1024;
@@ -32,7 +34,7 @@ final class FrameLengths {
   static int longest(FrameType type) {
     return switch (type) {
       case CONTROL -> TlsFrame.MAX_CONTROL_FRAME - 1;
-      case BIND -> BIND;
+      case BIND -> BIND + LANE;
       case BOUND -> BOUND;
       case PACKET -> TlsFrame.MAX_PACKET_FRAME - 1 - ID;
       case STAGE -> TlsFrame.MAX_PACKET_FRAME - 1;

@@ -9,7 +9,10 @@ import org.jspecify.annotations.Nullable;
 public enum FrameType {
   /** First on a control connection, both ways: {@code ControlMessage.Hello}. */
   CONTROL(1),
-  /** First on a data connection: migration id (16 bytes), epoch (8), token (16). */
+  /**
+   * First on a data connection: migration id (16 bytes), epoch (8), token (16), lane (1; without it
+   * lane 0).
+   */
   BIND(2),
   /** The answer to BIND: one byte, 0 for accepted; otherwise a UTF-8 sentence follows. */
   BOUND(3),
@@ -19,9 +22,9 @@ public enum FrameType {
   STAGE(5),
   /** Staging id (8 bytes): forget this staged packet. */
   UNSTAGE(6),
-  /** Marker id (8 bytes): everything the sender sent before it stands before it. */
+  /** Staging id (8 bytes): all of this connection's up to it stand before it. */
   MARKER(7),
-  /** Marker id (8 bytes), sent back by the receiver of a MARKER. */
+  /** The same 8 bytes, sent back when everything before the MARKER has been handled. */
   MARKER_REPLY(8);
 
   private static final FrameType[] BY_CODE = new FrameType[16];

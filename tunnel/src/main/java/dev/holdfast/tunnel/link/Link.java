@@ -39,6 +39,14 @@ public interface Link extends AutoCloseable {
   /** The largest inner packet that passes unfragmented, in bytes; 65535 where any does. */
   int innerMtu();
 
+  /**
+   * The connection's two ends as {@code address:port - address:port}, this host's first; "" where
+   * there is no connection.
+   */
+  default String ends() {
+    return "";
+  }
+
   @Override
   void close();
 }

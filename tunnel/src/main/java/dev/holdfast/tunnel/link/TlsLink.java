@@ -14,8 +14,9 @@ public final class TlsLink implements Link, FrameConnection.Listener {
   /**
    * How much may wait in front of the connection.
    *
-   * @param packetBytes beyond which a PACKET is answered with FULL
-   * @param otherBytes the same for all other frames, which are fewer and matter more
+   * @param packetBytes beyond which a PACKET is answered with FULL, of what is queued behind the
+   *     last frame of another type: held packets that are sent ahead leave the live ones their room
+   * @param otherBytes the same for every frame, of all that is queued
    */
   public record Limits(long packetBytes, long otherBytes) {
     /** 4 MiB of packets, and room for a whole hold queue's staging above them. */
@@ -35,6 +36,9 @@ public final class TlsLink implements Link, FrameConnection.Listener {
   private boolean closedHere;
   private boolean refused;
 
+  /** Bytes of packets since the last frame of another type, whether they still wait or not. */
+  private long packetsInARow;
+
   /** Takes over the connection: from the next frame on, the receiver is told what comes in. */
   public TlsLink(FrameConnection connection, LinkReceiver receiver, Limits limits) {
     this.connection = connection;
@@ -50,6 +54,8 @@ public final class TlsLink implements Link, FrameConnection.Listener {
       payload.release();
       return verdict;
     }
+    int bytes = TlsFrame.HEADER + payload.readableBytes();
+    packetsInARow = type == FrameType.PACKET ? packetsInARow + bytes : 0;
     connection.write(type, payload);
     return Sent.OK;
   }
@@ -61,8 +67,11 @@ public final class TlsLink implements Link, FrameConnection.Listener {
     if (length > FrameLengths.longest(type)) {
       return Sent.TOO_BIG;
     }
-    long limit = type == FrameType.PACKET ? limits.packetBytes : limits.otherBytes;
-    if (connection.queuedBytes() + TlsFrame.HEADER + length > limit) {
+    long queued = connection.queuedBytes();
+    int bytes = TlsFrame.HEADER + length;
+    boolean packets = type == FrameType.PACKET;
+    if (queued + bytes > limits.otherBytes
+        || (packets && Math.min(queued, packetsInARow) + bytes > limits.packetBytes)) {
       refused = true;
       return Sent.FULL;
     }
@@ -82,6 +91,11 @@ public final class TlsLink implements Link, FrameConnection.Listener {
   @Override
   public long queuedBytes() {
     return connection.queuedBytes();
+  }
+
+  @Override
+  public String ends() {
+    return connection.ends();
   }
 
   /** A stream carries a packet of any length. */

@@ -8,6 +8,7 @@ public final class Tun {
   public static final int TUNSETVNETHDRSZ = 0x400454d8;
 
   public static final int IFF_TUN = 0x0001;
+  public static final int IFF_TAP = 0x0002;
   public static final int IFF_NO_PI = 0x1000;
   public static final int IFF_VNET_HDR = 0x4000;
 

@@ -70,6 +70,7 @@ class FrameFilterTest {
     "NEIGHBOR_SOLICITATION,         false, false, false, true, false, false",
     "ARP_AND_NEIGHBOR_SOLICITATION, true, false, false, true, false, false",
     "ARP_AND_NEIGHBOR_DISCOVERY,    true, true, true, true, true, false",
+    "ADDRESS_USE,                   true, false, false, true, true, false",
   })
   void keepsWhatItsNameSays(
       FrameFilter filter,
@@ -94,6 +95,18 @@ class FrameFilterTest {
     assertThat(keeps(filter, frame(IPV6, 6, 135), false)).isFalse();
     assertThat(keeps(filter, frame(IPV6, 0, 135), false)).isFalse();
     assertThat(keeps(filter, new byte[] {1, 2, 3}, false)).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"17, 67, true", "17, 68, true", "17, 53, false", "6, 67, false"})
+  void addressUseKeepsDhcp(int protocol, int port, boolean kept) {
+    byte[] datagram = frame(IPV4, 0, 0);
+    datagram[23] = (byte) protocol;
+    datagram[36] = 0;
+    datagram[37] = (byte) port;
+    assertThat(keeps(FrameFilter.ADDRESS_USE, datagram, false)).isEqualTo(kept);
+    assertThat(keeps(FrameFilter.ADDRESS_USE, datagram, true)).isFalse();
+    assertThat(keeps(FrameFilter.ARP_AND_NEIGHBOR_DISCOVERY, datagram, false)).isFalse();
   }
 
   @ParameterizedTest

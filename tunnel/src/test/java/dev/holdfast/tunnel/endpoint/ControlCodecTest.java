@@ -62,22 +62,28 @@ class ControlCodecTest {
             "tls",
             "symmetric",
             List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64")),
-            "vm.lab.test"),
-        new ArmRequest(0, ID, "", 0, false, List.of(), List.of(), null, "", "", "", List.of(), ""),
+            "vm.lab.test",
+            4),
+        new ArmRequest(
+            0, ID, "", 0, false, List.of(), List.of(), null, "", "", "", List.of(), "", 1),
         new ArmReply(
             42,
             "",
             List.of(new ControlMessage.CheckEntry("route", "warning", "none", "add one")),
             List.of(new ControlMessage.ChangeEntry("add a route", "delete it")),
-            TOKEN),
-        new ArmReply(42, "not granted", List.of(), List.of(), new byte[0]),
+            TOKEN,
+            4),
+        new ArmReply(42, "not granted", List.of(), List.of(), new byte[0], 0),
         new FlowSnapshot(
             ID, 3, List.of(new FlowEntry(6, v4, 80, v6, 65_535), new FlowEntry(255, v6, 0, v4, 1))),
         new Held(ID, 3),
         new Release(ID, 3, 1_700_000_000_000_000_000L),
-        new Released(ID, 3, 5, 6, 7),
+        new Released(ID, 3, 5, 6, List.of(7L)),
+        new Released(ID, 3, 5, 6, List.of(7L, 0L, Long.MAX_VALUE, -1L)),
         new Rollback(ID, 3),
         new RolledBack(ID, 3, "already released"),
+        new ControlMessage.TakeBack(ID, 3, 4, true),
+        new ControlMessage.TakenBack(ID, 3, "the guest is heard here", List.of(77L, 5L)),
         new Finish(ID, 3),
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),
@@ -107,8 +113,36 @@ class ControlCodecTest {
       if (length >= 6) {
         byte[] consistent = cut.clone();
         Unpooled.wrappedBuffer(consistent).setInt(2, length - 6);
-        assertThatThrownBy(() -> decode(consistent)).isInstanceOf(ControlFormatException.class);
+        if (whole.length - length != appended(message)) {
+          assertThatThrownBy(() -> decode(consistent)).isInstanceOf(ControlFormatException.class);
+        }
       }
+    }
+  }
+
+  /** Bytes at the end that were not written before there were several data connections. */
+  private static int appended(ControlMessage message) {
+    return switch (message) {
+      case ArmRequest request -> 2;
+      case ArmReply reply -> 2;
+      case Released released -> 4 + 8 * (released.stagedUpTo().size() - 1);
+      default -> 0;
+    };
+  }
+
+  @ParameterizedTest
+  @MethodSource("messages")
+  void whatAnEarlierVersionLeavesOutMeansOneDataConnection(ControlMessage message)
+      throws Exception {
+    byte[] whole = encode(message);
+    byte[] earlier = Arrays.copyOf(whole, whole.length - appended(message));
+    Unpooled.wrappedBuffer(earlier).setInt(2, earlier.length - 6);
+    switch (decode(earlier)) {
+      case ArmRequest request -> assertThat(request.connections()).isEqualTo(1);
+      case ArmReply reply -> assertThat(reply.connections()).isEqualTo(1);
+      case Released released -> assertThat(released.stagedUpTo()).containsExactly(7L);
+      case ControlMessage other -> assertThat(other).usingRecursiveComparison().isEqualTo(message);
+      case null -> throw new AssertionError("not a message");
     }
   }
 

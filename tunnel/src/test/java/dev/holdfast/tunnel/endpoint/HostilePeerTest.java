@@ -31,6 +31,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What comes in is not trusted: not before the handshake, and not after it either. */
 class HostilePeerTest {
@@ -88,16 +91,20 @@ class HostilePeerTest {
     }
   }
 
-  @Test
-  void aDialledPortThatDoesNotSpeakTlsIsSaidSo() throws Exception {
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "SSH-2.0-OpenSSH_9.6\r\n",
+        "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n<html>no</html>",
+        "\u0000\u0001\u0002\u0003garbage, and more of it, and more, and more of it than that"
+      })
+  void aDialledPortThatDoesNotSpeakTlsIsSaidSo(String banner) throws Exception {
     try (ServerSocket server = new ServerSocket(0, 1, address.getAddress())) {
       Thread speaker =
           Thread.ofVirtual()
               .start(() -> {
                 try (Socket socket = server.accept()) {
-                  socket
-                      .getOutputStream()
-                      .write("SSH-2.0-OpenSSH_9.6\r\n".getBytes(StandardCharsets.US_ASCII));
+                  socket.getOutputStream().write(banner.getBytes(StandardCharsets.US_ASCII));
                   int unused = socket.getInputStream().read();
                   socket.getInputStream().transferTo(OutputStream.nullOutputStream());
                 } catch (IOException e) {
@@ -215,19 +222,38 @@ class HostilePeerTest {
     assertThat(next(atB.said).message()).isEqualTo(new Held(new UUID(1, 2), 3));
   }
 
-  @Test
-  void anotherProtocolVersionIsRefusedWithASentenceOnBothSides() throws Exception {
+  @ParameterizedTest
+  @CsvSource({"2, 5, versions 2 to 5", "0, 0, version 0"})
+  void anotherProtocolVersionIsRefusedWithASentenceOnBothSides(int min, int max, String said)
+      throws Exception {
     Hosts.Outsider outsider = proven();
-    outsider.send(FrameType.CONTROL, encoded(new Hello(2, 5, "host-a", "holdfast 9", List.of())));
+    outsider.send(
+        FrameType.CONTROL, encoded(new Hello(min, max, "host-a", "holdfast 9", List.of())));
     String sentence =
-        "host-a (holdfast 9) speaks control protocol versions 2 to 5, this host version 1: upgrade"
-            + " the older of the two";
+        "host-a (holdfast 9) speaks control protocol "
+            + said
+            + ", this host version 1: upgrade the older of the two";
     assertThat(next(atB.turnedAway)).isEqualTo(sentence);
     assertThat(ControlCodec.decode(Unpooled.wrappedBuffer(next(outsider.seen).payload())))
         .isInstanceOf(Hello.class);
     assertThat(ControlCodec.decode(Unpooled.wrappedBuffer(next(outsider.seen).payload())))
         .isEqualTo(new Fault("version", sentence, null));
     assertThat(atB.up).isEmpty();
+  }
+
+  /** A message that never ends is silence, however many bytes of it come. */
+  @Test
+  void anEndlessMessageIsCutOff() throws Exception {
+    listen(Hosts.LIVELY);
+    Hosts.Outsider outsider = greeted();
+    outsider.sendRaw(Unpooled.buffer().writeInt(4 << 20).writeByte(FrameType.CONTROL.code()));
+    int sent = 0;
+    while (outsider.closed.isEmpty() && sent++ < 2_000) {
+      outsider.sendRaw(Unpooled.buffer().writeZero(16));
+      Thread.sleep(5);
+    }
+    assertThat(next(atB.down).reason()).isEqualTo("nothing was heard of host-a for 200 ms");
+    assertThat(next(outsider.closed)).isNotEmpty();
   }
 
   @Test

@@ -6,6 +6,7 @@ import dev.holdfast.tunnel.identity.TlsContexts;
 import dev.holdfast.tunnel.link.FrameConnection;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.TlsLink;
+import dev.holdfast.tunnel.time.Clock;
 import dev.holdfast.tunnel.time.SystemClock;
 import io.netty.bootstrap.Bootstrap;
 import io.netty.buffer.ByteBuf;
@@ -77,8 +78,17 @@ final class Hosts implements AutoCloseable {
 
   TunnelEndpoint endpoint(
       HostIdentity own, Recorder recorder, EndpointOptions options, RemoteHost... remotes) {
+    return endpoint(own, recorder, options, SystemClock.INSTANCE, remotes);
+  }
+
+  TunnelEndpoint endpoint(
+      HostIdentity own,
+      Recorder recorder,
+      EndpointOptions options,
+      Clock clock,
+      RemoteHost... remotes) {
     TunnelEndpoint endpoint =
-        new TunnelEndpoint(own, List.of(remotes), loop, recorder, SystemClock.INSTANCE, options);
+        new TunnelEndpoint(own, List.of(remotes), loop, recorder, clock, options);
     closing.addFirst(endpoint);
     return endpoint;
   }

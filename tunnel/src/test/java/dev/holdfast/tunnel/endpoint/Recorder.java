@@ -87,8 +87,8 @@ final class Recorder implements EndpointHandler {
   }
 
   @Override
-  public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token) {
-    binds.add(remoteName + " " + migration + " " + epoch + " " + token.length);
+  public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token, int lane) {
+    binds.add(remoteName + " " + migration + " " + epoch + " " + token.length + " " + lane);
     return refusal.isEmpty()
         ? new LinkAnswer.Accept(frames, links::add)
         : new LinkAnswer.Refuse(refusal);

@@ -144,8 +144,8 @@ class TunnelEndpointTest {
   @Test
   void packetsPassBothWaysOnABoundLink() throws Exception {
     Recorder.Ends ends = new Recorder.Ends();
-    TlsLink link = get(endpointA().openLink("host-b", MIGRATION, 7, TOKEN, ends));
-    assertThat(next(atB.binds)).isEqualTo("host-a " + MIGRATION + " 7 16");
+    TlsLink link = get(endpointA().openLink("host-b", MIGRATION, 7, TOKEN, 0, ends));
+    assertThat(next(atB.binds)).isEqualTo("host-a " + MIGRATION + " 7 16 0");
     assertThat(next(ends.events)).isEqualTo("up");
     assertThat(next(atB.frames.events)).isEqualTo("up");
     TlsLink other = next(atB.links);
@@ -177,10 +177,22 @@ class TunnelEndpointTest {
   }
 
   @Test
+  void aLinkSaysWhichOfTheDataConnectionsItIs() throws Exception {
+    TunnelEndpoint endpoint = endpointA();
+    for (int lane : new int[] {0, 1, 255}) {
+      TlsLink link =
+          get(endpoint.openLink("host-b", MIGRATION, 7, TOKEN, lane, new Recorder.Ends()));
+      assertThat(next(atB.binds)).isEqualTo("host-a " + MIGRATION + " 7 16 " + lane);
+      String ends = onLoop(link::ends);
+      assertThat(ends).startsWith("127.0.0.1:").endsWith(" - 127.0.0.1:" + address.getPort());
+    }
+  }
+
+  @Test
   void aRefusedLinkHasTheOtherHostsSentence() throws Exception {
     atB.refusal = "no migration has this token";
     assertFails(
-        endpointA().openLink("host-b", MIGRATION, 7, TOKEN, new Recorder.Ends()),
+        endpointA().openLink("host-b", MIGRATION, 7, TOKEN, 0, new Recorder.Ends()),
         "host-b refuses the data connection: no migration has this token");
     assertThat(next(atB.turnedAway)).contains("refused a data connection of host-a");
   }
@@ -188,7 +200,7 @@ class TunnelEndpointTest {
   @Test
   void aFullQueueRefusesPacketsBeforeTheRestAndTellsWhenThereIsRoom() throws Exception {
     Recorder.Ends ends = new Recorder.Ends();
-    TlsLink link = get(endpointA().openLink("host-b", MIGRATION, 7, TOKEN, ends));
+    TlsLink link = get(endpointA().openLink("host-b", MIGRATION, 7, TOKEN, 0, ends));
     assertThat(next(ends.events)).isEqualTo("up");
     long limit = TlsLink.Limits.DEFAULT.packetBytes();
     long queued =
@@ -299,7 +311,7 @@ class TunnelEndpointTest {
   void aLinkOfAnEndpointThatStopsIsDownOnBothSides() throws Exception {
     TunnelEndpoint endpoint = endpointA();
     Recorder.Ends ends = new Recorder.Ends();
-    TlsLink link = get(endpoint.openLink("host-b", MIGRATION, 7, TOKEN, ends));
+    TlsLink link = get(endpoint.openLink("host-b", MIGRATION, 7, TOKEN, 0, ends));
     assertThat(next(ends.events)).isEqualTo("up");
     assertThat(next(atB.frames.events)).isEqualTo("up");
     endpoint.close();
@@ -313,7 +325,7 @@ class TunnelEndpointTest {
     TunnelEndpoint endpoint = endpointA();
     CompletableFuture<TlsLink> unwanted =
         onLoop(() -> { // the loop cannot answer before the future is cancelled
-          var dialled = endpoint.openLink("host-b", MIGRATION, 7, TOKEN, new Recorder.Ends());
+          var dialled = endpoint.openLink("host-b", MIGRATION, 7, TOKEN, 0, new Recorder.Ends());
           dialled.cancel(false);
           return dialled;
         });

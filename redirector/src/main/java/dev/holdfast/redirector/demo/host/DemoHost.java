@@ -4,6 +4,7 @@ import dev.holdfast.redirector.control.ControlClient;
 import dev.holdfast.redirector.control.DaemonNotRunning;
 import dev.holdfast.redirector.demo.host.HostPlan.Remote;
 import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.tunnel.identity.Fingerprint;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import dev.holdfast.tunnel.time.SystemClock;
@@ -156,6 +157,12 @@ public final class DemoHost {
   /** Ends the daemon with SIGKILL, as a crash would. */
   public void kill() throws InterruptedException {
     var _ = running().destroyForcibly().waitFor();
+  }
+
+  /** Stops the daemon's threads where they are, or lets them go on. */
+  public void freeze(boolean on) throws IOException, InterruptedException {
+    String signal = on ? "-STOP" : "-CONT";
+    var _ = Tool.run(List.of("kill", signal, Long.toString(running().pid())));
   }
 
   /** Files that the daemon has pinned. */

@@ -12,8 +12,10 @@ import java.util.List;
  * @param machine where it runs
  * @param address on which it can be reached
  * @param uplink the interface that has this address
+ * @param connections data connections of a migration
  */
-public record HostPlan(String name, Namespace machine, IpAddress address, String uplink) {
+public record HostPlan(
+    String name, Namespace machine, IpAddress address, String uplink, int connections) {
   /** The port on which daemons listen. */
   public static final int PORT = 4754;
 

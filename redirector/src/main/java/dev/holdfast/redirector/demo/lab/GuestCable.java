@@ -40,7 +40,7 @@ public final class GuestCable {
 
   /** Gives guest and port at the old host their carrier back; frames pass when it returns. */
   public void plugInAtOldHost() throws IOException, InterruptedException {
-    lab.cable().ip("link set old up", "link set guest up");
+    lab.cable().ip("link set new down", "link set old up", "link set guest up");
     awaitForwarding(lab.oldHost(), Lab.OLD_PORT, "old");
   }
 
@@ -87,6 +87,21 @@ public final class GuestCable {
     lines.add("addr change " + v6.inLan(v6.guestOld()) + " dev eth0 preferred_lft 0 noprefixroute");
     lines.add("addr add " + v6.inLan(v6.guestNew()) + " dev eth0 nodad");
     lines.add("route replace default via " + v6.newGateway() + " dev eth0" + lab.acknowledging());
+    lab.guest().ip(lines);
+  }
+
+  /** Takes that back: the guest has its old addresses as it had them, and no others. */
+  public void takeOldAddresses() throws IOException {
+    List<String> lines = new ArrayList<>();
+    LabAddresses v4 = LabAddresses.V4;
+    lines.add("addr add " + v4.inLan(v4.guestOld()) + " dev eth0");
+    lines.add("addr del " + v4.guestOld() + "/32 dev eth0");
+    lines.add("addr del " + v4.inLan(v4.guestNew()) + " dev eth0");
+    lines.add("route replace default via " + v4.oldGateway() + " dev eth0" + lab.acknowledging());
+    LabAddresses v6 = LabAddresses.V6;
+    lines.add("addr change " + v6.inLan(v6.guestOld()) + " dev eth0 preferred_lft forever");
+    lines.add("addr del " + v6.inLan(v6.guestNew()) + " dev eth0");
+    lines.add("route replace default via " + v6.oldGateway() + " dev eth0" + lab.acknowledging());
     lab.guest().ip(lines);
   }
 }

@@ -1,0 +1,136 @@
+package dev.holdfast.redirector.steer;
+
+import dev.holdfast.tunnel.device.FrameFilter;
+import dev.holdfast.tunnel.device.PacketSocket;
+import dev.holdfast.tunnel.packet.ArpMessage;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.packet.NeighbourMessage;
+import dev.holdfast.tunnel.time.Clock;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Asks a LAN who has an address, and waits for every answer: a neighbour table has only the last.
+ *
+ * <p>For IPv4 as an ARP probe does, from nobody (RFC 5227 section 2.1.1), so that nobody's table is
+ * changed by the question. For IPv6 from this host's own link-local address: a question from :: is
+ * one of duplicate address detection, which an owner would have to defend itself against (RFC 4862
+ * section 5.4.3).
+ */
+final class NeighbourQuestion {
+  private static final int ROUNDS = 3;
+  private static final long ROUND_NANOS = 100_000_000;
+  private static final long AFTER_NANOS = 150_000_000;
+  private static final int LONGEST_FRAME = 2048;
+  private static final IpAddress NOBODY = IpAddress.v4(0);
+
+  private final PacketSocket socket;
+  private final @Nullable IpAddress own6;
+  private final Clock clock;
+  private final Map<IpAddress, Set<MacAddress>> answers = new LinkedHashMap<>();
+  private final ByteBuf frame = Unpooled.directBuffer(LONGEST_FRAME, LONGEST_FRAME);
+  private final ArpMessage arp = new ArpMessage();
+  private final NeighbourMessage neighbour = new NeighbourMessage();
+
+  private NeighbourQuestion(PacketSocket socket, @Nullable IpAddress own6, Clock clock) {
+    this.socket = socket;
+    this.own6 = own6;
+    this.clock = clock;
+  }
+
+  /**
+   * The MACs that answer for each address, none where nobody does. An address that cannot be asked
+   * for (IPv6, without a link-local address on {@code device}) is not in the answer. Takes up to
+   * half a second.
+   *
+   * @throws IOException when there is no such interface, or privilege is missing
+   */
+  static Map<IpAddress, Set<MacAddress>> ask(
+      String device, @Nullable IpAddress own6, List<IpAddress> addresses, Clock clock)
+      throws IOException {
+    try (PacketSocket socket = PacketSocket.open(device, FrameFilter.ARP_AND_NEIGHBOR_DISCOVERY)) {
+      socket.ignoreOutgoing();
+      socket.joinAllMulticast();
+      NeighbourQuestion question = new NeighbourQuestion(socket, own6, clock);
+      try {
+        question.ask(addresses);
+        return question.answers;
+      } finally {
+        question.frame.release();
+      }
+    }
+  }
+
+  private void ask(List<IpAddress> addresses) throws IOException {
+    List<IpAddress> asked = new ArrayList<>();
+    for (IpAddress address : addresses) {
+      if (address.isV4() || own6 != null) {
+        asked.add(address);
+        answers.put(address, new LinkedHashSet<>());
+      }
+    }
+    for (int round = 0; round < ROUNDS && !asked.isEmpty(); round++) {
+      for (IpAddress address : asked) {
+        send(address);
+      }
+      listen(ROUND_NANOS);
+      if (answers.values().stream().noneMatch(Set::isEmpty)) {
+        listen(AFTER_NANOS); // a second owner may be slower
+        return;
+      }
+    }
+  }
+
+  private void send(IpAddress address) throws IOException {
+    frame.clear();
+    if (address.isV4()) {
+      ArpMessage.writeRequest(frame, socket.macAddress(), NOBODY, address);
+    } else if (own6 != null) {
+      NeighbourMessage.writeSolicitation(frame, socket.macAddress(), own6, address);
+    }
+    boolean unused = socket.send(frame); // one that is lost is asked again
+  }
+
+  private void listen(long nanos) throws IOException {
+    long end = clock.nanoTime() + nanos;
+    try {
+      while (clock.nanoTime() - end < 0) {
+        int length = socket.receive(frame.clear());
+        if (length == 0) {
+          Thread.sleep(1);
+        } else {
+          note(length);
+        }
+      }
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new IOException(
+          "interrupted while waiting for answers on " + socket.interfaceName(), e);
+    }
+  }
+
+  private void note(int length) {
+    if (arp.check(frame, 0, length)) {
+      note(arp.senderAddress(), arp.senderMac());
+    } else if (neighbour.check(frame, 0, length) && neighbour.isAdvertisement()) {
+      MacAddress given = neighbour.linkLayerAddress();
+      note(neighbour.target(), given == null ? neighbour.frameSource() : given);
+    }
+  }
+
+  private void note(IpAddress address, MacAddress mac) {
+    Set<MacAddress> macs = answers.get(address);
+    if (macs != null && !mac.isGroup()) {
+      macs.add(mac);
+    }
+  }
+}

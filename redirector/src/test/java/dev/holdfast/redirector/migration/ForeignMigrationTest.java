@@ -1,0 +1,123 @@
+package dev.holdfast.redirector.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.redirector.control.ControlClient;
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.steer.FakeKernel;
+import dev.holdfast.tunnel.endpoint.ControlChannel;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import dev.holdfast.tunnel.endpoint.EndpointHandler;
+import dev.holdfast.tunnel.endpoint.RemoteHost;
+import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
+import dev.holdfast.tunnel.identity.HostIdentity;
+import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.time.SystemClock;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.EpollIoHandler;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A proven remote host speaks of a migration that is another remote host's: nothing happens. */
+class ForeignMigrationTest {
+  private static final String NAME = "foreign";
+  private static final UUID ID = UUID.fromString("00000000-0000-0000-0000-000000000002");
+
+  @TempDir private Path folder;
+
+  private static MigrationRecord record() {
+    return new MigrationRecord(
+        ID.toString(),
+        NAME,
+        7,
+        Role.ENDPOINT,
+        MigrationState.ARMED,
+        "somebody-else",
+        List.of("192.0.2.1"),
+        List.of("203.0.113.1"),
+        "02:00:5e:00:53:01",
+        "lo",
+        "lo",
+        "lo",
+        List.of("192.0.2.0/24"),
+        "tls",
+        "symmetric",
+        "queue",
+        null,
+        List.of(),
+        null,
+        "00112233445566778899aabbccddeeff",
+        0,
+        null,
+        List.of());
+  }
+
+  private static final class Listener implements EndpointHandler {
+    final BlockingQueue<ControlMessage> said = new LinkedBlockingQueue<>();
+
+    @Override
+    public void controlUp(ControlChannel channel) {}
+
+    @Override
+    public void controlDown(ControlChannel channel, String reason) {}
+
+    @Override
+    public void message(ControlChannel channel, ControlMessage message) {
+      said.add(message);
+    }
+
+    @Override
+    public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token) {
+      return new LinkAnswer.Refuse("no");
+    }
+
+    @Override
+    public void counted(DropReason reason) {}
+  }
+
+  @Test
+  void aMigrationOfAnotherRemoteHostIsUnknownToThisOne() throws Exception {
+    HostIdentity identity =
+        HostIdentity.create("both", Duration.ofDays(1), SystemClock.INSTANCE, new SecureRandom());
+    InetSocketAddress nobody = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
+    try (var loop = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+        var host =
+            new RehearsalHost(
+                folder, identity, new FakeKernel(), SystemClock.INSTANCE, List.of(), record())) {
+      InetSocketAddress address = host.start(nobody, "friend");
+      var listener = new Listener();
+      var remote = new RemoteHost("host", address, identity.fingerprint().toString(), List.of());
+      try (var endpoint =
+          new TunnelEndpoint(identity, List.of(remote), loop, listener, SystemClock.INSTANCE)) {
+        ControlChannel channel = endpoint.control("host").get(20, TimeUnit.SECONDS);
+        ControlClient client = host.client();
+        for (ControlMessage message :
+            List.of(
+                new ControlMessage.Held(ID, 7),
+                new ControlMessage.Release(ID, 7, 0),
+                new ControlMessage.Rollback(ID, 7),
+                new ControlMessage.Finish(ID, 7),
+                new ControlMessage.FlowSnapshot(ID, 7, List.of()),
+                new ControlMessage.Inquiry(ID, 7))) {
+          channel.send(message);
+          ControlMessage answer = listener.said.poll(20, TimeUnit.SECONDS);
+          assertThat(answer).as("%s", message).isInstanceOf(ControlMessage.Fault.class);
+          ControlMessage.Fault fault = (ControlMessage.Fault) answer;
+          assertThat(fault.code()).isEqualTo(ControlMessage.Fault.UNKNOWN_MIGRATION);
+          assertThat(fault.text()).contains("there is no migration " + ID + " of yours here");
+          assertThat(client.show(NAME).state()).isEqualTo("armed");
+        }
+      }
+    }
+  }
+}
