@@ -39,7 +39,7 @@ final class OwnerChecks {
   List<Check> atRedirector(
       List<IpAddress> olds, String from, @Nullable String port, MacAddress guest) {
     findings.ask("old address owner", () -> oldOwners(ask(from, olds), from, guest));
-    if (port != null) {
+    if (port != null && !port.equals(from)) { // a routed guest's port is on no bridge
       findings.ask("guest port MAC", () -> behindPort(port, from, guest));
     }
     return findings.all();
