@@ -122,7 +122,9 @@ final class SoakFigures {
       Figures was = before.get(i);
       Figures is = after.get(i);
       String both = was.line() + "%n" + is.line();
-      assertThat(is.descriptors()).as(both).isLessThanOrEqualTo(was.descriptors() + MORE_DESCRIPTORS);
+      assertThat(is.descriptors())
+          .as(both)
+          .isLessThanOrEqualTo(was.descriptors() + MORE_DESCRIPTORS);
       assertThat(is.threads()).as(both).isLessThanOrEqualTo(was.threads() + MORE_THREADS);
       assertThat(is.heap()).as(both).isLessThanOrEqualTo(was.heap() + MORE_HEAP_KIB);
       assertThat(is.rss()).as(both).isLessThanOrEqualTo(was.rss() + MORE_RSS_KIB);

@@ -98,8 +98,7 @@ class SoakSuiteIT {
   private Generation open(Lab lab, IpAddress address, long seed) throws Exception {
     var own = new Cleanup();
     var clients = List.of(new Clients(lab.client(), LabAddresses.V4.client(), CONNECTIONS));
-    var generation =
-        new Generation(Workload.openAt(lab.guest(), address, clients, seed, own), own);
+    var generation = new Generation(Workload.openAt(lab.guest(), address, clients, seed, own), own);
     open.add(generation);
     return generation;
   }
@@ -135,8 +134,7 @@ class SoakSuiteIT {
             Lab.NEW_PORT,
             "10.2.0.",
             cable::plugInAtNewHost);
-    NameService names =
-        NameService.start(lab.router(), v4.router(), a.address(0), cleanup);
+    NameService names = NameService.start(lab.router(), v4.router(), a.address(0), cleanup);
     List<String> granted = List.of("10.1.0.0/24", "10.2.0.0/24");
     a.host().start(b.host().asRemote(granted), names, cleanup);
     b.host().start(a.host().asRemote(granted), names, cleanup);
@@ -160,10 +158,10 @@ class SoakSuiteIT {
       Site to = round % 2 == 1 ? b : a;
       double pause =
           SHORTEST_MILLIS * Math.pow(LONGEST_MILLIS / SHORTEST_MILLIS, random.nextDouble());
-      String label = "round %d, to %s, pause %.0f ms".formatted(round, to.host().plan().name(), pause);
+      String label =
+          "round %d, to %s, pause %.0f ms".formatted(round, to.host().plan().name(), pause);
       now = move(lab, cable, from, to, round, pause, seed, now, label);
-      state.add(
-          "%d ms, %s".formatted((System.nanoTime() - begun) / 1_000_000, label));
+      state.add("%d ms, %s".formatted((System.nanoTime() - begun) / 1_000_000, label));
       if (round == WARM) {
         figures.first();
       }
