@@ -39,8 +39,7 @@ class LabIT {
   void everythingIsGone() throws Exception {
     cleanup.close();
     assertThat(cleanup.problems()).isEmpty();
-    assertThat(Tool.run(List.of("ip", "netns", "list")))
-        .doesNotContain(LabOptions.ofThisProcess());
+    assertThat(Tool.run(List.of("ip", "netns", "list"))).doesNotContain(LabOptions.ofThisProcess());
   }
 
   private static void ping(Namespace from, IpAddress to) throws Exception {

@@ -183,8 +183,7 @@ class MatrixIT {
   @Test
   void longPauses() throws Exception {
     List<Callable<Boolean>> both = new ArrayList<>();
-    for (Way way :
-        List.of(new Way("tun", "tls", false), new Way("pcap", "ipip", false))) {
+    for (Way way : List.of(new Way("tun", "tls", false), new Way("pcap", "ipip", false))) {
       Row row = new Row(10 * (1 + ways().indexOf(way)) + 2, way, LONG, Besides.DELAY);
       if (way.missing().isEmpty()) {
         both.add(() -> {

@@ -181,8 +181,7 @@ class PeersIT {
     }
     List<Clients> clients = new ArrayList<>();
     for (Peer peer : peers) {
-      var dialling =
-          new Clients(peer.machine(), peer.address(), peer.reached(), EACH, false);
+      var dialling = new Clients(peer.machine(), peer.address(), peer.reached(), EACH, false);
       clients.add(dialling);
       clients.add(dialling.byTheGuest());
     }

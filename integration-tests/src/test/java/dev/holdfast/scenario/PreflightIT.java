@@ -156,8 +156,7 @@ class PreflightIT {
         () -> nft(newHost, "delete table ip others"));
 
     Check mac =
-        site.refusedFor(
-            "52:54:00:99:99:99", "old-host", "old address owner", "guest port MAC");
+        site.refusedFor("52:54:00:99:99:99", "old-host", "old address owner", "guest port MAC");
     assertThat(mac.detail()).contains(Lab.GUEST_MAC + " answers for 10.1.0.10");
 
     Namespace router = site.lab().router();
@@ -226,10 +225,9 @@ class PreflightIT {
       }
       try {
         return control.show("web1").alerts().stream()
-            .anyMatch(
-                alert ->
-                    alert.startsWith("both hosts have the guest: " + Lab.GUEST_MAC)
-                        && alert.contains("vnet3"));
+            .anyMatch(alert ->
+                alert.startsWith("both hosts have the guest: " + Lab.GUEST_MAC)
+                    && alert.contains("vnet3"));
       } catch (IOException | RequestRefused e) {
         throw new AssertionError(e);
       }

@@ -45,7 +45,6 @@ final class SuiteState {
   }
 
   void add(String line) throws IOException {
-    Files.writeString(
-        file, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+    Files.writeString(file, line + "\n", StandardOpenOption.CREATE, StandardOpenOption.APPEND);
   }
 }

@@ -340,6 +340,9 @@ public final class Scenario {
     if (options.without() || options.ending() == Ending.ROLLED_BACK_FROM_ARMED) {
       return; // nothing is written while nothing is held
     }
+    if (options.saturate()) {
+      return; // all buffers are full before the pause: nothing can be written during it
+    }
     results.stream()
         .filter(each -> each.kind().isBulk() && !each.bulk().spansTheMove())
         .forEach(

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.tunnel.endpoint.ControlMessage;
+import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.CancellationException;

@@ -31,7 +31,6 @@ final class DataConnections implements InboundPath.LinkEvents {
   /** Full-size probes in a burst: what some hundred connections say at once. */
   private static final int BURST = 192;
 
-
   private final Host host;
   private final RedirectorMigration migration;
   private final AtomicLong probes = new AtomicLong();
@@ -170,9 +169,9 @@ final class DataConnections implements InboundPath.LinkEvents {
   }
 
   /**
-   * Sends a burst through the tunnel and back, so that the TCP which carries it has seen more of the
-   * path than its initial window (RFC 6928) when packets are staged and the guest is released. With
-   * IP-in-IP that is the way of staged packets alone. Nothing depends on it.
+   * Sends a burst through the tunnel and back, so that the TCP which carries it has seen more of
+   * the path than its initial window (RFC 6928) when packets are staged and the guest is released.
+   * With IP-in-IP that is the way of staged packets alone. Nothing depends on it.
    */
   private void widen(MigrationPath path, IpAddress old, int size) throws RequestRefused {
     int each = Math.ceilDiv(BURST, migration.record.connections());

@@ -166,6 +166,7 @@ final class Planner {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "this host could not be looked at: " + e.getMessage(), e);
     }
+    int connections = record.connections();
     if (checks.stream().noneMatch(WayChecks::isUnreachable)) {
       ControlMessage.ArmReply reply = Asking.dryRun(host, host.control(record.remote()), record);
       List<MigrationPlan.Check> theirs = fromRemote(record.remote(), reply.checks());
@@ -179,6 +180,9 @@ final class Planner {
                 reply.refusal(),
                 "see the config and the migrations of " + record.remote()));
       }
+      if (reply.accepted()) {
+        connections = Math.min(connections, reply.connections());
+      }
       for (ControlMessage.ChangeEntry each : reply.changes()) {
         steps.add(new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
       }
@@ -188,7 +192,7 @@ final class Planner {
             here,
             "armed",
             "open "
-                + counted(Math.min(record.connections(), reply.connections()))
+                + counted(connections)
                 + " to "
                 + record.remote()
                 + " and prove the tunnel with probes",

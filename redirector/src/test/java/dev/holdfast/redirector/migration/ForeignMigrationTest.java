@@ -51,6 +51,7 @@ class ForeignMigrationTest {
         "lo",
         List.of("192.0.2.0/24"),
         "tls",
+        1,
         "symmetric",
         "queue",
         null,
@@ -59,7 +60,8 @@ class ForeignMigrationTest {
         "00112233445566778899aabbccddeeff",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   private static final class Listener implements EndpointHandler {
@@ -77,7 +79,7 @@ class ForeignMigrationTest {
     }
 
     @Override
-    public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token) {
+    public LinkAnswer bind(String remoteName, UUID migration, long epoch, byte[] token, int lane) {
       return new LinkAnswer.Refuse("no");
     }
 

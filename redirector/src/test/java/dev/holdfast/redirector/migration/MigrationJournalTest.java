@@ -183,6 +183,7 @@ class MigrationJournalTest {
             base.deliver(),
             base.oldLans(),
             base.encapsulation(),
+            base.connections(),
             base.returnPath(),
             base.holdPolicy(),
             "vm.lab.test",

@@ -79,7 +79,7 @@ class ExpiryTest {
 
   private static TlsLink open(TunnelEndpoint endpoint, Recorder recorder) throws Exception {
     return endpoint
-        .openLink("host-b", MIGRATION, 3, new byte[16], recorder.frames)
+        .openLink("host-b", MIGRATION, 3, new byte[16], 0, recorder.frames)
         .get(30, TimeUnit.SECONDS);
   }
 }
