@@ -98,8 +98,7 @@ class SoakSuiteIT {
   private Generation open(Lab lab, IpAddress address, long seed) throws Exception {
     var own = new Cleanup();
     var clients = List.of(new Clients(lab.client(), LabAddresses.V4.client(), CONNECTIONS));
-    var generation =
-        new Generation(Workload.openAt(lab.guest(), address, clients, seed, own), own);
+    var generation = new Generation(Workload.openAt(lab.guest(), address, clients, seed, own), own);
     open.add(generation);
     return generation;
   }
@@ -135,8 +134,7 @@ class SoakSuiteIT {
             Lab.NEW_PORT,
             "10.2.0.",
             cable::plugInAtNewHost);
-    NameService names =
-        NameService.start(lab.router(), v4.router(), a.address(0), cleanup);
+    NameService names = NameService.start(lab.router(), v4.router(), a.address(0), cleanup);
     List<String> granted = List.of("10.1.0.0/24", "10.2.0.0/24");
     a.host().start(b.host().asRemote(granted), names, cleanup);
     b.host().start(a.host().asRemote(granted), names, cleanup);
@@ -163,8 +161,7 @@ class SoakSuiteIT {
       String where = to.host().plan().name();
       String label = "round %d, to %s, pause %.0f ms".formatted(round, where, pause);
       now = move(lab, cable, from, to, round, pause, seed, now, label);
-      state.add(
-          "%d ms, %s".formatted((System.nanoTime() - begun) / 1_000_000, label));
+      state.add("%d ms, %s".formatted((System.nanoTime() - begun) / 1_000_000, label));
       if (round == WARM) {
         figures.first();
       }

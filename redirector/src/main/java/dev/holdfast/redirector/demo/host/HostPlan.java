@@ -19,6 +19,11 @@ public record HostPlan(
   /** The port on which daemons listen. */
   public static final int PORT = 4754;
 
+  /** With as many data connections as a configuration that does not say. */
+  public HostPlan(String name, Namespace machine, IpAddress address, String uplink) {
+    this(name, machine, address, uplink, 4);
+  }
+
   /** As an {@code endpoint} stands in a configuration: IPv6 in brackets. */
   public String endpoint() {
     return (address.isV4() ? address.toString() : "[" + address + "]") + ":" + PORT;
