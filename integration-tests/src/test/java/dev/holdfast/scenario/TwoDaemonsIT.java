@@ -46,7 +46,8 @@ class TwoDaemonsIT {
   }
 
   /** A host: where it runs and what its config has of its own. */
-  private record Site(Namespace machine, String name, String endpoint, String uplink) {}
+  private record Site(
+      Namespace machine, String name, String endpoint, String uplink, int connections) {}
 
   private Path config(Site site) {
     return folder.resolve(site.name() + ".toml");
@@ -96,6 +97,7 @@ class TwoDaemonsIT {
         listen = "%2$s"
         uplink = "%3$s"
         device = "steer%1$s"
+        connections = %4$d
         [identity]
         certificate = "%1$s.crt"
         key         = "%1$s.key"
@@ -103,7 +105,7 @@ class TwoDaemonsIT {
         time-wait = "1s"
         after     = "1s"
         """
-            .formatted(site.name(), site.endpoint(), site.uplink()));
+            .formatted(site.name(), site.endpoint(), site.uplink(), site.connections()));
   }
 
   private void trust(Site here, Site other) throws Exception {
@@ -151,8 +153,8 @@ class TwoDaemonsIT {
   @Test
   void aGuestMovesByTheCommandLine() throws Exception {
     var lab = new OtherLab(cleanup);
-    var alpha = new Site(lab.alpha(), "alpha", "192.168.77.5:9911", "lanbr");
-    var beta = new Site(lab.beta(), "beta", "192.168.98.5:9922", "virbr7");
+    var alpha = new Site(lab.alpha(), "alpha", "192.168.77.5:9911", "lanbr", 3);
+    var beta = new Site(lab.beta(), "beta", "192.168.98.5:9922", "virbr7", 2);
     writeConfig(alpha);
     writeConfig(beta);
     trust(alpha, beta);
@@ -189,6 +191,11 @@ class TwoDaemonsIT {
         .contains("\"armed\"")
         .contains("\"redirector\"");
     assertThat(ask(beta, "migration", "list", "--json").endsWith(0).out()).contains("\"endpoint\"");
+    for (Site each : List.of(alpha, beta)) { // the lower figure of the two
+      assertThat(ask(each, "migration", "show", "shop").endsWith(0).out())
+          .contains("connections  1 up", "2 up, ")
+          .doesNotContain("3 up");
+    }
     ask(beta, "migration", "release", "shop").endsWith(4); // nothing is held
 
     workload.enter(Phase.DURING);
