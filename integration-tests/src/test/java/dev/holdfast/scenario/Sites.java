@@ -32,7 +32,12 @@ final class Sites {
   }
 
   /** A host: where it runs and what its config has of its own. */
-  record Site(Namespace machine, String name, String endpoint, String uplink) {}
+  record Site(Namespace machine, String name, String endpoint, String uplink, int connections) {
+    /** With as many data connections as a config has that says nothing of them. */
+    Site(Namespace machine, String name, String endpoint, String uplink) {
+      this(machine, name, endpoint, uplink, 4);
+    }
+  }
 
   Path config(Site site) {
     return folder.resolve(site.name() + ".toml");
@@ -85,6 +90,7 @@ final class Sites {
         listen = "%2$s"
         uplink = "%3$s"
         device = "steer%1$s"
+        connections = %4$d
         [identity]
         certificate = "%1$s.crt"
         key         = "%1$s.key"
@@ -92,7 +98,7 @@ final class Sites {
         time-wait = "1s"
         after     = "1s"
         """
-                .formatted(site.name(), site.endpoint(), site.uplink())
+                .formatted(site.name(), site.endpoint(), site.uplink(), site.connections())
             + more);
   }
 

@@ -19,10 +19,11 @@ import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * How much goes through the tunnel: an iperf3 run that began before the move goes on through it,
@@ -128,9 +129,19 @@ class ThroughputIT {
   }
 
   @ParameterizedTest
-  @CsvSource({"tls, 4, 1", "ipip, 4, 1", "tls, 1, 4", "tls, 4, 4"})
-  void theRatioToTheRoutedPathIsPrinted(String encapsulation, int dataConnections, int flows)
-      throws Exception {
+  @ValueSource(strings = {"tls", "ipip"})
+  void theRatioToTheRoutedPathIsPrinted(String encapsulation) throws Exception {
+    print(encapsulation, 4, 1);
+  }
+
+  @Tag("suite-throughput")
+  @ParameterizedTest
+  @ValueSource(ints = {1, 4, 1, 4})
+  void theRatioOfSeveralFlowsIsPrinted(int dataConnections) throws Exception {
+    print("tls", dataConnections, 4);
+  }
+
+  private void print(String encapsulation, int dataConnections, int flows) throws Exception {
     var iperf = new Iperf(flows);
     try {
       var result =
@@ -147,7 +158,8 @@ class ThroughputIT {
               iperf);
       System.out.printf(
           Locale.ROOT,
-          "iperf3, %d flows through %s, %d data connections: %.0f Mbit/s, routed: %.0f Mbit/s, ratio %.3f%n",
+          "iperf3, %d flows through %s, %d data connections: %.0f Mbit/s,"
+              + " routed: %.0f Mbit/s, ratio %.3f%n",
           flows,
           encapsulation,
           dataConnections,

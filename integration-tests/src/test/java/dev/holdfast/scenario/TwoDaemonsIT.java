@@ -44,8 +44,8 @@ class TwoDaemonsIT {
   void aGuestMovesByTheCommandLine() throws Exception {
     var lab = new OtherLab(cleanup);
     var sites = new Sites(folder, cleanup);
-    var alpha = new Site(lab.alpha(), "alpha", "192.168.77.5:9911", "lanbr");
-    var beta = new Site(lab.beta(), "beta", "192.168.98.5:9922", "virbr7");
+    var alpha = new Site(lab.alpha(), "alpha", "192.168.77.5:9911", "lanbr", 3);
+    var beta = new Site(lab.beta(), "beta", "192.168.98.5:9922", "virbr7", 2);
     sites.writeConfig(alpha, "");
     sites.writeConfig(beta, "");
     sites.trust(alpha, beta, OtherLab.GRANTED);
@@ -83,6 +83,11 @@ class TwoDaemonsIT {
         .contains("\"redirector\"");
     assertThat(sites.ask(beta, "migration", "list", "--json").endsWith(0).out())
         .contains("\"endpoint\"");
+    for (Site each : List.of(alpha, beta)) { // the lower figure of the two
+      assertThat(sites.ask(each, "migration", "show", "shop").endsWith(0).out())
+          .contains("connections  1 up", "2 up, ")
+          .doesNotContain("3 up");
+    }
     sites.ask(beta, "migration", "release", "shop").endsWith(4); // nothing is held
 
     workload.enter(Phase.DURING);

@@ -20,6 +20,14 @@ final class Facts {
     return this;
   }
 
+  /** Adds a line for each value, the name before the first alone. */
+  Facts add(String name, List<String> values) {
+    for (int i = 0; i < values.size(); i++) {
+      add(i == 0 ? name : "", values.get(i));
+    }
+    return this;
+  }
+
   @Override
   public String toString() {
     int width = lines.stream().mapToInt(line -> line[0].length()).max().orElse(0);

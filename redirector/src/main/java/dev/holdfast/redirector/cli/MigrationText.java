@@ -6,7 +6,6 @@ import dev.holdfast.redirector.migration.MigrationView.DnsView;
 import dev.holdfast.redirector.migration.MigrationView.HeldView;
 import dev.holdfast.redirector.migration.MigrationView.TrafficView;
 import java.util.List;
-import java.util.stream.Collectors;
 
 /** Migrations as people read them. */
 final class MigrationText {
@@ -67,7 +66,9 @@ final class MigrationText {
             .add(
                 "remote",
                 migration.remote() + ", link " + (migration.linkUp() ? "up" : down(migration)))
-            .add("connections", connections(migration.connections()))
+            .add(
+                "connections",
+                migration.connections().stream().map(MigrationText::text).toList())
             .add("old", String.join(", ", migration.oldAddresses()))
             .add("new", String.join(", ", migration.newAddresses()))
             .add("guest MAC", migration.guestMac() == null ? "" : migration.guestMac())
@@ -101,15 +102,14 @@ final class MigrationText {
     return up == 0 ? "down" : up + " of " + migration.connections().size() + " up";
   }
 
-  private static String connections(List<ConnectionView> all) {
-    return all.stream()
-        .map(each ->
-            each.number()
-                + (each.up() ? " up " + each.ends() : " down")
-                + (each.queuedBytes() == 0
-                    ? ""
-                    : " (" + Amounts.bytes(each.queuedBytes()) + " waiting)"))
-        .collect(Collectors.joining(", "));
+  private static String text(ConnectionView connection) {
+    String waiting =
+        connection.queuedBytes() == 0
+            ? ""
+            : " (" + Amounts.bytes(connection.queuedBytes()) + " waiting)";
+    return connection.number()
+        + (connection.up() ? " up, " + connection.ends() : " down")
+        + waiting;
   }
 
   static String dns(DnsView dns, When when) {

@@ -4,6 +4,10 @@
  * <p>Outbound: capture, packet, flow, decide, encap, link. Inbound: link, encap, deliver or stage,
  * reply. Each step is one method, in this order; whoever wants to know what happens to a packet
  * reads that file from top to bottom.
+ *
+ * <p>A migration has several data connections, each a {@code Lane}: what is sent, delivered,
+ * missing or down is a lane's own. A flow keeps to one of them, so order within it needs nothing
+ * else.
  */
 @NullMarked
 package dev.holdfast.redirector.path;

@@ -161,7 +161,8 @@ class ClientCommandsTest {
             legal now    hold, rollback
             this host    redirector
             remote       host-b, link up
-            connections  1 up 10.1.0.2:40001 - 10.2.0.2:4754, 2 up 10.1.0.2:40002 - 10.2.0.2:4754 (2.0 KiB waiting)
+            connections  1 up, 10.1.0.2:40001 - 10.2.0.2:4754
+                         2 up, 10.1.0.2:40002 - 10.2.0.2:4754 (2.0 KiB waiting)
             old          10.1.0.10
             new          10.2.0.10
             guest MAC    52:54:00:10:00:10
