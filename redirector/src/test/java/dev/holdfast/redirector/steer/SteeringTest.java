@@ -163,6 +163,7 @@ class SteeringTest {
     kernel.answer("sysctl net/ipv4/conf/br0/forwarding", "1");
     kernel.answer("sysctl net/ipv6/conf/all/forwarding", "1");
     kernel.answer("sysctl net/ipv4/neigh/br0/proxy_delay", "0");
+    kernel.answer("sysctl net/ipv4/conf/all/rp_filter", "0");
     kernel.answer("ip -d link show", "[]"); // no port has the bridge's MAC
     assertThat(new RedirectorSteering(plan(true), facts).shared()).isEmpty();
   }
