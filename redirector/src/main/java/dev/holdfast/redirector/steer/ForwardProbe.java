@@ -252,9 +252,9 @@ public final class ForwardProbe {
     int mark = redirector ? SteeringNames.CAPTURE_MARK : SteeringNames.RETURN_MARK;
     script
         .append("chain probe_begin { type filter hook prerouting priority -310;\n")
-        .append("iifname ")
+        .append("iifname \"")
         .append(plan.lan())
-        .append(" ether saddr ")
+        .append("\" ether saddr ")
         .append(SENDER_MAC)
         .append(" meta mark set meta mark or ")
         .append(hex(mark))

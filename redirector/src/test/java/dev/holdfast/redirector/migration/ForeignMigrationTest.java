@@ -91,11 +91,15 @@ class ForeignMigrationTest {
   void aMigrationOfAnotherRemoteHostIsUnknownToThisOne() throws Exception {
     HostIdentity identity =
         HostIdentity.create("both", Duration.ofDays(1), SystemClock.INSTANCE, new SecureRandom());
+    var kernel = new FakeKernel();
+    kernel.answer("sysctl net/ipv4/conf/lo/forwarding", "1");
+    kernel.answer("sysctl net/ipv4/conf/lo/rp_filter", "0");
+    kernel.answer("sysctl net/ipv4/conf/all/rp_filter", "0");
     InetSocketAddress nobody = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
     try (var loop = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
         var host =
             new RehearsalHost(
-                folder, identity, new FakeKernel(), SystemClock.INSTANCE, List.of(), record())) {
+                folder, identity, kernel, SystemClock.INSTANCE, List.of(), record())) {
       InetSocketAddress address = host.start(nobody, "friend");
       var listener = new Listener();
       var remote = new RemoteHost("host", address, identity.fingerprint().toString(), List.of());
