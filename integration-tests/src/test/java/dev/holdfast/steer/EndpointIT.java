@@ -6,12 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.holdfast.redirector.steer.Announcer;
 import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.EndpointSteering;
+import dev.holdfast.redirector.steer.GuestProbe;
 import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.time.SystemClock;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -97,6 +99,21 @@ class EndpointIT {
     expectReply(OLD6, PEER6);
     assertThat(site.guest.ip("neigh show 10.11.0.1")).contains(NewSite.OLD_GATEWAY_MAC);
     expectNothingOfTheOldAddressesOnTheNewLan();
+  }
+
+  @Test
+  void findsOutWhetherTheGuestRuns() throws Exception {
+    for (IpAddress old : List.of(OLD4, OLD6)) {
+      assertThat(rig.in(() -> GuestProbe.answers("br0", GUEST, List.of(old), SystemClock.INSTANCE)))
+          .as("%s answers", old)
+          .isTrue();
+    }
+    expectNothingOfTheOldAddressesOnTheNewLan();
+    site.guest.ip("link set eth0 down");
+    assertThat(
+            rig.in(() ->
+                GuestProbe.answers("br0", GUEST, List.of(OLD4, OLD6), SystemClock.INSTANCE)))
+        .isFalse();
   }
 
   @Test

@@ -76,7 +76,10 @@ final class Drain {
     if (!wasReleased || migration.record.takingBack() != null) {
       return; // not there yet, or perhaps on the way back
     }
-    int remaining = host.data().call(() -> path.flows().countRemaining(host.clock().nanoTime()));
+    int remaining =
+        state == MigrationState.DRAINING
+            ? host.data().call(() -> path.flows().countRemaining(host.clock().nanoTime()))
+            : 0;
     switch (rule.due(
         state,
         host.clock().epochNanos() - staleUntilEpochNanos,

@@ -293,6 +293,10 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     try {
       long asked = record.epoch();
       if (!record.state().isEnded()) {
+        if (next <= asked) {
+          return new ControlMessage.TakenBack(
+              record.uuid(), asked, "epoch " + next + " is not later than " + asked, 0);
+        }
         String heard = force ? "" : heard();
         if (!heard.isEmpty()) {
           return new ControlMessage.TakenBack(record.uuid(), asked, heard, List.of());
@@ -327,15 +331,19 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
       return "";
     }
     long silence = host.data().call(() -> there.guestSilence(host.clock().nanoTime()));
-    return silence > GUEST_GONE_NANOS
+    String sign =
+        silence <= GUEST_GONE_NANOS
+            ? String.format(Locale.ROOT, "was heard %.1f s ago", silence / 1e9)
+            : steps.guestAnswers() ? "answers" : "";
+    return sign.isEmpty()
         ? ""
-        : String.format(
-            Locale.ROOT,
-            "%s has heard the guest from %s %.1f s ago: stop it there before it runs elsewhere; if"
-                + " that was not the guest, use --force",
-            host.config().daemon().name(),
-            String.join(", ", record.oldAddresses()),
-            silence / 1e9);
+        : "the guest runs at "
+            + host.config().daemon().name()
+            + ", where "
+            + String.join(", ", record.oldAddresses())
+            + " "
+            + sign
+            + ": stop it there before it runs elsewhere; if that is not the guest, use --force";
   }
 
   /** No connection is left, says the redirector. */

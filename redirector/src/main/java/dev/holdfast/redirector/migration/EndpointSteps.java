@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.EndpointSteering;
+import dev.holdfast.redirector.steer.GuestProbe;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
@@ -13,9 +14,13 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What an endpoint does to its own host's kernel for one migration, and how it takes that back. */
 final class EndpointSteps {
+  private static final Logger log = LoggerFactory.getLogger(EndpointSteps.class);
+
   private final Host host;
   private final MigrationRecord record;
   private volatile @Nullable NeighbourResponder responder;
@@ -82,6 +87,20 @@ final class EndpointSteps {
     } catch (IOException e) {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "the kernel could not be set up: " + e.getMessage(), e);
+    }
+  }
+
+  /** Whether the guest says that it is here; false too where it cannot be asked. */
+  boolean guestAnswers() {
+    MacAddress guest = record.mac();
+    if (guest == null) {
+      return false;
+    }
+    try {
+      return GuestProbe.answers(record.deliver(), guest, record.olds(), host.clock());
+    } catch (IOException e) {
+      log.warn("the guest cannot be asked whether it is here: {}", e.getMessage());
+      return false;
     }
   }
 

@@ -294,6 +294,11 @@ final class RedirectorMigration extends LiveMigration {
     return takenOver || steps.hasAnswered();
   }
 
+  /** The endpoint is to say when it has what was sent. Data loop. */
+  void markSent() {
+    connection.markSent();
+  }
+
   /** The guest has its old address again, and its name follows. Called with the lock held. */
   void returned() {
     drain.stop();

@@ -160,7 +160,13 @@ final class Rollback {
   private void queue(boolean on) {
     MigrationPath there = migration.path;
     if (there != null) {
-      host.data().run(() -> there.queueForReturn(on));
+      host.data()
+          .run(() -> {
+            there.queueForReturn(on);
+            if (!on) {
+              migration.markSent(); // what has waited is on its way, and need not be kept
+            }
+          });
     }
   }
 
@@ -210,7 +216,7 @@ final class Rollback {
     if (wasCaptured) {
       try {
         steps.captureOff();
-        lingers = migration.mayHaveBeenAnnounced();
+        lingers = migration.path != null && migration.mayHaveBeenAnnounced();
       } catch (RuntimeException e) {
         migration.alert("capture was not switched off at once: " + e.getMessage());
       }

@@ -1,0 +1,276 @@
+package dev.holdfast.redirector.migration;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.config.ConfigReader;
+import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.path.DataLoop;
+import dev.holdfast.redirector.steer.FakeKernel;
+import dev.holdfast.redirector.steer.KernelLedger;
+import dev.holdfast.tunnel.device.TunDevice;
+import dev.holdfast.tunnel.endpoint.ControlMessage.TakenBack;
+import dev.holdfast.tunnel.endpoint.RemoteHost;
+import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
+import dev.holdfast.tunnel.identity.HostIdentity;
+import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.time.SystemClock;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Who has an address, and who may ask for it: an engine that takes over what a journal has. */
+class OwnershipTest {
+  private static final String OLD = "10.1.0.10";
+
+  private static final String LOWERED =
+      """
+      {"name":"vm.lab.test.","oldAddresses":["10.1.0.10"],"newAddresses":["10.2.0.10"],\
+      "phase":"pending","sets":[{"zone":"lab.test.","name":"vm.lab.test.","type":"A",\
+      "before":["10.1.0.10"],"ttl":300,"loweredTtl":30,"removed":["10.1.0.10"],\
+      "added":["10.2.0.10"]}],"now":["10.1.0.10"],"ttlSeenEpochNanos":0,\
+      "publishedEpochNanos":0,"updateMillis":0,"newSeenEpochNanos":0,\
+      "lastStaleEpochNanos":0,"problem":null}\
+      """;
+
+  @TempDir private Path folder;
+  private final DataLoop data = DataLoop.forRehearsal();
+  private final ScheduledExecutorService timer = Executors.newSingleThreadScheduledExecutor();
+  private MigrationJournal journal;
+  private KernelLedger ledger;
+  private TunnelEndpoint endpoint;
+  private MigrationEngine engine;
+
+  @BeforeEach
+  void start() throws Exception {
+    HostIdentity identity =
+        HostIdentity.create(
+            "host-b", Duration.ofDays(9), SystemClock.INSTANCE, new SecureRandom());
+    identity.save(folder.resolve("host.crt"), folder.resolve("host.key"));
+    Files.writeString(folder.resolve("tsig.key"), "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    Files.setPosixFilePermissions(
+        folder.resolve("tsig.key"), PosixFilePermissions.fromString("rw-------"));
+    // Nobody listens on port 1: the remote host and the name server are down.
+    Files.writeString(
+        folder.resolve("holdfast.toml"),
+        """
+        [daemon]
+        name = "host-b"
+        control = "c.sock"
+        state = "state"
+        [tunnel]
+        listen = "127.0.0.1:4754"
+        uplink = "lo"
+        encapsulation = "tls"
+        [identity]
+        certificate = "host.crt"
+        key = "host.key"
+        [[remote]]
+        name = "host-a"
+        endpoint = "127.0.0.1:1"
+        fingerprint = "sha256:%s"
+        addresses = ["10.1.0.0/24"]
+        [[dns]]
+        zone = "lab.test."
+        server = "127.0.0.1:1"
+        key-name = "mv-key."
+        key-algorithm = "hmac-sha256"
+        key-secret-file = "tsig.key"
+        ttl = 30
+        """
+            .formatted("ab".repeat(32)));
+    journal = MigrationJournal.open(folder.resolve("state"));
+    var kernel = new FakeKernel();
+    ledger = KernelLedger.open(folder.resolve("kernel.jsonl"), kernel);
+    Config config = ConfigReader.read(folder.resolve("holdfast.toml"));
+    var requests = new RemoteRequests();
+    endpoint =
+        new TunnelEndpoint(
+            identity,
+            config.remotes().stream()
+                .map(r -> new RemoteHost(r.name(), r.endpoint(), r.fingerprint(), r.addresses()))
+                .toList(),
+            data.group(),
+            requests,
+            SystemClock.INSTANCE);
+    engine =
+        new MigrationEngine(
+            new Host(
+                config,
+                SystemClock.INSTANCE,
+                journal,
+                kernel,
+                ledger,
+                data,
+                endpoint,
+                new ControlCalls(),
+                new EventHub(),
+                new HostObjects(
+                    config,
+                    name -> TunDevice.pair(name).getFirst(),
+                    SystemClock.INSTANCE,
+                    data,
+                    kernel,
+                    ledger,
+                    new DropCounters()),
+                Rehearsal.over(identity, SystemClock.INSTANCE),
+                timer),
+            requests,
+            "test");
+    requests.attach(engine);
+  }
+
+  @AfterEach
+  void stop() throws Exception {
+    timer.shutdownNow();
+    endpoint.close();
+    data.close();
+    journal.close();
+    ledger.close();
+  }
+
+  private static MigrationRecord record(
+      String name, Role role, MigrationState state, long epoch, String remote) {
+    boolean named = role == Role.REDIRECTOR;
+    return new MigrationRecord(
+        UUID.nameUUIDFromBytes(name.getBytes(java.nio.charset.StandardCharsets.UTF_8)).toString(),
+        name,
+        epoch,
+        role,
+        state,
+        remote,
+        List.of(OLD),
+        List.of("10.2.0.10"),
+        "52:54:00:10:00:10",
+        "br0",
+        "vnet3",
+        "br0",
+        List.of("10.1.0.0/24"),
+        "tls",
+        "symmetric",
+        "queue",
+        named ? "vm.lab.test" : null,
+        named ? List.of("10.2.0.10") : List.of(),
+        null,
+        "00".repeat(16),
+        0,
+        named ? LOWERED : null,
+        List.of(),
+        null);
+  }
+
+  private @Nullable LiveMigration takenOver(MigrationState state) {
+    MigrationRecord record = record("first", Role.ENDPOINT, state, 7, "host-a");
+    journal.record(record);
+    engine.takeOver(); // it cannot be raised here, and is tried again
+    return engine.byId(record.id());
+  }
+
+  private EndpointMigration endpoint(MigrationState state) {
+    return (EndpointMigration) java.util.Objects.requireNonNull(takenOver(state));
+  }
+
+  @Test
+  void aLaterRequestOfTheSameHostSupersedesOneThatWasNotReleased() {
+    EndpointMigration first = endpoint(MigrationState.HOLDING);
+    MigrationRecord later = record("again", Role.ENDPOINT, MigrationState.PLANNED, 8, "host-a");
+    assertThatCode(() -> engine.requireFree(later)).doesNotThrowAnyException();
+    engine.supersede(later);
+    assertThat(first.state()).isEqualTo(MigrationState.ROLLED_BACK);
+    assertThat(journal.records())
+        .extracting(MigrationRecord::state)
+        .containsExactly(MigrationState.ROLLED_BACK);
+  }
+
+  @Test
+  void nothingElseSupersedesIt() {
+    EndpointMigration first = endpoint(MigrationState.ARMED);
+    for (MigrationRecord other :
+        List.of(
+            record("late", Role.ENDPOINT, MigrationState.PLANNED, 6, "host-a"),
+            record("foreign", Role.ENDPOINT, MigrationState.PLANNED, 8, "host-c"))) {
+      assertThatThrownBy(() -> engine.requireFree(other)).hasMessageContaining("first");
+      engine.supersede(other);
+      assertThat(first.state()).isEqualTo(MigrationState.ARMED);
+    }
+  }
+
+  @Test
+  void oneThatWasReleasedIsNotSuperseded() {
+    EndpointMigration first = endpoint(MigrationState.REDIRECTING);
+    MigrationRecord later = record("again", Role.ENDPOINT, MigrationState.PLANNED, 8, "host-a");
+    assertThatThrownBy(() -> engine.requireFree(later)).hasMessageContaining("is redirecting");
+    engine.supersede(later);
+    assertThat(first.state()).isEqualTo(MigrationState.REDIRECTING);
+  }
+
+  @Test
+  void aReleasedAddressIsGivenBackOnceAndTheAnswerStays() {
+    EndpointMigration first = endpoint(MigrationState.REDIRECTING);
+    assertThat(first.rollback()).as("a plain rollback").contains("released at host-b already");
+    TakenBack stale = first.takeBack(7, true);
+    assertThat(stale.refusal()).contains("not later");
+    assertThat(first.state()).isEqualTo(MigrationState.REDIRECTING);
+
+    for (int i = 0; i < 2; i++) {
+      assertThat(first.takeBack(8, false).refusal()).isEmpty();
+      assertThat(first.state()).isEqualTo(MigrationState.ROLLED_BACK);
+      assertThat(first.record.epoch()).isEqualTo(8);
+    }
+    assertThat(journal.records())
+        .singleElement()
+        .satisfies(record -> {
+          assertThat(record.epoch()).isEqualTo(8);
+          assertThat(record.state()).isEqualTo(MigrationState.ROLLED_BACK);
+        });
+    assertThatThrownBy(first::release).hasMessageContaining("is rolled-back here");
+  }
+
+  @Test
+  void aRollbackThatCannotBeAskedForChangesNothingUnlessForced() throws Exception {
+    MigrationRecord moved =
+        record("first", Role.REDIRECTOR, MigrationState.DRAINING, 7, "host-a");
+    journal.record(moved);
+    engine.takeOver();
+    assertThatThrownBy(() -> engine.rollback("first", false))
+        .hasMessageContaining("host-a cannot be used")
+        .hasMessageContaining("--force");
+    assertThat(journal.records())
+        .singleElement()
+        .satisfies(record -> {
+          assertThat(record.state()).isEqualTo(MigrationState.DRAINING);
+          assertThat(record.takingBack()).isNull();
+          assertThat(record.epoch()).isEqualTo(7);
+        });
+    MigrationView back = engine.rollback("first", true);
+    assertThat(back.state()).isEqualTo("rolled-back");
+    assertThat(back.epoch()).isEqualTo(8);
+    assertThat(back.alerts()).anyMatch(alert -> alert.contains("cannot follow the guest back"));
+  }
+
+  /** It died while it armed: DNS is put back first, for as long as the server is away. */
+  @Test
+  void aNameThatIsStillPutBackIsTakenThoughTheMigrationIsNot() {
+    journal.record(record("first", Role.REDIRECTOR, MigrationState.PLANNED, 7, "host-a"));
+    engine.takeOver();
+    assertThat(engine.list()).isEmpty();
+    MigrationRecord again = record("again", Role.REDIRECTOR, MigrationState.PLANNED, 8, "host-a");
+    assertThatThrownBy(() -> engine.requireFree(again))
+        .isInstanceOf(RequestRefused.class)
+        .hasMessageContaining("DNS for vm.lab.test is still being put in order")
+        .hasMessageContaining("could not be armed");
+  }
+}
