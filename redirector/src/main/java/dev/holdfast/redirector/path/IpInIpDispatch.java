@@ -50,10 +50,17 @@ public final class IpInIpDispatch implements AutoCloseable {
     return new IpInIpDispatch(IpInIpReceiver.open(loop, local, drops::count), paths, drops);
   }
 
-  /** A link that sends one migration's packets to {@code remote}. */
+  /**
+   * A link that sends one migration's packets to {@code remote}, from which alone they are taken
+   * from now on: a remote host may have another address than before.
+   */
   public IpInIpLink link(MigrationPath path, IpAddress remote, int innerMtu) {
-    remoteOf.put(path, remote);
-    return receiver.link(remote, innerMtu + IpInIp.V4_OUTER);
+    IpInIpLink link = receiver.link(remote, innerMtu + IpInIp.outerLength(remote));
+    IpAddress before = remoteOf.put(path, remote);
+    if (before != null) {
+      unregister(before);
+    }
+    return link;
   }
 
   /** From now on, what comes for {@code path} goes to {@code to}. */
@@ -68,7 +75,14 @@ public final class IpInIpDispatch implements AutoCloseable {
   public void remove(MigrationPath path) {
     inbound.remove(path);
     IpAddress remote = remoteOf.remove(path);
-    if (remote != null && !remoteOf.containsValue(remote) && registered.remove(remote)) {
+    if (remote != null) {
+      unregister(remote);
+    }
+  }
+
+  /** Unless another migration is with the same remote host. */
+  private void unregister(IpAddress remote) {
+    if (!remoteOf.containsValue(remote) && registered.remove(remote)) {
       receiver.unregister(remote);
     }
   }
