@@ -7,6 +7,7 @@ import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.ReferenceCountUtil;
+import java.net.InetSocketAddress;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -76,6 +77,14 @@ public final class FrameConnection extends ChannelInboundHandlerAdapter
     if (open != null) {
       open.flush();
     }
+  }
+
+  /** The far end's address as this host sees it; null before and after the connection. */
+  public @Nullable InetSocketAddress remoteAddress() {
+    ChannelHandlerContext ctx = context;
+    return ctx != null && ctx.channel().remoteAddress() instanceof InetSocketAddress address
+        ? address
+        : null;
   }
 
   /** Whether frames can be written. */
