@@ -9,6 +9,7 @@ import java.util.HexFormat;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
@@ -23,6 +24,7 @@ final class DataConnection implements InboundPath.LinkEvents {
   private static final long OPEN_SECONDS = 7;
   private static final long PROBE_MILLIS = 1_000;
   private static final int PROBE_TRIES = 4;
+  private static final long VERIFY_MILLIS = 1_500;
   private static final long FIRST_RETRY_MILLIS = 100;
   private static final long LAST_RETRY_MILLIS = 2_000;
 
@@ -87,9 +89,15 @@ final class DataConnection implements InboundPath.LinkEvents {
       opened.close();
       return;
     }
+    Link live;
+    try {
+      live = host.objects().liveLink(migration.record, path, opened, this);
+    } catch (IllegalArgumentException e) {
+      opened.close(); // whoever asked for it is told why
+      throw e;
+    }
     link = opened;
     retryMillis = FIRST_RETRY_MILLIS;
-    Link live = host.objects().liveLink(migration.record, path, opened, this);
     path.linkUp(opened, live);
     path.catchUp();
     if (path.isRedirecting()) {
@@ -130,10 +138,13 @@ final class DataConnection implements InboundPath.LinkEvents {
    */
   void probe() throws RequestRefused {
     MigrationPath path = Objects.requireNonNull(migration.path);
-    IpAddress old = migration.record.olds().getFirst();
-    int longest = host.data().call(() -> path.innerMtu());
-    probeMillis = probe(path, old, 0, "a small probe");
-    probe(path, old, longest, "a probe of " + longest + " bytes");
+    int longest = path.innerMtu();
+    // Each family is another protocol in IP-in-IP, and another rule in a filter.
+    for (IpAddress old : migration.record.olds()) {
+      double millis = probe(path, old, 0, "a small probe");
+      probeMillis = probeMillis < 0 ? millis : probeMillis;
+      double unused = probe(path, old, longest, "a probe of " + longest + " bytes");
+    }
     migration.event(
         "progress",
         String.format(
@@ -171,19 +182,57 @@ final class DataConnection implements InboundPath.LinkEvents {
         host.data().run(() -> path.listenToProbes(null));
       }
     }
-    boolean ipip = "ipip".equals(migration.record.encapsulation());
-    throw new RequestRefused(
-        RequestRefused.Kind.REFUSED,
-        what
-            + " through the tunnel to "
-            + migration.record.remote()
-            + " was not answered ("
-            + PROBE_TRIES
-            + " tries); "
-            + (ipip
-                ? "a filter may drop IP protocol 4 between the hosts, or the path MTU is smaller: allow it, or use"
-                    + " --encapsulation tls"
-                : "see the remote host's log"));
+    throw new RequestRefused(RequestRefused.Kind.REFUSED, unanswered(what, old));
+  }
+
+  private String unanswered(String what, IpAddress old) {
+    MigrationRecord record = migration.record;
+    String by =
+        record.isIpInIp() ? "by IP protocol " + (old.isV4() ? 4 : 41) : "through the tunnel";
+    String tried =
+        "%s %s to %s was not answered (%d tries)".formatted(what, by, record.remote(), PROBE_TRIES);
+    if (record.encapsulationReason() != null) {
+      return tried;
+    }
+    return tried
+        + (record.isIpInIp()
+            ? "; a filter or a NAT between the hosts may be in its way, or the path MTU is smaller:"
+                + " allow it, or use --encapsulation tls"
+            : "; see the remote host's log");
+  }
+
+  /**
+   * Asks for a sign of life, and opens another connection where none comes: a path that is gone
+   * would otherwise be noticed only when TCP gives up.
+   */
+  void verify() {
+    try {
+      host.data().post(this::askForLife);
+    } catch (RejectedExecutionException e) {
+      // The daemon is stopping, and the next one opens its own.
+    }
+  }
+
+  private void askForLife() {
+    TlsLink asked = link;
+    MigrationPath path = migration.path;
+    if (asked == null || path == null) {
+      return;
+    }
+    long heard = path.heard();
+    path.mark(InboundPath.SIGN_OF_LIFE);
+    var unused =
+        host.data()
+            .loop()
+            .schedule(
+                () -> {
+                  if (link == asked && path.heard() == heard) {
+                    asked.close();
+                    linkDown("nothing comes from it any more");
+                  }
+                },
+                VERIFY_MILLIS,
+                TimeUnit.MILLISECONDS);
   }
 
   /** Round trip of the arm probe in milliseconds; -1 before it. */

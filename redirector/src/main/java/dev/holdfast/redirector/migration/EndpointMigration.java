@@ -103,8 +103,13 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
       link.close();
       return; // it has just ended
     }
-    there.linkUp(link, host.objects().liveLink(record, there, link, this));
-    event("link", "data connection from " + record.remote() + " is up");
+    try {
+      there.linkUp(link, host.objects().liveLink(record, there, link, this));
+      event("link", "data connection from " + record.remote() + " is up");
+    } catch (IllegalArgumentException e) {
+      link.close(String.valueOf(e.getMessage()));
+      event("link", "data connection from " + record.remote() + " is of no use: " + e.getMessage());
+    }
   }
 
   void held() {

@@ -37,6 +37,9 @@ public final class InboundPath implements LinkReceiver {
   private static final Logger log = LoggerFactory.getLogger(InboundPath.class);
   private static final int STAGING_ID = 8;
 
+  /** A marker that asks for its answer alone, and says nothing of what was sent before it. */
+  public static final long SIGN_OF_LIFE = 0;
+
   private final MigrationPath path;
   private final PacketDevice device;
   private final Clock clock;
@@ -71,6 +74,9 @@ public final class InboundPath implements LinkReceiver {
 
   @Override
   public void onFrame(FrameType type, ByteBuf payload) {
+    if (staging) {
+      path.heard++;
+    }
     switch (type) {
       case PACKET -> packet(payload);
       case STAGE -> stage(payload);
@@ -82,7 +88,10 @@ public final class InboundPath implements LinkReceiver {
       case MARKER -> marker(payload);
       case MARKER_REPLY -> {
         if (staging && payload.readableBytes() == STAGING_ID) {
-          events.markerAnswered(payload.readLong());
+          long answered = payload.readLong();
+          if (answered != SIGN_OF_LIFE) {
+            events.markerAnswered(answered);
+          }
         }
       }
       case CONTROL, BIND, BOUND -> path.drops.count(DropReason.FRAME_UNKNOWN);
@@ -218,7 +227,9 @@ public final class InboundPath implements LinkReceiver {
       stage.send(FrameType.MARKER_REPLY, MigrationPath.number(marker));
       replied = true;
     }
-    events.markerSeen(marker);
+    if (marker != SIGN_OF_LIFE) {
+      events.markerSeen(marker);
+    }
   }
 
   private void deliver(ByteBuf payload) {

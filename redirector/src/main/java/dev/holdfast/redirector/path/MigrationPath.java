@@ -92,6 +92,10 @@ public final class MigrationPath {
   private boolean gap;
 
   boolean flushWanted;
+
+  /** Frames that came on data connections. */
+  long heard;
+
   @Nullable ProbeListener probes;
 
   /** Told of each answered probe. */
@@ -427,6 +431,11 @@ public final class MigrationPath {
         .directBuffer(8 + packet.readableBytes())
         .writeLong(id)
         .writeBytes(packet, packet.readerIndex(), packet.readableBytes());
+  }
+
+  /** How many frames have come on data connections. Only on the data loop. */
+  public long heard() {
+    return heard;
   }
 
   /** Only on the data loop. */
