@@ -37,7 +37,8 @@ final class Asking {
             record.encapsulation(),
             record.returnPath(),
             record.oldLans().stream().map(IpPrefix::parse).toList(),
-            record.dnsName() == null ? "" : record.dnsName()));
+            record.dnsName() == null ? "" : record.dnsName(),
+            record.encapsulationReason() == null ? "" : record.encapsulationReason()));
     ArmReply reply =
         ControlCalls.await(
             answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
@@ -62,7 +63,7 @@ final class Asking {
       return ControlCalls.await(answer, RolledBack.class, millis, record.remote(), "the rollback")
           .refusal();
     } catch (RequestRefused e) {
-      if (record.state() == MigrationState.ARMED) {
+      if (record.state() != MigrationState.HOLDING) {
         return ""; // it cannot have released what was never held
       }
       throw new RequestRefused(

@@ -19,7 +19,9 @@ import org.jspecify.annotations.Nullable;
  * @param oldLans prefixes of the LAN that the guest leaves
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
+ * @param encapsulation tls or ipip; auto until it has been agreed
  * @param acceptedEpochNanos when release was accepted; 0 before
+ * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  */
 public record MigrationRecord(
     String id,
@@ -44,7 +46,20 @@ public record MigrationRecord(
     String token,
     long acceptedEpochNanos,
     @Nullable String dns,
-    List<MigrationView.HistoryEntry> history) {
+    List<MigrationView.HistoryEntry> history,
+    @Nullable String encapsulationReason) {
+  /** In place of an encapsulation: the hosts choose one. */
+  public static final String AUTO = "auto";
+
+  /** Packets go by IP-in-IP, not on the TLS data connection. */
+  public boolean isIpInIp() {
+    return encapsulation.equals("ipip");
+  }
+
+  /** Both hosts have still to agree on the encapsulation. */
+  public boolean isAuto() {
+    return encapsulation.equals(AUTO);
+  }
 
   public UUID uuid() {
     return UUID.fromString(id);
@@ -60,6 +75,35 @@ public record MigrationRecord(
 
   public @Nullable MacAddress mac() {
     return guestMac == null ? null : MacAddress.parse(guestMac);
+  }
+
+  /** With the encapsulation that was agreed upon, and why. */
+  public MigrationRecord carriedBy(String agreed, @Nullable String reason, long nextEpoch) {
+    return new MigrationRecord(
+        id,
+        name,
+        nextEpoch,
+        role,
+        state,
+        remote,
+        oldAddresses,
+        newAddresses,
+        guestMac,
+        from,
+        guestPort,
+        deliver,
+        oldLans,
+        agreed,
+        returnPath,
+        holdPolicy,
+        dnsName,
+        dnsAddresses,
+        flowListCommand,
+        token,
+        acceptedEpochNanos,
+        dns,
+        history,
+        reason);
   }
 
   /** This record in another state, entered at {@code epochNanos}. */
@@ -112,6 +156,7 @@ public record MigrationRecord(
         nextToken,
         accepted,
         nextDns,
-        List.copyOf(nextHistory));
+        List.copyOf(nextHistory),
+        encapsulationReason);
   }
 }

@@ -17,7 +17,9 @@ import org.jspecify.annotations.Nullable;
  * @param history state label and when it was entered, in order
  * @param held packets that are in the hold queue or at the endpoint's stage
  * @param drops by reason label
+ * @param encapsulation tls or ipip; auto until it has been agreed
  * @param alerts sentences for the operator, newest last
+ * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  */
 public record MigrationView(
     String schema,
@@ -43,7 +45,8 @@ public record MigrationView(
     Map<String, Long> drops,
     @Nullable DnsView dns,
     List<String> alerts,
-    @Nullable ContinuityReport report) {
+    @Nullable ContinuityReport report,
+    @Nullable String encapsulationReason) {
 
   /** When a state was entered. */
   public record HistoryEntry(String state, long epochNanos) {}

@@ -50,7 +50,8 @@ final class Planner {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   /** Checks this host for the redirector's part; the endpoint checks its own when it is asked. */
@@ -110,8 +111,12 @@ final class Planner {
    * @throws RequestRefused when the request or the remote host is wrong; failed checks are in the
    *     plan
    */
-  static MigrationPlan plan(Host host, MigrationRecord record) throws RequestRefused {
+  static MigrationPlan plan(Host host, MigrationRecord wanted) throws RequestRefused {
+    MigrationRecord asked = EncapsulationChoice.asked(host.config(), wanted);
+    ControlMessage.ArmReply reply = Asking.arm(host, host.control(asked.remote()), asked, true);
+    MigrationRecord record = EncapsulationChoice.agreed(asked, reply);
     List<MigrationPlan.Check> checks = new ArrayList<>(checks(host, record));
+    checks.add(EncapsulationChoice.check(host.config(), wanted, record));
     String here = host.config().daemon().name();
     List<MigrationPlan.Step> steps = new ArrayList<>();
     try {
@@ -124,7 +129,6 @@ final class Planner {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "this host could not be looked at: " + e.getMessage(), e);
     }
-    ControlMessage.ArmReply reply = Asking.arm(host, host.control(record.remote()), record, true);
     for (ControlMessage.CheckEntry each : reply.checks()) {
       checks.add(
           new MigrationPlan.Check(

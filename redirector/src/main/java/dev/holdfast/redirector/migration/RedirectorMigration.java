@@ -31,7 +31,7 @@ final class RedirectorMigration extends LiveMigration {
 
   RedirectorMigration(Host host, MigrationRecord record) {
     super(host, record);
-    this.steps = new RedirectorSteps(host, record);
+    this.steps = new RedirectorSteps(host, () -> this.record);
     this.connection = new DataConnection(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.known = new FlowKnowledge(host, this);
@@ -51,11 +51,7 @@ final class RedirectorMigration extends LiveMigration {
         names.plan();
       }
       asked = true;
-      ControlMessage.ArmReply reply = Asking.arm(host, channel, record, false);
-      amend(planned -> planned.withToken(HexFormat.of().formatHex(reply.token())));
-      raise();
-      connection.open();
-      connection.probe();
+      new TunnelProof(host, this, connection).establish(channel);
       known.begin();
       if (names != null) {
         names.arm();
@@ -176,8 +172,14 @@ final class RedirectorMigration extends LiveMigration {
     known.close(); // last, since it takes its time
   }
 
+  /** The path to the endpoint was lost: is there still something on the other connection? */
+  void controlDown() {
+    connection.verify();
+  }
+
   /** Says again what the endpoint may have missed, when its control channel is back. */
   void controlUp() {
+    connection.verify(); // it may have come from another place than where that one goes
     if (record.state() == MigrationState.HOLDING) {
       tellHeld();
     }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,7 +32,7 @@ final class RedirectorSteps {
   private static final Logger log = LoggerFactory.getLogger(RedirectorSteps.class);
 
   private final Host host;
-  private final MigrationRecord record;
+  private final Supplier<MigrationRecord> records;
   private volatile @Nullable RedirectorSteering steering;
   private volatile @Nullable NeighbourResponder responder;
   private volatile @Nullable SteeringPlan plan;
@@ -39,9 +40,12 @@ final class RedirectorSteps {
   private volatile boolean capturing;
   private final AnswerTable answers = new AnswerTable();
 
-  RedirectorSteps(Host host, MigrationRecord record) {
+  /**
+   * @param records gives the migration's record as it is; the encapsulation is agreed upon late
+   */
+  RedirectorSteps(Host host, Supplier<MigrationRecord> records) {
     this.host = host;
-    this.record = record;
+    this.records = records;
   }
 
   static SteeringPlan plan(Host host, MigrationRecord record) throws IOException {
@@ -62,7 +66,7 @@ final class RedirectorSteps {
         record.guestPort(),
         record.oldLans().stream().map(IpPrefix::parse).toList(),
         host.config().tunnel().device(),
-        Paths.innerMtu(record));
+        Paths.innerMtu(host.config(), record));
   }
 
   /** Every change that arming makes here, in order; nothing is done. */
@@ -80,9 +84,10 @@ final class RedirectorSteps {
    * @throws RequestRefused with the kernel's own words
    */
   void apply() throws RequestRefused {
+    MigrationRecord record = records.get();
     try {
       host.objects().acquire(record.id());
-      if ("ipip".equals(record.encapsulation())) {
+      if (record.isIpInIp()) {
         host.objects().openIpInIp();
       }
       SteeringPlan made = plan(host, record);
@@ -141,7 +146,7 @@ final class RedirectorSteps {
     if (steers == null || !capturing) {
       return;
     }
-    record.olds().forEach(answers::release);
+    records.get().olds().forEach(answers::release);
     try {
       host.kernel().nftNow(steers.unholdScript() + steers.unblockScript());
       capturing = false;
@@ -188,6 +193,6 @@ final class RedirectorSteps {
   /** Takes everything back, newest first. */
   void undo() {
     closeResponder();
-    Steps.undo(host, record);
+    Steps.undo(host, records.get());
   }
 }

@@ -149,6 +149,8 @@ public final class ControlCodec {
         out.list(m.checks(), (body, check) -> body.sized(check, ControlCodec::writeCheck));
         out.list(m.changes(), (body, change) -> body.sized(change, ControlCodec::writeChange));
         out.bytes(m.token());
+        out.text(m.encapsulation());
+        out.text(m.encapsulationReason());
       }
       case FlowSnapshot m -> {
         out.uuid(m.migration());
@@ -215,6 +217,7 @@ public final class ControlCodec {
     out.text(m.returnPath());
     out.list(m.oldLans(), BodyWriter::prefix);
     out.text(m.dnsName());
+    out.text(m.encapsulationReason());
   }
 
   private static void writeCheck(BodyWriter out, CheckEntry check) {
@@ -251,7 +254,9 @@ public final class ControlCodec {
               in.text(),
               in.list(body -> body.sized(ControlCodec::readCheck)),
               in.list(body -> body.sized(ControlCodec::readChange)),
-              in.bytes());
+              in.bytes(),
+              in.appendedText(),
+              in.appendedText());
       case FLOW_SNAPSHOT ->
           new FlowSnapshot(
               in.uuid(), in.s64(), in.list(body -> body.sized(ControlCodec::readFlow)));
@@ -282,7 +287,8 @@ public final class ControlCodec {
         in.text(),
         in.text(),
         in.list(BodyReader::prefix),
-        in.text());
+        in.text(),
+        in.appendedText());
   }
 
   private static CheckEntry readCheck(BodyReader in) throws ControlFormatException {

@@ -34,7 +34,8 @@ public sealed interface ControlMessage {
    * @param deliver the endpoint's interface towards the guest
    * @param oldLans prefixes of the LAN that the guest leaves, whose neighbours it may go on asking
    *     for
-   * @param encapsulation "tls" or "ipip"
+   * @param encapsulation "tls", "ipip", or "auto": the endpoint chooses as far as it is concerned
+   * @param encapsulationReason why the redirector asks for it; empty where it was told to
    */
   record ArmRequest(
       long request,
@@ -49,7 +50,8 @@ public sealed interface ControlMessage {
       String encapsulation,
       String returnPath,
       List<IpPrefix> oldLans,
-      String dnsName)
+      String dnsName,
+      String encapsulationReason)
       implements ControlMessage {}
 
   /**
@@ -60,13 +62,17 @@ public sealed interface ControlMessage {
    * @param changes what arming makes there, in order
    * @param token 16 random bytes that a data connection for this migration shows; empty when
    *     refused or dry
+   * @param encapsulation what the endpoint agrees to, "tls" or "ipip"; empty when refused
+   * @param encapsulationReason why, where it was asked for "auto"; otherwise empty
    */
   record ArmReply(
       long request,
       String refusal,
       List<CheckEntry> checks,
       List<ChangeEntry> changes,
-      byte[] token)
+      byte[] token,
+      String encapsulation,
+      String encapsulationReason)
       implements ControlMessage {
     public boolean accepted() {
       return refusal.isEmpty();
