@@ -62,6 +62,7 @@ final class HostConfig {
     endpoint    = "%s"
     fingerprint = "%s"
     addresses   = [%s]
+    plaintext   = %s
 
     # So short that the demo need not wait; a real site leaves out this table.
     [drain]
@@ -71,14 +72,15 @@ final class HostConfig {
             host.name(),
             CONTROL,
             PINS,
-            host.endpoint(),
+            host.listen(),
             host.uplink(),
             CERTIFICATE,
             KEY,
             remote.host().name(),
-            remote.host().endpoint(),
+            remote.endpoint(),
             remote.fingerprint(),
-            quoted(remote.granted()));
+            quoted(remote.granted()),
+            remote.plaintext());
   }
 
   private static String zone(String zone, InetSocketAddress server) {

@@ -30,33 +30,36 @@ public final class Workload {
   private final Course course = new Course();
   private final List<Conversation> conversations = new ArrayList<>();
   private final List<SocketChannel> channels = new ArrayList<>();
-  private final StandardProtocolFamily family;
-  private final IpAddress service;
+  private final List<IpAddress> addresses;
   private final GuestServices services;
 
-  private Workload(IpAddress service, GuestServices services) {
-    this.service = service;
-    this.family = family(service);
+  private Workload(List<IpAddress> addresses, GuestServices services) {
+    this.addresses = List.copyOf(addresses);
     this.services = services;
   }
 
   /**
    * Opens the guest's services and every connection; on return each is established and busy.
    *
-   * @param service the guest's address
+   * @param service the guest's addresses, at most one of each family; clients take that of theirs
    * @param saturate whether bulk streams run as fast as the kernel takes them, instead of at
    *     {@value #BULK_BYTES_A_SECOND} bytes a second in all
    * @param seed determines every byte
    */
   public static Workload open(
       Namespace guest,
-      IpAddress service,
+      List<IpAddress> service,
       List<Clients> clients,
       boolean saturate,
       long seed,
       Cleanup cleanup)
       throws Exception {
-    var workload = new Workload(service, GuestServices.open(guest, family(service), cleanup));
+    // A service of IPv6 takes connections of both.
+    StandardProtocolFamily family =
+        service.stream().allMatch(IpAddress::isV4)
+            ? StandardProtocolFamily.INET
+            : StandardProtocolFamily.INET6;
+    var workload = new Workload(service, GuestServices.open(guest, family, cleanup));
     cleanup.add("the connections", workload::abandon);
     int total = clients.stream().mapToInt(Clients::count).sum();
     Script script = script(total, saturate);
@@ -65,6 +68,18 @@ public final class Workload {
     }
     workload.connect();
     return workload;
+  }
+
+  /** The same, of one family. */
+  public static Workload open(
+      Namespace guest,
+      IpAddress service,
+      List<Clients> clients,
+      boolean saturate,
+      long seed,
+      Cleanup cleanup)
+      throws Exception {
+    return open(guest, List.of(service), clients, saturate, seed, cleanup);
   }
 
   private static Script script(int connections, boolean saturate) {
@@ -88,7 +103,7 @@ public final class Workload {
             .call(() -> {
               List<SocketChannel> all = new ArrayList<>();
               for (int i = 0; i < clients.count(); i++) {
-                SocketChannel channel = SocketChannel.open(family);
+                SocketChannel channel = SocketChannel.open(family(clients.address()));
                 channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
                 channel.bind(new InetSocketAddress(clients.address().toInetAddress(), 0));
                 all.add(channel);
@@ -132,6 +147,10 @@ public final class Workload {
   }
 
   private boolean connect(Conversation conversation, SocketChannel channel) throws IOException {
+    var from = (InetSocketAddress) channel.getLocalAddress();
+    boolean v4 = IpAddress.of(from.getAddress()).isV4();
+    IpAddress service =
+        addresses.stream().filter(address -> address.isV4() == v4).findFirst().orElseThrow();
     boolean connected =
         channel.connect(new InetSocketAddress(service.toInetAddress(), conversation.kind().port()));
     conversation.clientConnected();
