@@ -32,22 +32,31 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * IP-in-IP links between two hosts.
+ * IP-in-IP links between two hosts, with both families inside; the class is run once for each
+ * family outside.
  *
  * <pre>
  *   namespace left                               namespace right
- *   10.78.1.1 on wire -------------------------- wire on 10.78.1.2      (MTU 1500)
- *   10.78.1.3 (a stranger's)
+ *   10.78.1.1, fd78:1::1 on wire --------------- wire on 10.78.1.2, fd78:1::2      (MTU 1500)
+ *   10.78.1.3, fd78:1::3 (a stranger's)
  * </pre>
  */
 @Timeout(60)
+@ParameterizedClass(name = "outside: {0}NUMBER")
+@ValueSource(strings = {"10.78.1.", "fd78:1::"})
 class IpInIpLinkIT {
-  private static final IpAddress LEFT = IpAddress.parse("10.78.1.1");
-  private static final IpAddress RIGHT = IpAddress.parse("10.78.1.2");
-  private static final IpAddress STRANGER = IpAddress.parse("10.78.1.3");
   private static final int PATH_MTU = 1500;
+
+  private final IpAddress leftAddress;
+  private final IpAddress rightAddress;
+  private final IpAddress stranger;
+
+  /** Bytes of the outer header. */
+  private final int outer;
 
   private final MultiThreadIoEventLoopGroup group =
       new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
@@ -61,6 +70,13 @@ class IpInIpLinkIT {
   private IpInIpReceiver leftEnd;
   private IpInIpReceiver rightEnd;
   private IpInIpLink link;
+
+  IpInIpLinkIT(String net) {
+    leftAddress = IpAddress.parse(net + 1);
+    rightAddress = IpAddress.parse(net + 2);
+    stranger = IpAddress.parse(net + 3);
+    outer = leftAddress.isV4() ? 20 : 40;
+  }
 
   private static final class Arrivals implements LinkReceiver {
     final BlockingQueue<byte[]> packets = new LinkedBlockingQueue<>();
@@ -87,15 +103,16 @@ class IpInIpLinkIT {
     left = Namespace.create("left");
     right = Namespace.create("right");
     Namespace.connect(left, "wire", right, "wire");
-    left.ip("addr add 10.78.1.1/24 dev wire");
-    left.ip("addr add 10.78.1.3/24 dev wire");
-    right.ip("addr add 10.78.1.2/24 dev wire");
-    leftEnd = left.call(() -> IpInIpReceiver.open(loop, LEFT, droppedAtLeft::add));
-    rightEnd = right.call(() -> IpInIpReceiver.open(loop, RIGHT, droppedAtRight::add));
-    link = leftEnd.link(RIGHT, PATH_MTU);
+    String rest = leftAddress.isV4() ? "/24 dev wire" : "/64 dev wire nodad";
+    left.ip("addr add " + leftAddress + rest);
+    left.ip("addr add " + stranger + rest);
+    right.ip("addr add " + rightAddress + rest);
+    leftEnd = left.call(() -> IpInIpReceiver.open(loop, leftAddress, droppedAtLeft::add));
+    rightEnd = right.call(() -> IpInIpReceiver.open(loop, rightAddress, droppedAtRight::add));
+    link = leftEnd.link(rightAddress, PATH_MTU);
     onLoop(() -> {
-      leftEnd.register(RIGHT, atLeft);
-      rightEnd.register(LEFT, atRight);
+      leftEnd.register(rightAddress, atLeft);
+      rightEnd.register(leftAddress, atRight);
       return 0;
     });
   }
@@ -153,7 +170,7 @@ class IpInIpLinkIT {
     assertThat(next(atRight)).isEqualTo(bytes(four));
     assertThat(next(atRight)).isEqualTo(bytes(six));
 
-    IpInIpLink back = rightEnd.link(LEFT, PATH_MTU);
+    IpInIpLink back = rightEnd.link(leftAddress, PATH_MTU);
     PacketBuilder reply = PacketBuilder.of("10.1.0.10", "10.9.0.2").icmp(0, 0, 1).payload(56);
     assertThat(send(back, reply)).isEqualTo(Sent.OK);
     assertThat(next(atLeft)).isEqualTo(bytes(reply));
@@ -165,7 +182,7 @@ class IpInIpLinkIT {
 
   @Test
   void aSuperPacketArrivesAsSegmentsWithTheirChecksums() throws Exception {
-    int mss = PATH_MTU - 20 - 40;
+    int mss = PATH_MTU - outer - 40;
     int length = 60_000;
     assertThat(send(link, tcp().payload(length).gso(mss))).isEqualTo(Sent.OK);
     byte[] expected = bytes(tcp().payload(length));
@@ -190,20 +207,56 @@ class IpInIpLinkIT {
   }
 
   @Test
+  void superPacketsOfIpv6ArriveAsSegmentsToo() throws Exception {
+    PacketBuilder six =
+        PacketBuilder.of("fd00:9::2", "fd00:1::10")
+            .tcp(40_000, 80, 1_000, 2_000, PacketView.ACK, 500)
+            .payload(5_000)
+            .gso(PATH_MTU - outer - 60);
+    assertThat(send(link, six)).isEqualTo(Sent.OK);
+    int seen = 0;
+    while (seen < 5_000) {
+      ByteBuf segment = Unpooled.wrappedBuffer(next(atRight));
+      PacketView view = new PacketView();
+      assertThat(view.check(segment, 0, segment.readableBytes())).isEqualTo(PacketFault.NONE);
+      assertThat(Checksums.verifyTransport(view)).isTrue();
+      assertThat(view.tcpSequence()).isEqualTo(1_000 + seen);
+      seen += view.tcpPayloadLength();
+    }
+    assertThat(seen).isEqualTo(5_000);
+  }
+
+  @Test
   void whatMayNotBeFragmentedIsTooBigByOneByte() throws Exception {
-    assertThat(link.innerMtu()).isEqualTo(1_480);
-    assertThat(send(link, tcp().payload(1_441))).isEqualTo(Sent.TOO_BIG);
-    assertThat(send(link, tcp().payload(60_000).gso(1_441))).isEqualTo(Sent.TOO_BIG);
+    int longest = PATH_MTU - outer;
+    assertThat(link.innerMtu()).isEqualTo(longest);
+    assertThat(send(link, tcp().payload(longest - 40 + 1))).isEqualTo(Sent.TOO_BIG);
+    assertThat(send(link, tcp().payload(60_000).gso(longest - 40 + 1))).isEqualTo(Sent.TOO_BIG);
     PacketBuilder six = PacketBuilder.of("fd00:9::2", "fd00:1::10").udp(53, 53);
-    assertThat(send(link, six.payload(1_481 - 48))).isEqualTo(Sent.TOO_BIG);
-    assertThat(send(link, tcp().payload(1_440))).isEqualTo(Sent.OK);
-    assertThat(next(atRight)).hasSize(1_480);
+    assertThat(send(link, six.payload(longest - 48 + 1))).isEqualTo(Sent.TOO_BIG);
+    assertThat(send(link, six.payload(longest - 48))).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).hasSize(longest);
+    assertThat(send(link, tcp().payload(longest - 40))).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).hasSize(longest);
     onLoop(() -> {
       link.pathMtu(1_400);
       return 0;
     });
-    assertThat(send(link, tcp().payload(1_440))).isEqualTo(Sent.TOO_BIG);
+    assertThat(send(link, tcp().payload(longest - 40))).isEqualTo(Sent.TOO_BIG);
     assertThat(droppedAtLeft).isEmpty();
+  }
+
+  /** RFC 4213 section 3.2, RFC 2473 section 7: what IPv6 passes anywhere is cut up, not refused. */
+  @Test
+  void ipv6OfItsMinimumMtuPassesANarrowPath() throws Exception {
+    onLoop(() -> {
+      link.pathMtu(1_280);
+      return 0;
+    });
+    PacketBuilder six = PacketBuilder.of("fd00:9::2", "fd00:1::10").udp(53, 53).payload(1_280 - 48);
+    assertThat(send(link, six)).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).isEqualTo(bytes(six));
+    assertThat(send(link, six.payload(1_281 - 48))).isEqualTo(Sent.TOO_BIG);
   }
 
   @Test
@@ -220,22 +273,23 @@ class IpInIpLinkIT {
 
   @Test
   void whatTheInterfaceDoesNotTakeIsCounted() throws Exception {
-    IpInIpLink optimist = leftEnd.link(RIGHT, 9_000);
+    IpAddress nowhere = IpAddress.parse(leftAddress.isV4() ? "192.0.2.1" : "2001:db8::1");
+    IpInIpLink optimist = leftEnd.link(rightAddress, 9_000);
     assertThat(send(optimist, tcp().payload(2_000))).isEqualTo(Sent.OK);
     assertThat(droppedAtLeft.take()).isEqualTo(DropReason.TOO_BIG);
-    assertThat(send(leftEnd.link(IpAddress.parse("192.0.2.1"), 1_500), tcp())).isEqualTo(Sent.OK);
+    assertThat(send(leftEnd.link(nowhere, 1_500), tcp())).isEqualTo(Sent.OK);
     assertThat(droppedAtLeft.take()).isEqualTo(DropReason.LINK_DOWN);
   }
 
   @Test
   void aStrangersPacketIsCountedAndNotDelivered() throws Exception {
-    try (IpInIpReceiver stranger =
-        left.call(() -> IpInIpReceiver.open(loop, STRANGER, reason -> {}))) {
-      assertThat(send(stranger.link(RIGHT, PATH_MTU), tcp())).isEqualTo(Sent.OK);
+    try (IpInIpReceiver another =
+        left.call(() -> IpInIpReceiver.open(loop, stranger, reason -> {}))) {
+      assertThat(send(another.link(rightAddress, PATH_MTU), tcp())).isEqualTo(Sent.OK);
       assertThat(droppedAtRight.take()).isEqualTo(DropReason.UNKNOWN_REMOTE);
     }
     onLoop(() -> {
-      rightEnd.unregister(LEFT);
+      rightEnd.unregister(leftAddress);
       return 0;
     });
     assertThat(send(link, tcp())).isEqualTo(Sent.OK);
@@ -246,11 +300,16 @@ class IpInIpLinkIT {
   @Test
   void whatIsNoPacketInsideIsCounted() throws Exception {
     try (RawIpSocket raw =
-        left.call(() -> RawIpSocket.open(LEFT, RawIpSocket.PROTOCOL_IPV4, (packet, why) -> {}))) {
+        left.call(
+            () -> RawIpSocket.open(leftAddress, RawIpSocket.PROTOCOL_IPV4, (packet, why) -> {}))) {
       ByteBuf garbage = Unpooled.directBuffer();
-      garbage.writeByte(0x45).writeByte(0).writeShort(60).writeInt(0x4000);
-      garbage.writeByte(64).writeByte(4).writeShort(0);
-      garbage.writeInt(LEFT.v4Bits()).writeInt(RIGHT.v4Bits()).writeZero(40);
+      if (leftAddress.isV4()) {
+        garbage.writeByte(0x45).writeByte(0).writeShort(60).writeInt(0x4000);
+        garbage.writeByte(64).writeByte(4).writeShort(0);
+      } else {
+        garbage.writeInt(6 << 28).writeShort(40).writeByte(4).writeByte(64);
+      }
+      garbage.writeBytes(leftAddress.toBytes()).writeBytes(rightAddress.toBytes()).writeZero(40);
       raw.send(garbage);
       assertThat(raw.flush()).isOne();
       assertThat(droppedAtRight.take()).isEqualTo(DropReason.MALFORMED);
@@ -277,6 +336,14 @@ class IpInIpLinkIT {
     leftEnd.close();
   }
 
+  @Test
+  void anAddressOfAnotherFamilyIsRefused() {
+    IpAddress other = IpAddress.parse(leftAddress.isV4() ? "fd78:1::2" : "10.78.1.2");
+    assertThatThrownBy(() -> leftEnd.link(other, PATH_MTU))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("another family");
+  }
+
   private static long icmpErrorsSentBy(Namespace host) throws Exception {
     String[] lines =
         host.run("cat", "/proc/net/snmp")
@@ -284,6 +351,13 @@ class IpInIpLinkIT {
             .filter(line -> line.startsWith("Icmp:"))
             .toArray(String[]::new);
     int column = Arrays.asList(lines[0].split(" ", -1)).indexOf("OutDestUnreachs");
-    return Long.parseLong(lines[1].split(" ", -1)[column]);
+    long four = Long.parseLong(lines[1].split(" ", -1)[column]);
+    long six =
+        host.run("cat", "/proc/net/snmp6")
+            .lines()
+            .filter(line -> line.matches("Icmp6Out(DestUnreachs|ParmProblems)\\s.*"))
+            .mapToLong(line -> Long.parseLong(line.replaceAll(".*\\s", "")))
+            .sum();
+    return four + six;
   }
 }

@@ -160,6 +160,40 @@ class RefusalsIT {
     assertThat(there(fresh).control().list()).isEmpty();
   }
 
+  private static MigrationRequest request(String encapsulation) {
+    MigrationRequest sound = request();
+    return new MigrationRequest(
+        sound.name(),
+        sound.oldAddresses(),
+        sound.newAddresses(),
+        sound.remote(),
+        null,
+        sound.guestPort(),
+        sound.guestMac(),
+        sound.deliver(),
+        sound.dnsName(),
+        List.of(),
+        encapsulation,
+        "queue",
+        "true");
+  }
+
+  @Test
+  void ipInIpFromAHostThatOnlyConnects() throws Exception {
+    startOld(remote -> remote);
+    startNew(remote ->
+        new HostPlan.Remote(remote.host(), remote.fingerprint(), remote.granted(), "", true));
+
+    refused(request("ipip"), "new-host has no endpoint of old-host in its config", "NAT");
+    assertThat(there(old).control().plan(request("auto")).checks())
+        .filteredOn(check -> check.name().equals("encapsulation"))
+        .singleElement()
+        .satisfies(check ->
+            assertThat(check.detail())
+                .startsWith("auto: tls, since the config of old-host does not allow clear text"));
+    assertThat(there(fresh).control().list()).isEmpty();
+  }
+
   @Test
   void whatIsWrongInTheRequest() throws Exception {
     startOld(remote -> remote);

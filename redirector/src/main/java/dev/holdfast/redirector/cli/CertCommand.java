@@ -184,8 +184,10 @@ final class CertCommand extends Noun {
     @Option(
         names = "--endpoint",
         required = true,
-        paramLabel = "ADDRESS:PORT",
-        description = "Where its daemon listens: its [tunnel] listen.")
+        paramLabel = "HOST:PORT",
+        description =
+            "Where its daemon listens: its address, or its name where that may change; \"\" where it"
+                + " is behind a NAT and connects to this host.")
     private String endpoint = "";
 
     @Option(

@@ -87,7 +87,7 @@ final class MigrationOptions {
   @Option(
       names = "--encapsulation",
       paramLabel = "KIND",
-      description = "tls or ipip. Default: the config's.")
+      description = "tls, ipip or auto. Default: the config's.")
   private @Nullable String encapsulation;
 
   @Option(

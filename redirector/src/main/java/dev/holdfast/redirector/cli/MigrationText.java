@@ -50,6 +50,7 @@ final class MigrationText {
         + "."
         + next
         + "\n"
+        + (migration.state().equals("armed") ? reason(migration, "") : "")
         + alerts(migration, "");
   }
 
@@ -79,6 +80,9 @@ final class MigrationText {
                     + migration.returnPath()
                     + ", hold by "
                     + migration.holdPolicy())
+            .add(
+                "because",
+                migration.encapsulationReason() == null ? "" : migration.encapsulationReason())
             .add("flows", migration.flows() + ", " + migration.flowsAtHold() + " of them at hold")
             .add("held", held(migration.held()))
             .add("tunnelled", traffic(migration.traffic()))
@@ -136,6 +140,13 @@ final class MigrationText {
         .alerts()
         .forEach(alert -> text.append(indent).append("! ").append(alert).append('\n'));
     return text.toString();
+  }
+
+  /** Why it is carried as it is, where nobody has told it to; empty otherwise. */
+  static String reason(MigrationView migration, String indent) {
+    return migration.encapsulationReason() == null
+        ? ""
+        : indent + migration.encapsulationReason() + '\n';
   }
 
   static boolean isEnded(MigrationView migration) {

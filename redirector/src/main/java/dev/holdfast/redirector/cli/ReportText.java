@@ -35,6 +35,11 @@ final class ReportText {
             .add("hold", hold(report))
             .add("recovery", recovery(report.connections()))
             .add("longest silence", longestSilence(report.connections()))
+            .add(
+                "carried by",
+                migration.encapsulationReason() == null
+                    ? migration.encapsulation()
+                    : migration.encapsulationReason())
             .add("dropped", Amounts.reasons(report.dropped()))
             .add(
                 "tunnelled",

@@ -34,7 +34,7 @@ final class StatusCommand extends Verb {
     for (RemoteStatus remote : status.remotes()) {
       remotes.row(
           remote.name(),
-          remote.endpoint(),
+          remote.endpoint().isEmpty() ? "(connects here)" : remote.endpoint(),
           remote.up() ? "up" : "down",
           remote.rttMillis() < 0 ? "-" : Amounts.time(remote.rttMillis()),
           remote.problem());
@@ -47,7 +47,9 @@ final class StatusCommand extends Verb {
             : MigrationText.table("  ", status.migrations(), when));
     status.migrations().stream()
         .filter(migration -> !MigrationText.isEnded(migration))
-        .forEach(migration -> text.append(MigrationText.alerts(migration, "  ")));
+        .forEach(migration ->
+            text.append(MigrationText.reason(migration, "  " + migration.name() + ": "))
+                .append(MigrationText.alerts(migration, "  ")));
     String dropped = Amounts.reasons(status.dropped());
     text.append("\nDropped packets: ").append(dropped.isEmpty() ? "none" : dropped).append('\n');
     return text.toString();

@@ -46,11 +46,23 @@ public record Config(
   /**
    * {@code [[remote]]}.
    *
+   * @param endpoint an address, or a name that is not resolved yet; null where that host connects
+   *     to this one, which cannot reach it
    * @param fingerprint SHA-256 over its certificate's DER, 64 lower-case hex digits without prefix
    * @param addresses old addresses that may be tunnelled between this host and that one
+   * @param plaintext whether {@code auto} may choose IP-in-IP, which hides nothing
    */
   public record Remote(
-      String name, InetSocketAddress endpoint, String fingerprint, List<IpPrefix> addresses) {}
+      String name,
+      @Nullable InetSocketAddress endpoint,
+      String fingerprint,
+      List<IpPrefix> addresses,
+      boolean plaintext) {
+    /** As the file has it; "" where there is none. */
+    public String endpointText() {
+      return endpoint == null ? "" : EndpointText.format(endpoint);
+    }
+  }
 
   /**
    * {@code [[dns]]}.

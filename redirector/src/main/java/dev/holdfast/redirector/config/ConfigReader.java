@@ -146,11 +146,6 @@ public final class ConfigReader {
       section.wrong(
           "fast-path", "this build has no fast path to require; write \"auto\" or \"off\"");
     }
-    if (encapsulation == Encapsulation.AUTO) {
-      mistakes.note(
-          section.positionOf("encapsulation"),
-          "[tunnel] encapsulation: \"auto\" means tls in this build");
-    }
     if (device.equals(uplink)) {
       section.wrong("device", "'" + device + "' is the uplink; the TUN needs a name of its own");
     }
@@ -188,9 +183,10 @@ public final class ConfigReader {
     var fingerprints = new Unique("fingerprint");
     for (Section section : sections) {
       String name = section.required("name", Values::name);
-      InetSocketAddress endpoint = section.required("endpoint", Values::farEndpoint);
+      InetSocketAddress endpoint = section.optionalText("endpoint", Values::remoteEndpoint);
       String fingerprint = section.required("fingerprint", Values::fingerprint);
       var addresses = section.requiredList("addresses", Values::prefix);
+      boolean plaintext = section.optional("plaintext", false, Values::flag);
       names.check(section, name);
       endpoints.check(section, endpoint);
       fingerprints.check(section, fingerprint);
@@ -201,8 +197,8 @@ public final class ConfigReader {
         section.wrong("endpoint", "is this host's own ([tunnel] listen)");
       }
       section.refuseTheRest();
-      if (name != null && endpoint != null && fingerprint != null) {
-        remotes.add(new Remote(name, endpoint, fingerprint, List.copyOf(addresses)));
+      if (name != null && fingerprint != null) {
+        remotes.add(new Remote(name, endpoint, fingerprint, List.copyOf(addresses), plaintext));
       }
     }
     if (sections.isEmpty()) {

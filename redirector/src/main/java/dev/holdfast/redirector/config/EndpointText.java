@@ -9,13 +9,18 @@ import java.util.regex.Pattern;
 /**
  * An address with a port: {@code 10.1.0.2:4754} or {@code [fd00::2]:4754} (RFC 3986 section 3.2.2).
  *
- * <p>Only literals: a tunnel that hangs on a name server's answer would fail together with it.
+ * <p>Only literals, but for a host that may change its address: {@link #parseFar}.
  */
 public final class EndpointText {
   private static final String FORM =
       "write an IP address and a port, such as \"10.1.0.2:4754\" or \"[fd00::2]:4754\"";
   private static final Pattern WITH_PORT =
       Pattern.compile("(?:\\[([^\\[\\]]*)\\]|([^:\\[\\]]*)):(\\d+)");
+
+  private static final String LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+  private static final Pattern HOST_NAME = // RFC 1123 section 2.1; one letter tells it from digits
+      Pattern.compile(
+          "(?=[^:]{1,253}:)(?=[^:]*[A-Za-z])" + LABEL + "(?:\\." + LABEL + ")*\\.?:\\d+");
 
   private EndpointText() {}
 
@@ -43,18 +48,34 @@ public final class EndpointText {
     if (bracketed != host.contains(":")) {
       throw new IllegalArgumentException("brackets are for IPv6 alone; " + FORM);
     }
-    String port = matcher.group(3);
-    if (port.length() > 5 || Integer.parseInt(port) < 1 || Integer.parseInt(port) > 65535) {
-      throw new IllegalArgumentException("port " + port + " is not within 1..65535");
-    }
-    return new InetSocketAddress(address.toInetAddress(), Integer.parseInt(port));
+    return new InetSocketAddress(address.toInetAddress(), port(matcher.group(3)));
   }
 
-  /** The form that {@link #parse} reads. */
+  /**
+   * As {@link #parse}; a host name may stand for the address, such as {@code host-b.example:4754}.
+   * It is not resolved here: who connects does that, each time.
+   */
+  public static InetSocketAddress parseFar(String text) {
+    if (!HOST_NAME.matcher(text).matches()) {
+      return parse(text);
+    }
+    int colon = text.lastIndexOf(':');
+    return InetSocketAddress.createUnresolved(
+        text.substring(0, colon), port(text.substring(colon + 1)));
+  }
+
+  private static int port(String text) {
+    if (text.length() > 5 || Integer.parseInt(text) < 1 || Integer.parseInt(text) > 65535) {
+      throw new IllegalArgumentException("port " + text + " is not within 1..65535");
+    }
+    return Integer.parseInt(text);
+  }
+
+  /** The form that {@link #parseFar} reads. */
   public static String format(InetSocketAddress endpoint) {
     InetAddress address = endpoint.getAddress();
     if (address == null) {
-      throw new IllegalArgumentException(endpoint + " is not resolved");
+      return endpoint.getHostString() + ":" + endpoint.getPort();
     }
     IpAddress ip = IpAddress.of(address);
     return ip.isV4() ? ip + ":" + endpoint.getPort() : "[" + ip + "]:" + endpoint.getPort();

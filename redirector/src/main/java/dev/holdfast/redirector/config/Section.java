@@ -58,6 +58,15 @@ final class Section {
     return value == null ? null : checked(key, value, check);
   }
 
+  /** As {@link #optional(String, Function)}; "" says the same as leaving it out. */
+  <T> @Nullable T optionalText(String key, Function<Object, T> check) {
+    if ("".equals(table.get(List.of(key)))) {
+      known.add(key);
+      return null;
+    }
+    return optional(key, check);
+  }
+
   /** Elements of an array that must be there and not be empty; wrong ones are left out. */
   <T> List<T> requiredList(String key, Function<Object, T> check) {
     known.add(key);

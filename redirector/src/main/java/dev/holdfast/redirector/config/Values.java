@@ -108,6 +108,19 @@ final class Values {
     return EndpointText.parse(text(value));
   }
 
+  /** Another daemon's endpoint: as {@link #farEndpoint}, or a host name in its place. */
+  static InetSocketAddress remoteEndpoint(Object value) {
+    InetSocketAddress endpoint = EndpointText.parseFar(text(value));
+    return endpoint.isUnresolved() ? endpoint : farEndpoint(value);
+  }
+
+  static boolean flag(Object value) {
+    if (value instanceof Boolean flag) {
+      return flag;
+    }
+    throw new IllegalArgumentException("must be true or false, not " + kind(value));
+  }
+
   /** A far end: one host's own address. */
   static InetSocketAddress farEndpoint(Object value) {
     InetSocketAddress endpoint = endpoint(value);

@@ -63,8 +63,14 @@ public final class DemoCommand implements Callable<Integer> {
       description = "How many, a quarter of each kind. Default: ${DEFAULT-VALUE}")
   private int connections = 32;
 
-  @Option(names = "--ipv6", description = "Old, new and client addresses are IPv6; TLS only.")
+  @Option(names = "--ipv6", description = "Old, new and client addresses are IPv6.")
   private boolean ipv6;
+
+  @Option(
+      names = "--underlay",
+      paramLabel = "ipv4|ipv6",
+      description = "What the hosts speak with each other. Default: what the guest speaks.")
+  private @Nullable String underlay;
 
   @Option(
       names = "--hold",
@@ -150,7 +156,9 @@ public final class DemoCommand implements Callable<Integer> {
   private ScenarioOptions options() {
     check(List.of("tls", "ipip").contains(encapsulation), "--encapsulation must be tls or ipip.");
     check(List.of("queue", "drop").contains(hold), "--hold must be queue or drop.");
-    check(!ipv6 || encapsulation.equals("tls"), "--ipv6 goes with --encapsulation tls only.");
+    check(
+        underlay == null || List.of("ipv4", "ipv6").contains(underlay),
+        "--underlay must be ipv4 or ipv6.");
     check(connections >= 4 && connections <= 4096, "--connections must be within 4..4096.");
     check(pause.compareTo(Duration.ofMinutes(10)) <= 0, "--pause must be at most 10m.");
     check(keep == null || isNew(keep), "--keep: " + keep + " must be a new or an empty folder.");
@@ -161,6 +169,7 @@ public final class DemoCommand implements Callable<Integer> {
           draft.pause = pause;
           draft.connections = connections;
           draft.ipv6 = ipv6;
+          draft.underlay = underlay;
           draft.hold = hold;
           draft.delay = delay;
           draft.without = without;

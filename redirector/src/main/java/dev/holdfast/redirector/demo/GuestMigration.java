@@ -37,15 +37,15 @@ final class GuestMigration {
   private MigrationRequest request() {
     return new MigrationRequest(
         NAME,
-        List.of(stage.addresses().guestOld().toString()),
-        List.of(stage.addresses().guestNew().toString()),
+        stage.lans().map(lan -> lan.guestOld().toString()).toList(),
+        stage.lans().map(lan -> lan.guestNew().toString()).toList(),
         stage.newHost().plan().name(),
         null,
         Lab.OLD_PORT,
         Lab.GUEST_MAC,
         Lab.BRIDGE,
         NameService.GUEST_NAME,
-        List.of(),
+        List.of(stage.addresses().guestNew().toString()),
         options.encapsulation(),
         options.hold(),
         String.join(" ", stage.lab().guest().within("ss", "-Htn")));

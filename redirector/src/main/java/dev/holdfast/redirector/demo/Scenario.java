@@ -7,6 +7,7 @@ import dev.holdfast.redirector.demo.host.NameService;
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.GuestCable;
 import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.LabAddresses;
 import dev.holdfast.redirector.demo.lab.Namespace;
 import dev.holdfast.redirector.demo.load.Clients;
 import dev.holdfast.redirector.demo.load.ConnectionResult;
@@ -159,15 +160,22 @@ public final class Scenario {
 
   private Workload openConnections(IpAddress service) throws Exception {
     List<Clients> clients = new ArrayList<>();
-    clients.add(
-        new Clients(stage.lab().client(), stage.addresses().client(), options.connections()));
+    List<IpAddress> from = stage.lans().map(LabAddresses::client).toList();
+    for (IpAddress each : from) {
+      clients.add(new Clients(stage.lab().client(), each, options.connections() / from.size()));
+    }
     Namespace peer = stage.lab().peer();
     if (peer != null) {
       clients.add(new Clients(peer, stage.addresses().peer(), options.peerConnections()));
     }
     Workload workload =
         Workload.open(
-            stage.lab().guest(), service, clients, options.saturate(), options.seed(), cleanup);
+            stage.lab().guest(),
+            stage.lans().map(LabAddresses::guestOld).toList(),
+            clients,
+            options.saturate(),
+            options.seed(),
+            cleanup);
     story.tell(
         "%d TCP connections to %s: a quarter each sending, receiving, asking every 20 ms, idle"
             .formatted(workload.size(), service));

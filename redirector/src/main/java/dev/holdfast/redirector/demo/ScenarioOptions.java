@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * What a scenario is to be like. {@link #defaults()} is the demo without options.
  *
- * @param encapsulation tls or ipip
+ * @param encapsulation tls, ipip or auto
  * @param dataConnections between the hosts, for the migration
  * @param pause how long the guest is without a network
  * @param connections from the client, a quarter of each kind
@@ -23,6 +23,13 @@ import org.jspecify.annotations.Nullable;
  * @param peerConnections from a machine on the old host's bridge; zero: there is none
  * @param saturate whether bulk streams run as fast as they can
  * @param quickAck whether the guest acknowledges at once, so that recovery is the network's alone
+ * @param plaintext whether each host allows clear text to the other
+ * @param underlay the family between the hosts: ipv4 or ipv6; null: that of the guest's addresses
+ * @param dualStack whether the guest has the addresses of both families, and half of the client's
+ *     connections are of the other one
+ * @param roaming whether the new host may change its address
+ * @param named whether the old host knows the new one by name; see {@link Stage#NEW_HOST_NAME}
+ * @param nat whether the old host is behind a NAT, and the new one cannot reach it
  * @param seed of all bytes
  */
 public record ScenarioOptions(
@@ -41,10 +48,21 @@ public record ScenarioOptions(
     int peerConnections,
     boolean saturate,
     boolean quickAck,
+    boolean plaintext,
+    @Nullable String underlay,
+    boolean dualStack,
+    boolean roaming,
+    boolean named,
+    boolean nat,
     long seed) {
 
   public static ScenarioOptions defaults() {
     return new Draft().options();
+  }
+
+  /** Whether the hosts speak IPv6 with each other. */
+  public boolean ipv6Underlay() {
+    return underlay == null ? ipv6 : underlay.equals("ipv6");
   }
 
   /** These options with some changed: {@code options.with(o -> o.ipv6 = true)}. */
@@ -65,6 +83,12 @@ public record ScenarioOptions(
     draft.peerConnections = peerConnections;
     draft.saturate = saturate;
     draft.quickAck = quickAck;
+    draft.plaintext = plaintext;
+    draft.underlay = underlay;
+    draft.dualStack = dualStack;
+    draft.roaming = roaming;
+    draft.named = named;
+    draft.nat = nat;
     draft.seed = seed;
     change.accept(draft);
     return draft.options();
@@ -87,6 +111,12 @@ public record ScenarioOptions(
     public int peerConnections;
     public boolean saturate;
     public boolean quickAck = true;
+    public boolean plaintext;
+    public @Nullable String underlay;
+    public boolean dualStack;
+    public boolean roaming;
+    public boolean named;
+    public boolean nat;
     public long seed = 1;
 
     private Draft() {}
@@ -108,6 +138,12 @@ public record ScenarioOptions(
           peerConnections,
           saturate,
           quickAck,
+          plaintext,
+          underlay,
+          dualStack,
+          roaming,
+          named,
+          nat,
           seed);
     }
   }

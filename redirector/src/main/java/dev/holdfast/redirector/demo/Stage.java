@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  * and what the hosts were like, so that it can be said what was left behind.
  */
 final class Stage {
+  /** By which the old host may know the new one. */
+  static final String NEW_HOST_NAME = "new-host.lab.test";
+
   private final ScenarioOptions options;
   private final Lab lab;
   private final LabAddresses addresses;
@@ -64,6 +67,10 @@ final class Stage {
                 .withQuickAck(options.quickAck()),
             cleanup);
     LabAddresses addresses = options.ipv6() ? LabAddresses.V6 : LabAddresses.V4;
+    LabAddresses underlay = options.ipv6Underlay() ? LabAddresses.V6 : LabAddresses.V4;
+    if (options.nat()) {
+      lab.hideOldHost();
+    }
     NameService names =
         NameService.start(lab.router(), addresses.router(), addresses.guestOld(), cleanup);
     return new Stage(
@@ -75,17 +82,19 @@ final class Stage {
             new HostPlan(
                 "old-host",
                 lab.oldHost(),
-                addresses.oldHost(),
+                underlay.oldHost(),
                 Lab.BRIDGE,
-                options.dataConnections()),
+                options.dataConnections(),
+                false),
             folder.resolve("old-host")),
         new DemoHost(
             new HostPlan(
                 "new-host",
                 lab.newHost(),
-                addresses.newHost(),
+                underlay.newHost(),
                 Lab.BRIDGE,
-                options.dataConnections()),
+                options.dataConnections(),
+                options.roaming()),
             folder.resolve("new-host")));
   }
 
@@ -108,11 +117,25 @@ final class Stage {
 
   /** Starts both daemons and waits until they answer. */
   void startDaemons(Cleanup cleanup) throws Exception {
-    List<String> granted = List.of(addresses.oldLan());
-    oldHost.start(newHost.asRemote(granted), names, cleanup);
-    newHost.start(oldHost.asRemote(granted), names, cleanup);
+    List<String> granted = lans().map(LabAddresses::oldLan).toList();
+    boolean plaintext = options.plaintext();
+    String toNew = newHost.plan().endpoint();
+    if (options.named()) {
+      oldHost.resolves(NEW_HOST_NAME, newHost.plan().address());
+      toNew = NEW_HOST_NAME + ":" + HostPlan.PORT;
+    }
+    String toOld = options.nat() ? "" : oldHost.plan().endpoint();
+    oldHost.start(newHost.asRemote(granted, toNew, plaintext), names, cleanup);
+    newHost.start(oldHost.asRemote(granted, toOld, plaintext), names, cleanup);
     oldHost.awaitReady();
     newHost.awaitReady();
+  }
+
+  /** The guest's addresses, one family after the other; the first is that of its name. */
+  Stream<LabAddresses> lans() {
+    return options.dualStack()
+        ? Stream.of(addresses, options.ipv6() ? LabAddresses.V4 : LabAddresses.V6)
+        : Stream.of(addresses);
   }
 
   Lab lab() {

@@ -66,7 +66,8 @@ final class Asking {
             record.returnPath(),
             record.oldLans().stream().map(IpPrefix::parse).toList(),
             record.dnsName() == null ? "" : record.dnsName(),
-            record.connections()));
+            record.connections(),
+            record.encapsulationReason() == null ? "" : record.encapsulationReason()));
     return ControlCalls.await(
         answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
   }
@@ -85,7 +86,7 @@ final class Asking {
       return ControlCalls.await(answer, RolledBack.class, millis, record.remote(), "the rollback")
           .refusal();
     } catch (RequestRefused e) {
-      if (record.state() == MigrationState.ARMED) {
+      if (record.state() != MigrationState.HOLDING) {
         return ""; // it cannot have released what was never held
       }
       throw new RequestRefused(

@@ -2,9 +2,12 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.path.InboundPath;
 import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.link.TlsLink;
 import java.util.HexFormat;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * by itself, until the migration ends.
  */
 final class DataConnection {
+  private static final long VERIFY_MILLIS = 1_500;
   private static final long FIRST_RETRY_MILLIS = 100;
   private static final long LAST_RETRY_MILLIS = 2_000;
 
@@ -53,9 +57,16 @@ final class DataConnection {
       opened.close();
       return;
     }
+    Link live;
+    try {
+      live = host.objects().liveLink(migration.record, path, opened, all);
+    } catch (IllegalArgumentException e) {
+      opened.close(); // whoever asked for it is told why
+      throw e;
+    }
     link = opened;
     retryMillis = FIRST_RETRY_MILLIS;
-    path.linkUp(lane, opened, host.objects().liveLink(migration.record, path, opened, all));
+    path.linkUp(lane, opened, live);
     path.catchUp(lane);
     all.up(lane);
   }
@@ -79,6 +90,40 @@ final class DataConnection {
                 return null;
               });
         });
+  }
+
+  /**
+   * Asks for a sign of life, and opens another connection where none comes: a path that is gone
+   * would otherwise be noticed only when TCP gives up.
+   */
+  void verify() {
+    try {
+      host.data().post(this::askForLife);
+    } catch (RejectedExecutionException e) {
+      // The daemon is stopping, and the next one opens its own.
+    }
+  }
+
+  private void askForLife() {
+    TlsLink asked = link;
+    MigrationPath path = migration.path;
+    if (asked == null || path == null) {
+      return;
+    }
+    long heard = path.heard(lane);
+    path.askForLife(lane);
+    var unused =
+        host.data()
+            .loop()
+            .schedule(
+                () -> {
+                  if (link == asked && path.heard(lane) == heard) {
+                    asked.close();
+                    all.linkDown(lane, "nothing comes from it any more");
+                  }
+                },
+                VERIFY_MILLIS,
+                TimeUnit.MILLISECONDS);
   }
 
   /** It has ended: another one is opened. Data loop. */

@@ -154,11 +154,15 @@ final class DataConnections implements InboundPath.LinkEvents {
    */
   void probe() throws RequestRefused {
     MigrationPath path = Objects.requireNonNull(migration.path);
-    IpAddress old = migration.record.olds().getFirst();
-    int longest = host.data().call(() -> path.innerMtu());
-    double probeMillis = probe(path, old, 0, "a small probe");
-    probe(path, old, longest, "a probe of " + longest + " bytes");
-    widen(path, old, longest);
+    int longest = path.innerMtu();
+    double probeMillis = -1;
+    // Each family is another protocol in IP-in-IP, and another rule in a filter.
+    for (IpAddress old : migration.record.olds()) {
+      double millis = probe(path, old, 0, "a small probe");
+      probeMillis = probeMillis < 0 ? millis : probeMillis;
+      double unused = probe(path, old, longest, "a probe of " + longest + " bytes");
+    }
+    widen(path, migration.record.olds().getFirst(), longest);
     migration.event(
         "progress",
         String.format(
@@ -230,18 +234,30 @@ final class DataConnections implements InboundPath.LinkEvents {
         host.data().run(() -> path.listenToProbes(null));
       }
     }
-    boolean ipip = "ipip".equals(migration.record.encapsulation());
-    throw new RequestRefused(
-        RequestRefused.Kind.REFUSED,
-        what
-            + " through the tunnel to "
-            + migration.record.remote()
-            + " was not answered ("
-            + PROBE_TRIES
-            + " tries); "
-            + (ipip
-                ? "a filter may drop IP protocol 4 between the hosts, or the path MTU is smaller: allow it, or use"
-                    + " --encapsulation tls"
-                : "see the remote host's log"));
+    throw new RequestRefused(RequestRefused.Kind.REFUSED, unanswered(what, old));
+  }
+
+  private String unanswered(String what, IpAddress old) {
+    MigrationRecord record = migration.record;
+    String by =
+        record.isIpInIp() ? "by IP protocol " + (old.isV4() ? 4 : 41) : "through the tunnel";
+    String tried =
+        "%s %s to %s was not answered (%d tries)".formatted(what, by, record.remote(), PROBE_TRIES);
+    if (record.encapsulationReason() != null) {
+      return tried;
+    }
+    return tried
+        + (record.isIpInIp()
+            ? "; a filter or a NAT between the hosts may be in its way, or the path MTU is smaller:"
+                + " allow it, or use --encapsulation tls"
+            : "; see the remote host's log");
+  }
+
+  /**
+   * Asks each for a sign of life: a path that is gone would otherwise be noticed only when TCP gives
+   * up.
+   */
+  void verify() {
+    all.forEach(DataConnection::verify);
   }
 }

@@ -133,6 +133,7 @@ final class DressRehearsal {
         0,
         null,
         List.of(),
+        null,
         null);
   }
 

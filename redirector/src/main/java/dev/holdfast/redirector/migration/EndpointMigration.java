@@ -116,8 +116,13 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
       link.close();
       return; // it has just ended
     }
-    there.linkUp(lane, link, host.objects().liveLink(record, there, link, this));
-    tell(news.up(lane));
+    try {
+      there.linkUp(lane, link, host.objects().liveLink(record, there, link, this));
+      tell(news.up(lane));
+    } catch (IllegalArgumentException e) {
+      link.close(String.valueOf(e.getMessage()));
+      event("link", "data connection from " + record.remote() + " is of no use: " + e.getMessage());
+    }
   }
 
   private void tell(@Nullable String line) {
@@ -295,7 +300,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
       if (!record.state().isEnded()) {
         if (next <= asked) {
           return new ControlMessage.TakenBack(
-              record.uuid(), asked, "epoch " + next + " is not later than " + asked, 0);
+              record.uuid(), asked, "epoch " + next + " is not later than " + asked, List.of());
         }
         String heard = force ? "" : heard();
         if (!heard.isEmpty()) {

@@ -47,7 +47,7 @@ final class EndpointSteps {
         null,
         record.oldLans().stream().map(IpPrefix::parse).toList(),
         host.config().tunnel().device(),
-        Paths.innerMtu(record));
+        Paths.innerMtu(host.config(), record));
   }
 
   /** Every change that arming makes here, in order; nothing is done. */
@@ -68,7 +68,7 @@ final class EndpointSteps {
   void apply() throws RequestRefused {
     try {
       host.objects().acquire(record.id());
-      if ("ipip".equals(record.encapsulation())) {
+      if (record.isIpInIp()) {
         host.objects().openIpInIp();
       }
       SteeringPlan made = plan(host, record);

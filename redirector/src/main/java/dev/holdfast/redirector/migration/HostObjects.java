@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.hold.HoldBudget;
 import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.path.InboundPath;
@@ -23,6 +24,7 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.util.HashSet;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -239,7 +241,7 @@ final class HostObjects {
   }
 
   /**
-   * Opens the raw socket for IP-in-IP, if it is not open.
+   * Opens the raw sockets for IP-in-IP, if they are not open.
    *
    * @throws IOException naming what is missing
    */
@@ -254,18 +256,39 @@ final class HostObjects {
     return dispatch;
   }
 
-  /** What carries live packets of a lane whose data connection is {@code tls}. Data loop. */
+  /**
+   * What carries live packets of a lane whose data connection is {@code tls}. Data loop.
+   *
+   * @throws IllegalArgumentException when the remote host's address is of another family than ours
+   */
   Link liveLink(
       MigrationRecord record, MigrationPath path, TlsLink tls, InboundPath.LinkEvents events) {
     IpInIpDispatch dispatch = ipInIp;
-    if (!"ipip".equals(record.encapsulation()) || dispatch == null) {
+    if (!record.isIpInIp() || dispatch == null) {
       return tls;
     }
-    Config.Remote remote = Paths.remote(config, record.remote());
-    IpInIpLink live =
-        dispatch.link(path, IpAddress.of(remote.endpoint().getAddress()), path.innerMtu());
+    IpInIpLink live = dispatch.link(path, outerAddress(record, tls), path.innerMtu());
     dispatch.add(path, new InboundPath(path, 0, device(), clock, events, false));
     return live;
+  }
+
+  /**
+   * Where the remote host's end of the tunnel is. Whom we have connected to is there where we have
+   * found it. Who has connected to us may have done that from any of its addresses: its outer
+   * packets come from its endpoint, unless that is a name.
+   */
+  private IpAddress outerAddress(MigrationRecord record, TlsLink tls) {
+    InetSocketAddress far = tls.remoteAddress();
+    if (record.role() == Role.ENDPOINT) {
+      InetSocketAddress configured = Paths.remote(config, record.remote()).endpoint();
+      if (configured != null && configured.getAddress() != null) {
+        far = configured;
+      }
+    }
+    if (far == null) {
+      throw new IllegalArgumentException("the data connection was lost as soon as it stood");
+    }
+    return IpAddress.of(far.getAddress());
   }
 
   /** Gives the guest what was staged for it. Data loop; returns how many packets. */

@@ -229,7 +229,8 @@ abstract class LiveMigration {
         figures.drops,
         dnsView(),
         notes,
-        ended);
+        ended,
+        now.encapsulationReason());
   }
 
   /** What the packet path counted, taken on the data loop. */

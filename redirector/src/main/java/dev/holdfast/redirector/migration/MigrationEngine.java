@@ -85,6 +85,7 @@ final class MigrationEngine implements MigrationService {
     }
     // All are known before the first speaks to a remote host, which may ask for any of them.
     unfinished.forEach(migration -> resume(migration, true));
+    new StandingChannels(host, this).start();
   }
 
   /** What stands in the way may pass: a bridge that is not there yet when a machine starts. */

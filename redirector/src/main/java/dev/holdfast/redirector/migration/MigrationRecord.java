@@ -22,9 +22,11 @@ import org.jspecify.annotations.Nullable;
  *     exactly; a journal that does not say has one
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
+ * @param encapsulation tls or ipip; auto until it has been agreed
  * @param acceptedEpochNanos when release was accepted; 0 before
  * @param takingBack the epoch under which the released address was asked back, where the endpoint's
  *     answer is not known; null otherwise
+ * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  */
 public record MigrationRecord(
     String id,
@@ -51,10 +53,23 @@ public record MigrationRecord(
     long acceptedEpochNanos,
     @Nullable String dns,
     List<MigrationView.HistoryEntry> history,
-    @Nullable Long takingBack) {
+    @Nullable Long takingBack,
+    @Nullable String encapsulationReason) {
+  /** In place of an encapsulation: the hosts choose one. */
+  public static final String AUTO = "auto";
 
   public MigrationRecord {
     connections = Math.max(1, connections);
+  }
+
+  /** Packets go by IP-in-IP, not on the TLS data connection. */
+  public boolean isIpInIp() {
+    return encapsulation.equals("ipip");
+  }
+
+  /** Both hosts have still to agree on the encapsulation. */
+  public boolean isAuto() {
+    return encapsulation.equals(AUTO);
   }
 
   public UUID uuid() {
@@ -71,6 +86,15 @@ public record MigrationRecord(
 
   public @Nullable MacAddress mac() {
     return guestMac == null ? null : MacAddress.parse(guestMac);
+  }
+
+  /** With the encapsulation that was agreed upon, and why. */
+  public MigrationRecord carriedBy(String agreed, @Nullable String reason, long nextEpoch) {
+    return with(draft -> {
+      draft.encapsulation = agreed;
+      draft.encapsulationReason = reason;
+      draft.epoch = nextEpoch;
+    });
   }
 
   /** This record in another state, entered at {@code epochNanos}. */
@@ -121,6 +145,8 @@ public record MigrationRecord(
   private static final class Draft {
     long epoch;
     MigrationState state;
+    String encapsulation;
+    @Nullable String encapsulationReason;
     int connections;
     String token;
     long acceptedEpochNanos;
@@ -131,6 +157,8 @@ public record MigrationRecord(
     Draft(MigrationRecord from) {
       epoch = from.epoch;
       state = from.state;
+      encapsulation = from.encapsulation;
+      encapsulationReason = from.encapsulationReason;
       connections = from.connections;
       token = from.token;
       acceptedEpochNanos = from.acceptedEpochNanos;
@@ -157,7 +185,7 @@ public record MigrationRecord(
         guestPort,
         deliver,
         oldLans,
-        encapsulation,
+        draft.encapsulation,
         draft.connections,
         returnPath,
         holdPolicy,
@@ -168,6 +196,7 @@ public record MigrationRecord(
         draft.acceptedEpochNanos,
         draft.dns,
         List.copyOf(draft.history),
-        draft.takingBack);
+        draft.takingBack,
+        draft.encapsulationReason);
   }
 }

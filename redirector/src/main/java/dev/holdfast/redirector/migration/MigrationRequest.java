@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param deliver the remote host's interface towards the guest
  * @param dnsName null: no DNS update
  * @param dnsAddresses the public addresses, where they are not {@code newAddresses}
- * @param encapsulation tls or ipip; null: the config's
+ * @param encapsulation tls, ipip or auto; null: the config's
  * @param holdPolicy queue or drop; null: the config's
  * @param flowListCommand prints the guest's connections as {@code ss -Htn} does, run through {@code
  *     sh -c} at arm and while draining; what it prints is taken to be complete; null: no complete

@@ -99,19 +99,18 @@ record MigrationSpec(
             config.hold().policy(),
             "--hold",
             mistakes);
-    if (encapsulation == Config.Encapsulation.AUTO) {
-      encapsulation = Config.Encapsulation.TLS;
-    }
-    if (encapsulation == Config.Encapsulation.IPIP && olds.stream().anyMatch(IpAddress::isV6)) {
-      mistakes.add("--encapsulation ipip carries IPv4 only in this version; use tls for IPv6");
-    }
-    if (encapsulation == Config.Encapsulation.IPIP
-        && remote != null
-        && !(remote.endpoint().getAddress() instanceof java.net.Inet4Address)) {
+    if (remote != null && remote.endpoint() == null) {
       mistakes.add(
-          "--encapsulation ipip needs an IPv4 endpoint, and [[remote]] "
+          "[[remote]] "
               + remote.name()
-              + " has an IPv6 one; use tls");
+              + " has no endpoint in the config: the host that the guest leaves opens the data"
+              + " connections, so it must be able to reach the other");
+    }
+    if (encapsulation == Config.Encapsulation.IPIP && remote != null) {
+      String against = EncapsulationChoice.againstIpInIp(config, remote);
+      if (against != null) {
+        mistakes.add("--encapsulation ipip cannot be: " + against + "; use tls");
+      }
     }
     if (!mistakes.isEmpty() || remote == null) {
       throw new RequestRefused(RequestRefused.Kind.INVALID, String.join("; ", mistakes));

@@ -20,7 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param linkUp whether every data connection is up
  * @param connections the data connections by number; none where the migration has ended
  * @param drops by reason label
+ * @param encapsulation tls or ipip; auto until it has been agreed
  * @param alerts sentences for the operator, newest last
+ * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  */
 public record MigrationView(
     String schema,
@@ -47,7 +49,8 @@ public record MigrationView(
     Map<String, Long> drops,
     @Nullable DnsView dns,
     List<String> alerts,
-    @Nullable ContinuityReport report) {
+    @Nullable ContinuityReport report,
+    @Nullable String encapsulationReason) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon

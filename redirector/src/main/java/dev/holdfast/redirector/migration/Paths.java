@@ -12,6 +12,7 @@ import dev.holdfast.redirector.hold.HoldLimits;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
+import dev.holdfast.tunnel.packet.IpAddress;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -37,9 +38,20 @@ final class Paths {
             () -> new IllegalStateException("the config no longer has [[remote]] " + name));
   }
 
-  /** The longest inner packet that the migration's encapsulation takes, in bytes. */
-  static int innerMtu(MigrationRecord record) {
-    return "ipip".equals(record.encapsulation()) ? LAN_MTU - IpInIp.V4_OUTER : LAN_MTU;
+  /**
+   * The longest inner packet that the migration's encapsulation takes, in bytes. Outer packets come
+   * from the address on which this host listens, and are of its family.
+   */
+  static int innerMtu(Config config, MigrationRecord record) {
+    return record.isIpInIp()
+        ? LAN_MTU - IpInIp.outerLength(IpAddress.of(config.tunnel().listen().getAddress()))
+        : LAN_MTU;
+  }
+
+  /** The longest packet on the way between the hosts where they use IP-in-IP, in bytes. */
+  static int outerLength(Config config, MigrationRecord record) {
+    return innerMtu(config, record)
+        + IpInIp.outerLength(IpAddress.of(config.tunnel().listen().getAddress()));
   }
 
   static MigrationPath build(Host host, MigrationRecord record, Role role, byte[] token) {
@@ -53,7 +65,7 @@ final class Paths {
         record.olds(),
         token,
         new Decision(role, record.olds(), policy, config.drain().staleSyn()),
-        innerMtu(record),
+        innerMtu(config, record),
         record.connections(),
         flowTable(host),
         role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),

@@ -54,6 +54,7 @@ final class Planner {
         0,
         null,
         List.of(),
+        null,
         null);
   }
 
@@ -156,22 +157,20 @@ final class Planner {
    * @throws RequestRefused when the request or the remote host is wrong; failed checks are in the
    *     plan
    */
-  static MigrationPlan plan(Host host, MigrationRecord record) throws RequestRefused {
+  static MigrationPlan plan(Host host, MigrationRecord wanted) throws RequestRefused {
+    MigrationRecord record = EncapsulationChoice.asked(host.config(), wanted);
     List<MigrationPlan.Check> checks = new ArrayList<>(checks(host, record));
-    String here = host.config().daemon().name();
-    List<MigrationPlan.Step> steps = new ArrayList<>();
-    try {
-      steps.addAll(steps(host, RedirectorSteps.changes(host, record)));
-    } catch (IOException e) {
-      throw new RequestRefused(
-          RequestRefused.Kind.FAILED, "this host could not be looked at: " + e.getMessage(), e);
-    }
+    List<MigrationPlan.Step> theirSteps = new ArrayList<>();
     int connections = record.connections();
     if (checks.stream().noneMatch(WayChecks::isUnreachable)) {
       ControlMessage.ArmReply reply = Asking.dryRun(host, host.control(record.remote()), record);
       List<MigrationPlan.Check> theirs = fromRemote(record.remote(), reply.checks());
       checks.addAll(theirs);
-      if (!reply.accepted() && Preflight.passes(theirs)) {
+      if (reply.accepted()) {
+        record = EncapsulationChoice.agreed(record, reply);
+        checks.add(EncapsulationChoice.check(host.config(), wanted, record));
+        connections = Math.min(connections, reply.connections());
+      } else if (Preflight.passes(theirs)) {
         checks.add(
             new MigrationPlan.Check(
                 record.remote(),
@@ -180,13 +179,20 @@ final class Planner {
                 reply.refusal(),
                 "see the config and the migrations of " + record.remote()));
       }
-      if (reply.accepted()) {
-        connections = Math.min(connections, reply.connections());
-      }
       for (ControlMessage.ChangeEntry each : reply.changes()) {
-        steps.add(new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
+        theirSteps.add(
+            new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
       }
     }
+    String here = host.config().daemon().name();
+    List<MigrationPlan.Step> steps = new ArrayList<>();
+    try {
+      steps.addAll(steps(host, RedirectorSteps.changes(host, record)));
+    } catch (IOException e) {
+      throw new RequestRefused(
+          RequestRefused.Kind.FAILED, "this host could not be looked at: " + e.getMessage(), e);
+    }
+    steps.addAll(theirSteps);
     steps.add(
         new MigrationPlan.Step(
             here,

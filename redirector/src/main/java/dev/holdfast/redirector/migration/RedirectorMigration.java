@@ -33,7 +33,7 @@ final class RedirectorMigration extends LiveMigration {
 
   RedirectorMigration(Host host, MigrationRecord record) {
     super(host, record);
-    this.steps = new RedirectorSteps(host, record, this::alert);
+    this.steps = new RedirectorSteps(host, () -> this.record, this::alert);
     this.connections = new DataConnections(host, this);
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.known = new FlowKnowledge(host, this);
@@ -52,16 +52,7 @@ final class RedirectorMigration extends LiveMigration {
       host.journal().record(record);
       ControlChannel channel = host.control(record.remote());
       asked = true;
-      ControlMessage.ArmReply reply = Asking.arm(host, channel, record);
-      warn(Planner.fromRemote(record.remote(), reply.checks()));
-      amend(planned ->
-          planned
-              .withToken(HexFormat.of().formatHex(reply.token()))
-              .withConnections(Math.min(planned.connections(), reply.connections())));
-      raise();
-      warn(PathProof.prove(host, record));
-      connections.open();
-      connections.probe();
+      new TunnelProof(host, this, connections).establish(channel);
       known.begin();
       if (names != null) {
         names.arm();
@@ -182,8 +173,14 @@ final class RedirectorMigration extends LiveMigration {
     known.close(); // last, since it takes its time
   }
 
+  /** The path to the endpoint was lost: is there still something on the other connection? */
+  void controlDown() {
+    connections.verify();
+  }
+
   /** Says again what the endpoint may have missed, when its control channel is back. */
   void controlUp() {
+    connections.verify(); // it may have come from another place than where that one goes
     if (record.state() == MigrationState.HOLDING) {
       tellHeld();
     }
@@ -292,11 +289,6 @@ final class RedirectorMigration extends LiveMigration {
   /** Neighbours may send to this host's MAC, and go on until the guest's announcement comes. */
   boolean mayHaveBeenAnnounced() {
     return takenOver || steps.hasAnswered();
-  }
-
-  /** The endpoint is to say when it has what was sent. Data loop. */
-  void markSent() {
-    connection.markSent();
   }
 
   /** The guest has its old address again, and its name follows. Called with the lock held. */

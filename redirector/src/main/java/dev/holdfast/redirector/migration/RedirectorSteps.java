@@ -19,6 +19,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,7 +31,7 @@ final class RedirectorSteps {
   private static final Logger log = LoggerFactory.getLogger(RedirectorSteps.class);
 
   private final Host host;
-  private final MigrationRecord record;
+  private final Supplier<MigrationRecord> records;
   private final Consumer<String> alerts;
   private volatile @Nullable RedirectorSteering steering;
   private volatile @Nullable NeighbourResponder responder;
@@ -40,11 +41,12 @@ final class RedirectorSteps {
   private final AnswerTable answers = new AnswerTable();
 
   /**
+   * @param records gives the migration's record as it is; the encapsulation is agreed upon late
    * @param alerts is told what an operator should know
    */
-  RedirectorSteps(Host host, MigrationRecord record, Consumer<String> alerts) {
+  RedirectorSteps(Host host, Supplier<MigrationRecord> records, Consumer<String> alerts) {
     this.host = host;
-    this.record = record;
+    this.records = records;
     this.alerts = alerts;
   }
 
@@ -66,7 +68,7 @@ final class RedirectorSteps {
         record.guestPort(),
         record.oldLans().stream().map(IpPrefix::parse).toList(),
         host.config().tunnel().device(),
-        Paths.innerMtu(record));
+        Paths.innerMtu(host.config(), record));
   }
 
   /** Every change that arming makes here, in order; nothing is done. */
@@ -84,9 +86,10 @@ final class RedirectorSteps {
    * @throws RequestRefused with the kernel's own words
    */
   void apply() throws RequestRefused {
+    MigrationRecord record = records.get();
     try {
       host.objects().acquire(record.id());
-      if ("ipip".equals(record.encapsulation())) {
+      if (record.isIpInIp()) {
         host.objects().openIpInIp();
       }
       SteeringPlan made = plan(host, record);
@@ -169,7 +172,7 @@ final class RedirectorSteps {
     if (steers == null || !capturing) {
       return;
     }
-    record.olds().forEach(answers::release);
+    records.get().olds().forEach(answers::release);
     try {
       host.kernel().nftNow(steers.unholdScript() + steers.unblockScript());
       capturing = false;
@@ -188,6 +191,7 @@ final class RedirectorSteps {
 
   /** Tells the old LAN that the addresses are at the guest's own MAC again. */
   void announceGuest() {
+    MigrationRecord record = records.get();
     MacAddress guest = record.mac();
     if (guest == null) {
       return;
@@ -211,7 +215,7 @@ final class RedirectorSteps {
    */
   long strays() {
     try {
-      return new HostFacts(host.kernel()).forwarded(record.olds());
+      return new HostFacts(host.kernel()).forwarded(records.get().olds());
     } catch (IOException e) {
       log.warn("stray packets are not counted: {}", e.getMessage());
       return -1;
@@ -229,6 +233,6 @@ final class RedirectorSteps {
   /** Takes everything back, newest first. */
   void undo() {
     closeResponder();
-    Steps.undo(host, record);
+    Steps.undo(host, records.get());
   }
 }

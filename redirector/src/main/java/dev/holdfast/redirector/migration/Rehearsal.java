@@ -78,7 +78,6 @@ final class Rehearsal {
   private final CountDownLatch done;
   private final long begun;
   private long packets;
-  private int families = 2;
   private int rounds;
   private final List<String> laps = new ArrayList<>();
   private long lapBegun;
@@ -198,7 +197,6 @@ final class Rehearsal {
     if (address == null) {
       return;
     }
-    families = 1;
     packets = 0;
     try (var raw = RehearsalIpInIp.open(loop, address, old, sending, fresh, receiving)) {
       untilCalm(round -> round(old, fresh, receiving, round));
@@ -326,7 +324,7 @@ final class Rehearsal {
    */
   private PacketBuilder packet(
       List<IpAddress> from, List<IpAddress> to, int fromPort, int toPort, int round, int i) {
-    int family = families == 1 ? 0 : i & 1;
+    int family = i & 1;
     long sequence = 2L * SUPER_PAYLOAD * PACKETS * round + (long) SUPER_PAYLOAD * i;
     int flags = PacketView.ACK | (i % 5 < 3 ? PacketView.PSH : 0);
     PacketBuilder packet =

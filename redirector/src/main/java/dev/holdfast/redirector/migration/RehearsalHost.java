@@ -131,7 +131,11 @@ final class RehearsalHost implements AutoCloseable {
         new Config.Identity(state.resolve("host.crt"), state.resolve("host.key")),
         List.of(
             new Config.Remote(
-                remoteName, remote, identity.fingerprint().toString(), List.of(everything()))),
+                remoteName,
+                remote,
+                identity.fingerprint().toString(),
+                List.of(everything()),
+                false)),
         zones,
         new Config.Hold(
             Config.HoldPolicy.QUEUE,

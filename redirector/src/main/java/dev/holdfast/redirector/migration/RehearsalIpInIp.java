@@ -3,6 +3,7 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.path.IpInIpDispatch;
 import dev.holdfast.redirector.path.PathTable;
+import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.link.TlsLink;
 import dev.holdfast.tunnel.observe.DropCounters;
@@ -16,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  * itself, which never leaves it.
  */
 final class RehearsalIpInIp implements AutoCloseable {
-  private static final int INNER_MTU = 1480;
+  private static final int LAN_MTU = 1500;
 
   private final DataLoop loop;
   private final RehearsalSite old;
@@ -35,7 +36,10 @@ final class RehearsalIpInIp implements AutoCloseable {
   static @Nullable IpAddress address(InetAddress own) {
     IpAddress address = IpAddress.of(own);
     // No packet on a wire has a loopback address (RFC 1122, section 3.2.1.3): they are refused.
-    return address.isV4() && !own.isAnyLocalAddress() && !own.isLoopbackAddress() ? address : null;
+    // IPv6 link-local addresses need a zone, which tunnels do not have.
+    boolean usable =
+        !own.isAnyLocalAddress() && !own.isLoopbackAddress() && !own.isLinkLocalAddress();
+    return usable ? address : null;
   }
 
   /**
@@ -64,7 +68,7 @@ final class RehearsalIpInIp implements AutoCloseable {
   }
 
   private void use(IpAddress own, RehearsalSite site, TlsLink stage) {
-    Link live = dispatch.link(site.path, own, INNER_MTU);
+    Link live = dispatch.link(site.path, own, LAN_MTU - IpInIp.outerLength(own));
     dispatch.add(site.path, site.ipInIp());
     site.connect(stage, live);
   }

@@ -13,6 +13,7 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -21,6 +22,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,7 +39,9 @@ import org.slf4j.LoggerFactory;
 final class RemoteRequests implements EndpointHandler {
   private static final Logger log = LoggerFactory.getLogger(RemoteRequests.class);
   private static final SecureRandom RANDOM = new SecureRandom();
-  private final Map<String, ControlChannel> channels = new ConcurrentHashMap<>();
+
+  /** By remote host; each has dialled the other perhaps, so there may be two. */
+  private final Map<String, List<ControlChannel>> channels = new ConcurrentHashMap<>();
 
   private volatile @Nullable MigrationEngine engine;
 
@@ -45,19 +50,44 @@ final class RemoteRequests implements EndpointHandler {
   }
 
   HostStatus.RemoteStatus status(Config.Remote remote) {
-    ControlChannel channel = channels.get(remote.name());
-    boolean up = channel != null && channel.isUp();
+    ControlChannel up =
+        channels.getOrDefault(remote.name(), List.of()).stream()
+            .filter(ControlChannel::isUp)
+            .findFirst()
+            .orElse(null);
     return new HostStatus.RemoteStatus(
         remote.name(),
-        remote.endpoint().getAddress().getHostAddress() + ":" + remote.endpoint().getPort(),
-        up,
-        up && channel != null ? channel.rttMillis() : -1,
-        "");
+        remote.endpointText(),
+        up != null,
+        up == null ? -1 : up.rttMillis(),
+        up == null ? "" : elsewhere(remote, up));
+  }
+
+  /** Where it is, if that is not where the config says; "" otherwise. */
+  private static String elsewhere(Config.Remote remote, ControlChannel channel) {
+    InetSocketAddress configured = remote.endpoint();
+    InetSocketAddress real = channel.remoteAddress();
+    if (real == null || (configured != null && configured.getAddress() == null)) {
+      return "";
+    }
+    if (configured == null) {
+      return "it connects from " + IpAddress.of(real.getAddress());
+    }
+    return configured.getAddress().equals(real.getAddress())
+        ? ""
+        : "it is at " + IpAddress.of(real.getAddress()) + " now";
   }
 
   @Override
   public void controlUp(ControlChannel channel) {
-    channels.put(channel.remoteName(), channel);
+    channels
+        .computeIfAbsent(channel.remoteName(), name -> new CopyOnWriteArrayList<>())
+        .add(channel);
+    redirectors(channel, "control-up", RedirectorMigration::controlUp);
+  }
+
+  private void redirectors(
+      ControlChannel channel, String name, Consumer<RedirectorMigration> action) {
     MigrationEngine running = engine;
     if (running == null) {
       return;
@@ -65,7 +95,7 @@ final class RemoteRequests implements EndpointHandler {
     for (LiveMigration migration : running.live()) {
       if (migration.record.remote().equals(channel.remoteName())
           && migration instanceof RedirectorMigration redirector) {
-        Thread.ofVirtual().name("control-up").start(redirector::controlUp);
+        apart(name, () -> action.accept(redirector));
       }
     }
   }
@@ -73,10 +103,12 @@ final class RemoteRequests implements EndpointHandler {
   @Override
   public void controlDown(ControlChannel channel, String reason) {
     log.info("control channel to {} is down: {}", channel.remoteName(), reason);
+    List<ControlChannel> there = channels.get(channel.remoteName());
     MigrationEngine running = engine;
-    if (channels.remove(channel.remoteName(), channel) && running != null) {
+    if (there != null && there.remove(channel) && there.isEmpty() && running != null) {
       running.host().calls().lost(channel.remoteName(), reason);
     }
+    redirectors(channel, "control-down", RedirectorMigration::controlDown);
   }
 
   @Override
@@ -252,7 +284,9 @@ final class RemoteRequests implements EndpointHandler {
     List<ControlMessage.CheckEntry> checks = new ArrayList<>();
     List<ControlMessage.ChangeEntry> changes = new ArrayList<>();
     try {
-      MigrationRecord record = granted(running, channel.remoteName(), request);
+      MigrationRecord record =
+          EncapsulationChoice.answered(
+              running.host().config(), granted(running, channel.remoteName(), request));
       List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
       addAll(checks, found);
       Planner.requirePassed(found);
@@ -261,9 +295,7 @@ final class RemoteRequests implements EndpointHandler {
         for (MigrationPlan.Step step : Planner.endpointSteps(running.host(), record)) {
           changes.add(new ControlMessage.ChangeEntry(step.what(), step.undo()));
         }
-        channel.send(
-            new ArmReply(
-                request.request(), "", checks, changes, new byte[0], record.connections()));
+        channel.send(reply(request, record, "", checks, changes, new byte[0]));
         return;
       }
       byte[] token = new byte[16];
@@ -282,14 +314,12 @@ final class RemoteRequests implements EndpointHandler {
         running.forget(migration);
         throw e;
       }
-      channel.send(
-          new ArmReply(request.request(), "", checks, changes, token, record.connections()));
+      channel.send(reply(request, record, "", checks, changes, token));
     } catch (IOException | RequestRefused | RuntimeException e) {
       log.info(
           "refused to arm {} for {}: {}", request.name(), channel.remoteName(), e.getMessage());
       channel.send(
-          new ArmReply(
-              request.request(), String.valueOf(e.getMessage()), checks, changes, new byte[0], 0));
+          reply(request, null, String.valueOf(e.getMessage()), checks, changes, new byte[0]));
     }
   }
 
@@ -299,6 +329,24 @@ final class RemoteRequests implements EndpointHandler {
       entries.add(
           new ControlMessage.CheckEntry(each.name(), each.result(), each.detail(), each.fix()));
     }
+  }
+
+  private static ArmReply reply(
+      ArmRequest request,
+      @Nullable MigrationRecord agreed,
+      String refusal,
+      List<ControlMessage.CheckEntry> checks,
+      List<ControlMessage.ChangeEntry> changes,
+      byte[] token) {
+    return new ArmReply(
+        request.request(),
+        refusal,
+        checks,
+        changes,
+        token,
+        agreed == null ? 0 : agreed.connections(),
+        agreed == null ? "" : agreed.encapsulation(),
+        agreed == null || agreed.encapsulationReason() == null ? "" : agreed.encapsulationReason());
   }
 
   /**
@@ -331,8 +379,15 @@ final class RemoteRequests implements EndpointHandler {
     if (!request.deliver().matches("[^\\s/\"'{};,]{1,15}")) {
       wrong.add("'" + request.deliver() + "' (--deliver) is not an interface name");
     }
-    if (!List.of("tls", "ipip").contains(request.encapsulation())) {
-      wrong.add("encapsulation " + request.encapsulation() + " is not known here");
+    switch (request.encapsulation()) {
+      case EncapsulationChoice.TLS, MigrationRecord.AUTO -> {}
+      case EncapsulationChoice.IP_IN_IP -> {
+        String against = EncapsulationChoice.againstIpInIp(host.config(), remote);
+        if (against != null) {
+          wrong.add("encapsulation ipip cannot be: " + against);
+        }
+      }
+      default -> wrong.add("encapsulation " + request.encapsulation() + " is not known here");
     }
     if (!request.returnPath().equals("symmetric")) {
       wrong.add("return path " + request.returnPath() + " is not known here");
@@ -369,7 +424,8 @@ final class RemoteRequests implements EndpointHandler {
         0,
         null,
         List.of(),
-        null);
+        null,
+        request.encapsulationReason().isEmpty() ? null : request.encapsulationReason());
   }
 
   @Override

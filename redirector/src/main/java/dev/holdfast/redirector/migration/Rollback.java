@@ -160,13 +160,7 @@ final class Rollback {
   private void queue(boolean on) {
     MigrationPath there = migration.path;
     if (there != null) {
-      host.data()
-          .run(() -> {
-            there.queueForReturn(on);
-            if (!on) {
-              migration.markSent(); // what has waited is on its way, and need not be kept
-            }
-          });
+      host.data().run(() -> there.queueForReturn(on));
     }
   }
 

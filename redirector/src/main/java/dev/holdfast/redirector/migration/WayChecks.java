@@ -3,10 +3,10 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.Preflight;
-import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -79,7 +79,7 @@ final class WayChecks {
   }
 
   private boolean isIpInIp() {
-    return "ipip".equals(record.encapsulation());
+    return record.isIpInIp();
   }
 
   private void add(String check, String result, String detail, String fix) {
@@ -160,7 +160,7 @@ final class WayChecks {
           "correct 'uplink' in [tunnel] of the config");
       return;
     }
-    int outer = isIpInIp() ? Paths.innerMtu(record) + IpInIp.V4_OUTER : 0;
+    int outer = isIpInIp() ? Paths.outerLength(host.config(), record) : 0;
     if (device.get().mtu() < outer) {
       add(
           "path MTU",
@@ -183,14 +183,17 @@ final class WayChecks {
 
   private void filters(int port) {
     Config.Tunnel tunnel = host.config().tunnel();
-    Config.Remote remote = Paths.remote(host.config(), record.remote());
+    InetSocketAddress remote = Paths.remote(host.config(), record.remote()).endpoint();
+    if (remote == null || remote.getAddress() == null) {
+      return; // it is where it connects from, or where its name says; that it gets here is seen
+    }
     Preflight preflight = Planner.preflight(host);
     checks.addAll(
         preflight.tunnelFilters(
             tunnel.uplink(),
             IpAddress.of(tunnel.listen().getAddress()),
             port,
-            IpAddress.of(remote.endpoint().getAddress()),
+            IpAddress.of(remote.getAddress()),
             isIpInIp() ? record.olds() : List.of()));
   }
 }

@@ -37,6 +37,9 @@ public final class InboundPath implements LinkReceiver {
   private static final Logger log = LoggerFactory.getLogger(InboundPath.class);
   private static final int STAGING_ID = 8;
 
+  /** A marker that asks for its answer alone, and says nothing of what was sent before it. */
+  static final long SIGN_OF_LIFE = -1;
+
   private final MigrationPath path;
   private final int number;
   private final Lane lane;
@@ -79,6 +82,9 @@ public final class InboundPath implements LinkReceiver {
 
   @Override
   public void onFrame(FrameType type, ByteBuf payload) {
+    if (staging) {
+      lane.heard++;
+    }
     switch (type) {
       case PACKET -> packet(payload);
       case STAGE -> stage(payload);
@@ -90,7 +96,10 @@ public final class InboundPath implements LinkReceiver {
       case MARKER -> marker(payload);
       case MARKER_REPLY -> {
         if (staging && payload.readableBytes() == STAGING_ID) {
-          lane.answered(payload.readLong());
+          long answered = payload.readLong();
+          if (answered != SIGN_OF_LIFE) {
+            lane.answered(answered);
+          }
         }
       }
       case CONTROL, BIND, BOUND -> path.drops.count(DropReason.FRAME_UNKNOWN);
@@ -220,12 +229,15 @@ public final class InboundPath implements LinkReceiver {
       path.drops.count(DropReason.FRAME_UNKNOWN);
       return;
     }
+    long marker = payload.readLong();
     Link stage = lane.stage;
     if (stage != null) {
-      stage.send(FrameType.MARKER_REPLY, Lane.number(payload.readLong()));
+      stage.send(FrameType.MARKER_REPLY, Lane.number(marker));
       replied = true;
     }
-    events.markerSeen();
+    if (marker != SIGN_OF_LIFE) {
+      events.markerSeen();
+    }
   }
 
   private void deliver(ByteBuf payload) {

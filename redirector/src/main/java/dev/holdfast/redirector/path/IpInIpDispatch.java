@@ -51,10 +51,18 @@ public final class IpInIpDispatch implements AutoCloseable {
     return new IpInIpDispatch(IpInIpReceiver.open(loop, local, drops::count), paths, drops);
   }
 
-  /** The link that sends one migration's packets to {@code remote}, whatever their lane. */
+  /**
+   * The link that sends one migration's packets to {@code remote}, whatever their lane; from there
+   * alone they are taken from now on: a remote host may have another address than before.
+   */
   public IpInIpLink link(MigrationPath path, IpAddress remote, int innerMtu) {
-    remoteOf.put(path, remote);
-    return links.computeIfAbsent(path, p -> receiver.link(remote, innerMtu + IpInIp.V4_OUTER));
+    IpAddress before = remoteOf.put(path, remote);
+    if (before != null && !before.equals(remote)) {
+      unregister(before);
+      links.remove(path);
+    }
+    return links.computeIfAbsent(
+        path, p -> receiver.link(remote, innerMtu + IpInIp.outerLength(remote)));
   }
 
   /** From now on, what comes for {@code path} goes to {@code to}. */
@@ -70,7 +78,14 @@ public final class IpInIpDispatch implements AutoCloseable {
     inbound.remove(path);
     links.remove(path);
     IpAddress remote = remoteOf.remove(path);
-    if (remote != null && !remoteOf.containsValue(remote) && registered.remove(remote)) {
+    if (remote != null) {
+      unregister(remote);
+    }
+  }
+
+  /** Unless another migration is with the same remote host. */
+  private void unregister(IpAddress remote) {
+    if (!remoteOf.containsValue(remote) && registered.remove(remote)) {
       receiver.unregister(remote);
     }
   }

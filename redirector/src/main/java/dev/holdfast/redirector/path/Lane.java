@@ -28,6 +28,9 @@ final class Lane {
    */
   volatile @Nullable Link stage;
 
+  /** Frames that have come on it. */
+  long heard;
+
   /** The highest id that was held of this lane's flows. */
   private long lastHeld;
 
@@ -198,6 +201,15 @@ final class Lane {
       live = null;
     }
     stage = null;
+  }
+
+  /** Asks the other host to say that it is there. */
+  void askForLife() {
+    Link link = stage;
+    if (link != null && link.isUp()) {
+      link.send(FrameType.MARKER, number(InboundPath.SIGN_OF_LIFE));
+      link.flush();
+    }
   }
 
   boolean isUp() {

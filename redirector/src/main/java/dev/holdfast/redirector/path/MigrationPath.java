@@ -76,6 +76,7 @@ public final class MigrationPath {
   boolean returning;
 
   boolean flushWanted;
+
   @Nullable ProbeListener probes;
 
   /** Told of each answered probe. */
@@ -391,6 +392,16 @@ public final class MigrationPath {
   public void close() {
     hold.close();
     staging.discard();
+  }
+
+  /** How many frames have come on a data connection. Only on the data loop. */
+  public long heard(int lane) {
+    return lanes[lane].heard;
+  }
+
+  /** Asks for an answer on a data connection, whatever it carries. Only on the data loop. */
+  public void askForLife(int lane) {
+    lanes[lane].askForLife();
   }
 
   /** Only on the data loop. */

@@ -97,6 +97,7 @@ class CleanupNamesTest {
               0,
               change.state().toJson(),
               List.of(),
+              null,
               null));
     }
   }

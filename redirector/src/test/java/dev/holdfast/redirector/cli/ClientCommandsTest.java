@@ -192,6 +192,7 @@ class ClientCommandsTest {
               hold             1.5 s; 8 packets held, 7 staged, 1 replaced
               recovery         p50 4.3 ms, p99 4.3 ms, max 4.3 ms (1 connection)
               longest silence  1.6 s, of tcp 10.9.0.2:50124 > 10.1.0.10:443
+              carried by       tls
               dropped          2 queue-full
               tunnelled        1000 B to the guest, 1.9 MiB from it
               DNS              not updated

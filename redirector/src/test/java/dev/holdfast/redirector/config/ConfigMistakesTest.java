@@ -95,6 +95,9 @@ class ConfigMistakesTest {
           name = "a b"                 | 8:1 [[remote]] name: 'a b' must be 1 to 64 letters, digits, dots, hyphens or underscores
           endpoint = "0.0.0.0:4754"    | 9:1 [[remote]] endpoint: '0.0.0.0:4754' is not the address of one host
           endpoint = "[ff02::1]:4754"  | 9:1 [[remote]] endpoint: '[ff02::1]:4754' is not the address of one host
+          endpoint = "host-b"          | 9:1 [[remote]] endpoint: 'host-b' is not an endpoint; write an IP address and a port, such as "10.1.0.2:4754" or "[fd00::2]:4754"
+          endpoint = "host-b:0"        | 9:1 [[remote]] endpoint: port 0 is not within 1..65535
+          endpoint = "10.1.0.999:1"    | 9:1 [[remote]] endpoint: '10.1.0.999' is not an IP address, and names are not resolved here; write an IP address and a port, such as "10.1.0.2:4754" or "[fd00::2]:4754"
           endpoint = "10.1.0.2:4754"   | 9:1 [[remote]] endpoint: is this host's own ([tunnel] listen)
           fingerprint = "md5:00"       | 10:1 [[remote]] fingerprint: must be "sha256:" and 64 hex digits, as 'holdfast cert show' prints it
           fingerprint = "sha256:00"    | 10:1 [[remote]] fingerprint: has 2 hex digits after "sha256:"; SHA-256 has 64
@@ -156,7 +159,6 @@ class ConfigMistakesTest {
             "2:3 [identity] has no certificate, which is required",
             "2:3 [identity] has no key, which is required",
             "3:1 [[remote]] has no name, which is required",
-            "3:1 [[remote]] has no endpoint, which is required",
             "3:1 [[remote]] has no fingerprint, which is required",
             "3:1 [[remote]] has no addresses, which is required",
             "4:1 [[dns]] has no zone, which is required",

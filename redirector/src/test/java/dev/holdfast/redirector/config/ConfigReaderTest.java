@@ -43,7 +43,8 @@ class ConfigReaderTest {
                 "host-b",
                 new InetSocketAddress("10.2.0.2", 4754),
                 HEX,
-                List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64"))));
+                List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64")),
+                false));
     assertThat(config.dns())
         .containsExactly(
             new Config.DnsZone(
@@ -141,12 +142,43 @@ class ConfigReaderTest {
   }
 
   @Test
+  void aRemoteHostMayHaveANameForAnAddressOrNoneAtAll() throws Exception {
+    String remotes =
+        """
+        [[remote]]
+        name = "b"
+        endpoint = "b.example.org:4754"
+        fingerprint = "sha256:%1$s"
+        addresses = ["10.1.0.0/24"]
+        plaintext = true
+        [[remote]]
+        name = "c"
+        fingerprint = "sha256:a%2$s"
+        addresses = ["10.1.0.0/24"]
+        [[remote]]
+        name = "d"
+        endpoint = ""
+        fingerprint = "sha256:b%2$s"
+        addresses = ["10.1.0.0/24"]
+        """
+            .formatted(HEX, HEX.substring(1));
+    List<Config.Remote> read = ConfigReader.read(write(MINIMAL + remotes)).remotes();
+    assertThat(read.get(0).endpoint())
+        .isEqualTo(InetSocketAddress.createUnresolved("b.example.org", 4754));
+    assertThat(read.get(0).endpointText()).isEqualTo("b.example.org:4754");
+    assertThat(read.get(0).plaintext()).isTrue();
+    assertThat(read.get(1).endpoint()).isNull();
+    assertThat(read.get(1).plaintext()).isFalse();
+    assertThat(read.get(2).endpoint()).isNull();
+    assertThat(read.get(2).endpointText()).isEmpty();
+  }
+
+  @Test
   void remarksTellWhatWillNotBeDone() throws Exception {
     assertThat(ConfigReader.readWithNotes(write(MINIMAL)).notes())
         .containsExactlyInAnyOrder(
             new Problem(0, 0, "there is no [[remote]]: no host may send or receive anything"),
-            new Problem(0, 0, "there is no [[dns]]: names are not updated"),
-            new Problem(1, 1, "[tunnel] encapsulation: \"auto\" means tls in this build"));
+            new Problem(0, 0, "there is no [[dns]]: names are not updated"));
   }
 
   private Path write(String toml) throws IOException {

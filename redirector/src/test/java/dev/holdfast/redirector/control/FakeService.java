@@ -263,7 +263,8 @@ public final class FakeService implements MigrationService {
                 NOON,
                 null),
         List.of("The hold has lasted longer than its limit."),
-        null);
+        null,
+        "auto".equals(request.encapsulation()) ? "auto: tls, since it is a fake" : null);
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -292,7 +293,8 @@ public final class FakeService implements MigrationService {
         old.drops(),
         old.dns(),
         old.alerts(),
-        to == MigrationState.DONE ? report() : null);
+        to == MigrationState.DONE ? report() : null,
+        old.encapsulationReason());
   }
 
   private static ContinuityReport report() {

@@ -61,6 +61,7 @@ class ForeignMigrationTest {
         0,
         null,
         List.of(),
+        null,
         null);
   }
 

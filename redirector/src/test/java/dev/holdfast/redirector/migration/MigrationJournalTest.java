@@ -41,6 +41,7 @@ class MigrationJournalTest {
         0,
         null,
         List.of(),
+        null,
         null);
   }
 
@@ -193,6 +194,7 @@ class MigrationJournalTest {
             0,
             dns,
             List.of(),
+            null,
             null)
         .entering(MigrationState.ROLLED_BACK, epoch);
   }

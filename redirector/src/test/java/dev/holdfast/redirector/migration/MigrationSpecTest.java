@@ -31,7 +31,16 @@ class MigrationSpecTest {
                   "host-b",
                   new InetSocketAddress("10.2.0.2", 4754),
                   "00",
-                  List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64")))),
+                  List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64")),
+                  false),
+              new Config.Remote(
+                  "host-c",
+                  new InetSocketAddress("fd00:2::2", 4754),
+                  "01",
+                  List.of(IpPrefix.parse("10.1.0.0/24")),
+                  true),
+              new Config.Remote(
+                  "host-d", null, "02", List.of(IpPrefix.parse("10.1.0.0/24")), true)),
           List.of(),
           new Config.Hold(
               Config.HoldPolicy.QUEUE,
@@ -81,7 +90,7 @@ class MigrationSpecTest {
                 null),
             CONFIG);
 
-    assertThat(spec.encapsulation()).isEqualTo(Config.Encapsulation.TLS);
+    assertThat(spec.encapsulation()).isEqualTo(Config.Encapsulation.AUTO);
     assertThat(spec.holdPolicy()).isEqualTo(Config.HoldPolicy.QUEUE);
     assertThat(spec.dnsAddresses()).isEqualTo(spec.news());
   }
@@ -130,7 +139,22 @@ class MigrationSpecTest {
   }
 
   @Test
-  void ipInIpIsForIpv4() {
+  void ipInIpCarriesBothFamilies() throws RequestRefused {
+    MigrationSpec spec =
+        MigrationSpec.of(
+            request(
+                "web1",
+                List.of("fd00:1::10", "10.1.0.10"),
+                List.of("fd00:2::10", "10.2.0.10"),
+                "host-b",
+                null,
+                "ipip"),
+            CONFIG);
+
+    assertThat(spec.encapsulation()).isEqualTo(Config.Encapsulation.IPIP);
+  }
+
+  private static String refusal(String remote, String encapsulation) {
     RequestRefused refused =
         catchThrowableOfType(
             RequestRefused.class,
@@ -138,13 +162,24 @@ class MigrationSpecTest {
                 MigrationSpec.of(
                     request(
                         "web1",
-                        List.of("fd00:1::10"),
-                        List.of("fd00:2::10"),
-                        "host-b",
+                        List.of("10.1.0.10"),
+                        List.of("10.2.0.10"),
+                        remote,
                         null,
-                        "ipip"),
+                        encapsulation),
                     CONFIG));
+    return String.valueOf(refused.getMessage());
+  }
 
-    assertThat(refused.getMessage()).contains("ipip carries IPv4 only");
+  @Test
+  void ipInIpNeedsTheSameFamilyAtBothHosts() {
+    assertThat(refusal("host-c", "ipip"))
+        .contains("host-a listens on 10.1.0.2:4754, and host-c is at [fd00:2::2]:4754")
+        .contains("use tls");
+  }
+
+  @Test
+  void whomThisHostCannotReachItCannotMoveAGuestTo() {
+    assertThat(refusal("host-d", "tls")).contains("host-d has no endpoint");
   }
 }

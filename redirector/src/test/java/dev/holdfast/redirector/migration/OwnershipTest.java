@@ -160,6 +160,7 @@ class OwnershipTest {
         "br0",
         List.of("10.1.0.0/24"),
         "tls",
+        1,
         "symmetric",
         "queue",
         named ? "vm.lab.test" : null,
@@ -169,6 +170,7 @@ class OwnershipTest {
         0,
         named ? LOWERED : null,
         List.of(),
+        null,
         null);
   }
 

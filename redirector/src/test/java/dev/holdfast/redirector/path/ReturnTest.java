@@ -49,6 +49,7 @@ class ReturnTest {
           new byte[16],
           new Decision(Role.REDIRECTOR, List.of(OLD), HoldPolicy.QUEUE, StaleSyn.TUNNEL),
           1500,
+          1,
           new FlowTable(64, FlowTimers.DEFAULTS, 1),
           new HoldBudget(1000, 1 << 20),
           HoldLimits.of(1 << 20, 60_000_000_000L),
@@ -73,7 +74,7 @@ class ReturnTest {
   void redirect() {
     table.add(path);
     LoopbackLink.Pair pair = LoopbackLink.pair(new Recorder(), new Recorder());
-    path.linkUp(pair.a(), pair.a());
+    path.linkUp(0, pair.a(), pair.a());
     path.enter(MigrationState.REDIRECTING);
   }
 
@@ -120,7 +121,11 @@ class ReturnTest {
     arrives(1_300);
     assertThat(sent)
         .containsExactly(
-            FrameType.PACKET, FrameType.STAGE, FrameType.STAGE, FrameType.PACKET);
+            FrameType.PACKET,
+            FrameType.STAGE,
+            FrameType.STAGE,
+            FrameType.MARKER,
+            FrameType.PACKET);
     assertThat(given()).isEmpty();
   }
 
@@ -132,7 +137,7 @@ class ReturnTest {
     path.queueForReturn(true);
     arrives(1_100);
     arrives(1_200);
-    path.delivered(path.sentUpTo());
+    path.delivered(List.of(101L));
     path.enter(MigrationState.ROLLED_BACK);
     assertThat(outbound.reinject(path)).isEqualTo(2);
     arrives(1_300);

@@ -51,12 +51,27 @@ public final class Unwrapping {
       return Verdict.FRAGMENT;
     }
     int start = outer.transportStart();
-    if (inner.check(buf, start, outer.end() - start) != PacketFault.NONE
+    return checkInner(buf, start, outer.end() - start, protocol, outer.trafficClass());
+  }
+
+  /**
+   * Checks what was inside an outer header that is not there any more: over IPv6 the kernel takes
+   * it off, and has checked it. Congestion is told to the inner header as in {@link #check}, and
+   * {@link #outer} is not for use afterwards.
+   *
+   * @param index absolute index of the inner header
+   * @param length bytes behind the outer header
+   * @param protocol that the outer header says, {@link IpInIp#IPV4} or {@link IpInIp#IPV6}
+   * @param outerTrafficClass DSCP and ECN of the outer header
+   */
+  public Verdict checkInner(
+      ByteBuf buf, int index, int length, int protocol, int outerTrafficClass) {
+    if (inner.check(buf, index, length) != PacketFault.NONE
         || inner.isV4() != (protocol == IpInIp.IPV4)
         || !headerSumIsRight(inner)) {
       return Verdict.BAD_INNER;
     }
-    int ecn = Ecn.decapsulated(inner.trafficClass() & 3, outer.trafficClass() & 3);
+    int ecn = Ecn.decapsulated(inner.trafficClass() & 3, outerTrafficClass & 3);
     if (ecn == Ecn.DROP) {
       return Verdict.CONGESTED;
     }

@@ -85,6 +85,11 @@ record BodyReader(ByteBuf in) {
     }
   }
 
+  /** A text that earlier versions do not send: empty where nothing is left. */
+  String appendedText() throws ControlFormatException {
+    return in.isReadable() ? text() : "";
+  }
+
   UUID uuid() throws ControlFormatException {
     return new UUID(s64(), s64());
   }

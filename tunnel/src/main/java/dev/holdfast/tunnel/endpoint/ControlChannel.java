@@ -8,6 +8,7 @@ import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.observe.DropReason;
 import io.netty.buffer.ByteBuf;
 import io.netty.util.concurrent.ScheduledFuture;
+import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -50,6 +51,11 @@ public final class ControlChannel {
     connection.listener(new Listener());
     long period = endpoint.options().pingInterval().toNanos();
     keepalive = endpoint.loop().scheduleWithFixedDelay(this::tick, 0, period, TimeUnit.NANOSECONDS);
+  }
+
+  /** The far end's address as this host sees it; null once the channel is down. */
+  public @Nullable InetSocketAddress remoteAddress() {
+    return connection.remoteAddress();
   }
 
   /** As the configuration names the host whose certificate was proven. */

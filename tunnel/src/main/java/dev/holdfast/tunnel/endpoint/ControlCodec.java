@@ -158,6 +158,8 @@ public final class ControlCodec {
         out.list(m.changes(), (body, change) -> body.sized(change, ControlCodec::writeChange));
         out.bytes(m.token());
         out.u16(m.connections());
+        out.text(m.encapsulation());
+        out.text(m.encapsulationReason());
       }
       case FlowSnapshot m -> {
         out.uuid(m.migration());
@@ -238,6 +240,7 @@ public final class ControlCodec {
     out.list(m.oldLans(), BodyWriter::prefix);
     out.text(m.dnsName());
     out.u16(m.connections());
+    out.text(m.encapsulationReason());
   }
 
   private static void writeCheck(BodyWriter out, CheckEntry check) {
@@ -275,7 +278,9 @@ public final class ControlCodec {
               in.list(body -> body.sized(ControlCodec::readCheck)),
               in.list(body -> body.sized(ControlCodec::readChange)),
               in.bytes(),
-              in.hasMore() ? in.u16() : 1);
+              in.hasMore() ? in.u16() : 1,
+              in.appendedText(),
+              in.appendedText());
       case FLOW_SNAPSHOT ->
           new FlowSnapshot(
               in.uuid(), in.s64(), in.list(body -> body.sized(ControlCodec::readFlow)));
@@ -309,7 +314,8 @@ public final class ControlCodec {
         in.text(),
         in.list(BodyReader::prefix),
         in.text(),
-        in.hasMore() ? in.u16() : 1);
+        in.hasMore() ? in.u16() : 1,
+        in.appendedText());
   }
 
   private static List<Long> stagedUpTo(BodyReader in) throws ControlFormatException {

@@ -24,7 +24,7 @@ final class ControlDial extends Dial<ControlChannel> {
   }
 
   @Override
-  public void onFrame(FrameType type, ByteBuf payload) {
+  void onFrame(FrameType type, ByteBuf payload) {
     FrameConnection open = connection;
     if (open == null || result.isDone()) {
       return;

@@ -34,9 +34,10 @@ public sealed interface ControlMessage {
    * @param deliver the endpoint's interface towards the guest
    * @param oldLans prefixes of the LAN that the guest leaves, whose neighbours it may go on asking
    *     for
-   * @param encapsulation "tls" or "ipip"
+   * @param encapsulation "tls", "ipip", or "auto": the endpoint chooses as far as it is concerned
    * @param connections how many data connections the redirector would open at most; 1 of a daemon
    *     that does not say
+   * @param encapsulationReason why the redirector asks for it; empty where it was told to
    */
   record ArmRequest(
       long request,
@@ -52,7 +53,8 @@ public sealed interface ControlMessage {
       String returnPath,
       List<IpPrefix> oldLans,
       String dnsName,
-      int connections)
+      int connections,
+      String encapsulationReason)
       implements ControlMessage {}
 
   /**
@@ -65,6 +67,8 @@ public sealed interface ControlMessage {
    *     refused or dry
    * @param connections how many data connections there are to be: no more than were asked for; 1 of
    *     a daemon that does not say
+   * @param encapsulation what the endpoint agrees to, "tls" or "ipip"; empty when refused
+   * @param encapsulationReason why, where it was asked for "auto"; otherwise empty
    */
   record ArmReply(
       long request,
@@ -72,7 +76,9 @@ public sealed interface ControlMessage {
       List<CheckEntry> checks,
       List<ChangeEntry> changes,
       byte[] token,
-      int connections)
+      int connections,
+      String encapsulation,
+      String encapsulationReason)
       implements ControlMessage {
     public boolean accepted() {
       return refusal.isEmpty();

@@ -2,6 +2,8 @@ package dev.holdfast.tunnel.endpoint;
 
 import dev.holdfast.tunnel.identity.TlsContexts;
 import dev.holdfast.tunnel.link.TlsLink;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.time.Duration;
 import java.util.List;
 
@@ -18,6 +20,7 @@ import java.util.List;
  * @param halfOpen accepted connections that have not yet said what they are for: as many from the
  *     addresses of configured remote hosts, and as many from all others
  * @param linkLimits queue in front of each data connection
+ * @param resolver of endpoints that are names
  */
 public record EndpointOptions(
     String software,
@@ -28,7 +31,21 @@ public record EndpointOptions(
     int silentPings,
     int halfOpen,
     TlsLink.Limits linkLimits,
-    TlsContexts.Engine engine) {
+    TlsContexts.Engine engine,
+    Resolver resolver) {
+
+  /** Finds the addresses of a name; may take its time. */
+  @FunctionalInterface
+  public interface Resolver {
+    /**
+     * @throws UnknownHostException when there is none
+     */
+    List<InetAddress> resolve(String name) throws UnknownHostException;
+
+    /** As this machine resolves names: /etc/hosts, DNS. */
+    Resolver SYSTEM = name -> List.of(InetAddress.getAllByName(name));
+  }
+
   public static final EndpointOptions DEFAULT =
       new EndpointOptions(
           "holdfast",
@@ -39,7 +56,8 @@ public record EndpointOptions(
           4,
           64,
           TlsLink.Limits.DEFAULT,
-          TlsContexts.Engine.AUTO);
+          TlsContexts.Engine.AUTO,
+          Resolver.SYSTEM);
 
   public EndpointOptions {
     capabilities = List.copyOf(capabilities);
@@ -55,6 +73,7 @@ public record EndpointOptions(
         silentPings,
         halfOpen,
         linkLimits,
-        engine);
+        engine,
+        resolver);
   }
 }

@@ -47,6 +47,7 @@ final class Greeting implements FrameConnection.Listener {
 
   private void proven(String name) {
     remoteName = name;
+    endpoint.whereabouts().proven(name, from.getAddress());
     deadline =
         endpoint
             .loop()

@@ -33,7 +33,7 @@ final class LinkDial extends Dial<TlsLink> {
   }
 
   @Override
-  public void onFrame(FrameType type, ByteBuf payload) {
+  void onFrame(FrameType type, ByteBuf payload) {
     FrameConnection open = connection;
     if (open == null || result.isDone()) {
       return;

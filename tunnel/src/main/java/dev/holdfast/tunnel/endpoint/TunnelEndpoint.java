@@ -17,7 +17,6 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.IoEventLoop;
 import io.netty.channel.IoEventLoopGroup;
 import java.io.IOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -49,12 +48,12 @@ public final class TunnelEndpoint implements AutoCloseable {
 
   private final HostIdentity identity;
   private final Map<String, RemoteHost> remotes = new LinkedHashMap<>();
-  private final Set<InetAddress> knownAddresses = new HashSet<>();
   private final IoEventLoop loop;
   private final EndpointHandler handler;
   private final Clock clock;
   private final EndpointOptions options;
   private final TlsContexts tls;
+  private final Whereabouts whereabouts;
 
   // The loop's thread's alone.
   private final List<ControlChannel> channels = new ArrayList<>();
@@ -92,6 +91,7 @@ public final class TunnelEndpoint implements AutoCloseable {
     this.handler = handler;
     this.clock = clock;
     this.options = options;
+    this.whereabouts = new Whereabouts(this.loop, options.resolver());
     Map<Fingerprint, String> trusted = new HashMap<>();
     for (RemoteHost remote : remotes) {
       String other = trusted.put(Fingerprint.parse(remote.fingerprint()), remote.name());
@@ -102,8 +102,9 @@ public final class TunnelEndpoint implements AutoCloseable {
       if (this.remotes.put(remote.name(), remote) != null) {
         throw new IllegalArgumentException("two remote hosts have the name " + remote.name());
       }
-      if (remote.endpoint().getAddress() != null) {
-        knownAddresses.add(remote.endpoint().getAddress());
+      InetSocketAddress expected = remote.endpoint();
+      if (expected != null && expected.getAddress() != null) {
+        whereabouts.expect(expected.getAddress());
       }
     }
     this.tls = new TlsContexts(identity, trusted, clock, options.engine());
@@ -280,7 +281,7 @@ public final class TunnelEndpoint implements AutoCloseable {
       channel.close(); // gone before it was looked at
       return;
     }
-    boolean known = knownAddresses.contains(from.getAddress());
+    boolean known = whereabouts.isKnown(from.getAddress());
     if ((known ? halfOpenKnown : halfOpenUnknown) >= options.halfOpen()) {
       channel.close();
       turnedAway(from, "too many connections that have not said what they are for");
@@ -359,6 +360,11 @@ public final class TunnelEndpoint implements AutoCloseable {
 
   TlsContexts tls() {
     return tls;
+  }
+
+  /** The loop's thread's alone. */
+  Whereabouts whereabouts() {
+    return whereabouts;
   }
 
   /**

@@ -80,6 +80,14 @@ public final class FrameConnection extends ChannelInboundHandlerAdapter
     }
   }
 
+  /** The far end's address as this host sees it; null before and after the connection. */
+  public @Nullable InetSocketAddress remoteAddress() {
+    ChannelHandlerContext ctx = context;
+    return ctx != null && ctx.channel().remoteAddress() instanceof InetSocketAddress address
+        ? address
+        : null;
+  }
+
   /** Whether frames can be written. */
   public boolean isOpen() {
     return writer != null && reason == null;

@@ -15,8 +15,8 @@ import java.io.IOException;
 import java.util.function.Consumer;
 
 /**
- * Packets to one remote host as IP-in-IP over IPv4, without cryptography: for trusted networks
- * only.
+ * Packets to one remote host as IP-in-IP, without cryptography: for trusted networks only. The
+ * outer family is that of the remote host's address; inside is either.
  *
  * <p>Super-packets are cut up and checksums completed here. Only {@link FrameType#PACKET} goes this
  * way; there is no connection, so the link is up until it is closed, and what the kernel does not
@@ -24,10 +24,10 @@ import java.util.function.Consumer;
  */
 public final class IpInIpLink implements Link {
   private static final int TTL = 64;
-  private static final int SMALLEST_MTU = 68; // RFC 791 section 3.2
 
   private final RawIpSocket socket;
   private final IpAddress remote;
+  private final int outer;
   private final Consumer<DropReason> dropped;
   private final PacketView packet = new PacketView();
   private final PacketView segment = new PacketView();
@@ -40,14 +40,16 @@ public final class IpInIpLink implements Link {
   IpInIpLink(RawIpSocket socket, IpAddress remote, int pathMtu, Consumer<DropReason> dropped) {
     this.socket = socket;
     this.remote = remote;
+    this.outer = IpInIp.outerLength(remote);
     this.dropped = dropped;
     pathMtu(pathMtu);
   }
 
   /** From now on outer packets are at most this long. */
   public void pathMtu(int bytes) {
-    if (bytes < SMALLEST_MTU) {
-      throw new IllegalArgumentException(bytes + " bytes is less than any IPv4 path's MTU");
+    if (bytes < OuterFragments.smallestMtu(remote.isV4())) {
+      throw new IllegalArgumentException(
+          bytes + " bytes is less than the MTU of any path to " + remote);
     }
     pathMtu = bytes;
   }
@@ -79,7 +81,7 @@ public final class IpInIpLink implements Link {
       return Sent.OK;
     }
     segmenter.begin(payload, vnet, packet);
-    int longest = IpInIp.V4_OUTER + segmenter.maxSegmentLength();
+    int longest = outer + segmenter.maxSegmentLength();
     if (longest > pathMtu && mustStayWhole(segmenter.maxSegmentLength())) {
       return Sent.TOO_BIG;
     }
@@ -102,7 +104,7 @@ public final class IpInIpLink implements Link {
   /** Appends the next segment with its outer header and hands it to the socket. */
   private boolean append(ByteBuf room) throws IOException {
     int at = room.writerIndex();
-    int inner = at + IpInIp.V4_OUTER;
+    int inner = at + outer;
     room.writerIndex(inner);
     boolean unused = segmenter.next(room);
     int end = room.writerIndex();
@@ -117,13 +119,16 @@ public final class IpInIpLink implements Link {
     return true;
   }
 
-  /** Never 0: the kernel would give each fragment an identification of its own (raw(7)). */
+  /** Over IPv4 never 0: the kernel would give each fragment one of its own (raw(7)). */
   private int nextIdentification() {
-    identification = identification % 0xffff + 1;
-    return identification;
+    identification++;
+    return 1 + Integer.remainderUnsigned(identification, 0xffff);
   }
 
-  /** As {@link IpInIp} sets Don't Fragment on the outer header. */
+  /**
+   * Whether the outer packet may not be fragmented: as {@link IpInIp} sets Don't Fragment, and over
+   * IPv6 as RFC 2473 section 7 has it.
+   */
   private boolean mustStayWhole(int innerLength) {
     return packet.isV4() ? packet.dontFragment() : innerLength > IpInIp.IPV6_MINIMUM_MTU;
   }
@@ -134,9 +139,10 @@ public final class IpInIpLink implements Link {
       socket.send(room.retainedSlice(at, length));
       return;
     }
-    for (int i = 0; i < OuterFragments.count(length, pathMtu); i++) {
+    int fragments = OuterFragments.count(length, pathMtu, remote.isV4());
+    for (int i = 0; i < fragments; i++) {
       ByteBuf fragment = ByteBufAllocator.DEFAULT.directBuffer(pathMtu);
-      OuterFragments.write(room, at, length, pathMtu, i, fragment);
+      OuterFragments.write(room, at, length, pathMtu, i, identification, fragment);
       socket.send(fragment);
     }
   }
@@ -161,7 +167,7 @@ public final class IpInIpLink implements Link {
 
   @Override
   public int innerMtu() {
-    return pathMtu - IpInIp.V4_OUTER;
+    return pathMtu - outer;
   }
 
   /** Sends what waits; the socket, which other links share, stays open. */

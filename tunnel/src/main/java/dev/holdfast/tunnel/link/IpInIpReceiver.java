@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A daemon's end of all IP-in-IP tunnels: the raw sockets, what comes in on them, and the links
- * that send through them. IPv4 outside; IPv4 and IPv6 inside.
+ * that send through them. Outside is the family of this host's own address; inside are both.
  *
  * <p>What arrives goes to whoever is registered for the outer source address, as {@code
  * [virtio_net_hdr, zero][inner packet]}. An address is no proof: whoever may write packets into the
@@ -54,22 +54,20 @@ public final class IpInIpReceiver implements AutoCloseable {
   /**
    * Opens the sockets in the calling thread's network namespace and listens on the loop.
    *
-   * @param local this host's address of the tunnels, IPv4
+   * @param local this host's address of the tunnels
    * @param dropped counts, on the loop's thread
    * @throws IOException in one sentence: privilege is missing or the address is not here
    */
   public static IpInIpReceiver open(IoEventLoop loop, IpAddress local, Consumer<DropReason> dropped)
       throws IOException {
-    if (!local.isV4()) {
-      throw new IllegalArgumentException("IP-in-IP runs over IPv4, and " + local + " is not");
-    }
     IpInIpReceiver receiver = new IpInIpReceiver(dropped);
     try {
       for (int protocol : new int[] {RawIpSocket.PROTOCOL_IPV4, RawIpSocket.PROTOCOL_IPV6}) {
         RawIpSocket socket = RawIpSocket.open(local, protocol, receiver::refused);
         receiver.sockets.add(socket);
+        RawIpSocket.Receiver taking = receiver.taking(local.isV4(), protocol);
         receiver.readiness.add(
-            FdReadiness.register(loop, socket.fd(), () -> receiver.receive(socket)));
+            FdReadiness.register(loop, socket.fd(), () -> receiver.receive(socket, taking)));
       }
       return receiver;
     } catch (IOException | RuntimeException e) {
@@ -102,12 +100,14 @@ public final class IpInIpReceiver implements AutoCloseable {
   /**
    * A link to a remote host; receiving from it does not depend on there being one.
    *
-   * @param remote IPv4
+   * @param remote of the same family as this host's own address
    * @param pathMtu of the path between the hosts, outer header included
    */
   public IpInIpLink link(IpAddress remote, int pathMtu) {
-    if (!remote.isV4()) {
-      throw new IllegalArgumentException("IP-in-IP runs over IPv4, and " + remote + " is not");
+    IpAddress local = sockets.getFirst().local();
+    if (remote.isV4() != local.isV4()) {
+      throw new IllegalArgumentException(
+          "IP-in-IP from " + local + " cannot go to an address of another family, " + remote);
     }
     // Whoever writes the outer header writes the protocol too: one socket sends both.
     return new IpInIpLink(sockets.getFirst(), remote, pathMtu, dropped);
@@ -122,10 +122,29 @@ public final class IpInIpReceiver implements AutoCloseable {
         });
   }
 
-  private void receive(RawIpSocket socket) {
+  /** What takes a socket's packets; over IPv6 they come without their outer header. */
+  private RawIpSocket.Receiver taking(boolean v4, int protocol) {
+    return (packet, high, low, trafficClass) -> {
+      Remote remote = find(high, low);
+      if (remote == null) {
+        dropped.accept(DropReason.UNKNOWN_REMOTE);
+        return;
+      }
+      int at = packet.readerIndex();
+      int length = packet.readableBytes();
+      received(
+          remote,
+          packet,
+          v4
+              ? unwrapping.check(packet, at, length)
+              : unwrapping.checkInner(packet, at, length, protocol, trafficClass));
+    };
+  }
+
+  private void receive(RawIpSocket socket, RawIpSocket.Receiver taking) {
     try {
       for (int i = 0; i < BATCHES && !closed; i++) {
-        if (socket.receiveBatch(this::received) < RawIpSocket.BATCH) {
+        if (socket.receiveBatch(taking) < RawIpSocket.BATCH) {
           break;
         }
       }
@@ -140,13 +159,8 @@ public final class IpInIpReceiver implements AutoCloseable {
     }
   }
 
-  private void received(ByteBuf packet, long sourceHigh, long sourceLow, int trafficClass) {
-    Remote remote = find(sourceHigh, sourceLow);
-    if (remote == null) {
-      dropped.accept(DropReason.UNKNOWN_REMOTE);
-      return;
-    }
-    switch (unwrapping.check(packet, packet.readerIndex(), packet.readableBytes())) {
+  private void received(Remote remote, ByteBuf packet, Unwrapping.Verdict verdict) {
+    switch (verdict) {
       case OK -> deliver(remote, packet, unwrapping.inner());
       case CONGESTED -> dropped.accept(DropReason.CONGESTED);
       case BAD_OUTER, NOT_IP_IN_IP, FRAGMENT, BAD_INNER -> dropped.accept(DropReason.MALFORMED);

@@ -3,6 +3,8 @@ package dev.holdfast.tunnel.link;
 import dev.holdfast.tunnel.encap.TlsFrame;
 import dev.holdfast.tunnel.observe.DropReason;
 import io.netty.buffer.ByteBuf;
+import java.net.InetSocketAddress;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A link over one TLS connection, which is open when the link is made. When the connection ends the
@@ -86,6 +88,11 @@ public final class TlsLink implements Link, FrameConnection.Listener {
   @Override
   public boolean isUp() {
     return connection.isOpen();
+  }
+
+  /** The far end's address as this host sees it; null once the link is down. */
+  public @Nullable InetSocketAddress remoteAddress() {
+    return connection.remoteAddress();
   }
 
   @Override

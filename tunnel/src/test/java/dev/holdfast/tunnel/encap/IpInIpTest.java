@@ -16,6 +16,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 class IpInIpTest {
@@ -56,6 +57,90 @@ class IpInIpTest {
       assertThat(out.getUnsignedByte(9)).isEqualTo((short) 41);
       assertThat(Bytes.hexOf(out.slice(4, 4))).isEqualTo(length == 1280 ? "00070000" : "00004000");
     }
+  }
+
+  /** Each family in each: RFC 2003, RFC 4213 section 3, RFC 2473 section 3, field by field. */
+  @ParameterizedTest(name = "IPv{0} in IPv{1}")
+  @CsvSource({"4,4,4", "6,4,41", "4,6,4", "6,6,41"})
+  void eachFamilyInEach(int inside, int outside, int protocol) {
+    PacketBuilder builder = inside == 4 ? v4Inner() : v6Inner();
+    ByteBuf inner = Bytes.packet(builder.trafficClass(0x2a).payload(1400));
+    IpAddress from = outside == 4 ? OLD_HOST : IpAddress.parse("2001:db8::1");
+    IpAddress to = outside == 4 ? NEW_HOST : IpAddress.parse("2001:db8::2");
+    ByteBuf out = Bytes.empty(2000);
+    assertThat(IpInIp.writeOuter(out, Bytes.view(inner), from, to, 64, 0x1234)).isTrue();
+    int length = inner.writerIndex();
+    assertThat(out.getUnsignedByte(0) >>> 4).as("version").isEqualTo(outside);
+    if (outside == 4) {
+      assertThat(out.writerIndex()).isEqualTo(20);
+      assertThat(out.getUnsignedByte(0) & 0xf).as("header length in words").isEqualTo(5);
+      assertThat(out.getUnsignedByte(1)).as("traffic class").isEqualTo((short) 0x2a);
+      assertThat(out.getUnsignedShort(2)).as("total length").isEqualTo(20 + length);
+      assertThat(out.getUnsignedShort(4)).as("identification").isZero();
+      assertThat(out.getUnsignedShort(6)).as("Don't Fragment alone").isEqualTo(0x4000);
+      assertThat(out.getUnsignedByte(8)).as("TTL").isEqualTo((short) 64);
+      assertThat(out.getUnsignedByte(9)).as("protocol").isEqualTo((short) protocol);
+      assertThat(Checksums.verifyIpv4Header(out, 0, 20)).isTrue();
+      assertThat(Bytes.hexOf(out.slice(12, 8))).isEqualTo(ADDRESSES);
+    } else {
+      assertThat(out.writerIndex()).isEqualTo(40);
+      assertThat(out.getInt(0) >>> 20 & 0xff).as("traffic class").isEqualTo(0x2a);
+      assertThat(out.getInt(0) & 0xf_ffff).as("flow label").isZero();
+      assertThat(out.getUnsignedShort(4)).as("payload length").isEqualTo(length);
+      assertThat(out.getUnsignedByte(6)).as("next header").isEqualTo((short) protocol);
+      assertThat(out.getUnsignedByte(7)).as("hop limit").isEqualTo((short) 64);
+      assertThat(IpAddress.ofBytes(bytesOf(out.slice(8, 16)))).isEqualTo(from);
+      assertThat(IpAddress.ofBytes(bytesOf(out.slice(24, 16)))).isEqualTo(to);
+    }
+    String before = Bytes.hexOf(inner);
+    int header = out.writerIndex();
+    out.writeBytes(inner, 0, length);
+    assertThat(unwrapping.check(out, 0, header + length)).isEqualTo(Verdict.OK);
+    assertThat(unwrapping.inner().start()).isEqualTo(header);
+    // As a raw IPv6 socket gives it: without the outer header.
+    Verdict bare = unwrapping.checkInner(out, header, length, protocol, 0x2a);
+    assertThat(bare).isEqualTo(Verdict.OK);
+    assertThat(Bytes.hexOf(out.slice(header, length))).isEqualTo(before);
+    int other = protocol == IpInIp.IPV4 ? IpInIp.IPV6 : IpInIp.IPV4;
+    assertThat(unwrapping.checkInner(out, header, length, other, 0)).isEqualTo(Verdict.BAD_INNER);
+  }
+
+  @Test
+  void whatComesWithoutItsOuterHeaderIsBoundedByWhatCame() {
+    ByteBuf inner = Bytes.packet(v6Inner().payload(60));
+    int length = inner.writerIndex();
+    for (int cut = 0; cut < length; cut++) {
+      assertThat(unwrapping.checkInner(inner, 0, cut, IpInIp.IPV6, 0))
+          .as("%s bytes", cut)
+          .isEqualTo(Verdict.BAD_INNER);
+    }
+    inner.setShort(4, length - 40 + 1); // says more than came
+    assertThat(unwrapping.checkInner(inner, 0, length, IpInIp.IPV6, 0))
+        .isEqualTo(Verdict.BAD_INNER);
+    var random = new Random(8);
+    ByteBuf good = Bytes.packet(v6Inner().payload(60));
+    for (int i = 0; i < 100_000; i++) {
+      inner.clear().writeBytes(good, 0, length);
+      for (int n = random.nextInt(4); n >= 0; n--) {
+        inner.setByte(random.nextInt(60), random.nextInt());
+      }
+      int came = random.nextInt(length + 1);
+      int protocol = random.nextBoolean() ? IpInIp.IPV4 : IpInIp.IPV6;
+      if (unwrapping.checkInner(inner, 0, came, protocol, random.nextInt(256)) == Verdict.OK) {
+        assertThat(unwrapping.inner().end()).isLessThanOrEqualTo(came);
+      }
+    }
+  }
+
+  @Test
+  void congestionMetOverIpv6IsToldToo() {
+    ByteBuf inner = Bytes.packet(v6Inner().trafficClass(Ecn.ECT_0));
+    int length = inner.writerIndex();
+    assertThat(unwrapping.checkInner(inner, 0, length, IpInIp.IPV6, Ecn.CE)).isEqualTo(Verdict.OK);
+    assertThat(unwrapping.inner().trafficClass()).isEqualTo(Ecn.CE);
+    ByteBuf deaf = Bytes.packet(v4Inner());
+    assertThat(unwrapping.checkInner(deaf, 0, deaf.writerIndex(), IpInIp.IPV4, Ecn.CE))
+        .isEqualTo(Verdict.CONGESTED);
   }
 
   @Test

@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Hosts on 127.0.0.1, and outsiders that connect to them in ways that no honest daemon does. */
 final class Hosts implements AutoCloseable {
@@ -54,15 +55,32 @@ final class Hosts implements AutoCloseable {
         4,
         halfOpen,
         TlsLink.Limits.DEFAULT,
-        TlsContexts.Engine.AUTO);
+        TlsContexts.Engine.AUTO,
+        EndpointOptions.Resolver.SYSTEM);
   }
 
   static HostIdentity identity(String name) {
     return HostIdentity.create(name, Duration.ofDays(1), SystemClock.INSTANCE, new SecureRandom());
   }
 
-  static RemoteHost remote(HostIdentity who, InetSocketAddress where) {
+  static RemoteHost remote(HostIdentity who, @Nullable InetSocketAddress where) {
     return new RemoteHost(who.hostName(), where, who.fingerprint().toString(), List.of());
+  }
+
+  /** With names that are resolved so. */
+  static EndpointOptions resolving(EndpointOptions.Resolver resolver) {
+    EndpointOptions plain = options(Duration.ofSeconds(6), Duration.ofSeconds(2), 64);
+    return new EndpointOptions(
+        plain.software(),
+        plain.capabilities(),
+        plain.connectTimeout(),
+        plain.greetingTimeout(),
+        plain.pingInterval(),
+        plain.silentPings(),
+        plain.halfOpen(),
+        plain.linkLimits(),
+        plain.engine(),
+        resolver);
   }
 
   static InetSocketAddress loopback(int port) {

@@ -16,13 +16,16 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.UnknownHostException;
 import java.util.Collections;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -236,6 +239,78 @@ class TunnelEndpointTest {
         "host-b at 127.0.0.1:"
             + nowhere.getPort()
             + " refused the connection: is the daemon running there?");
+  }
+
+  /** Linux has all of 127.0.0.0/8: a host that moves within it changes its address. */
+  private static InetSocketAddress at(String address, int port) throws IOException {
+    return new InetSocketAddress(InetAddress.getByName(address), port);
+  }
+
+  @Test
+  void aNameIsLookedUpForEachConnectionAnew() throws Exception {
+    AtomicReference<String> where = new AtomicReference<>("127.0.0.2");
+    TunnelEndpoint first = hosts.endpoint(b, atB, Hosts.PATIENT, Hosts.remote(a, null));
+    int port = first.listen(at("127.0.0.2", 0)).getPort();
+    TunnelEndpoint endpoint =
+        hosts.endpoint(
+            a,
+            atA,
+            Hosts.resolving(name -> {
+              assertThat(name).isEqualTo("b.example");
+              String now = String.valueOf(where.get());
+              if (now.isEmpty()) {
+                throw new UnknownHostException("b.example: nobody knows it");
+              }
+              return List.of(InetAddress.getByName(now));
+            }),
+            Hosts.remote(b, InetSocketAddress.createUnresolved("b.example", port)));
+    ControlChannel channel = get(endpoint.control("host-b"));
+    assertThat(channel.remoteAddress()).isEqualTo(at("127.0.0.2", port));
+
+    first.close();
+    Recorder.Down down = next(atA.down);
+    assertThat(down.channel()).isSameAs(channel);
+    Recorder atNext = new Recorder();
+    TunnelEndpoint second = hosts.endpoint(b, atNext, Hosts.PATIENT, Hosts.remote(a, null));
+    var unused = second.listen(at("127.0.0.3", port));
+    where.set("");
+    assertFails(
+        endpoint.control("host-b"),
+        "the endpoint of host-b, b.example, has no address now: b.example: nobody knows it");
+    where.set("127.0.0.3");
+    assertThat(get(endpoint.control("host-b")).remoteAddress()).isEqualTo(at("127.0.0.3", port));
+  }
+
+  @Test
+  void whoHasProvenItselfFromElsewhereIsLookedForThere() throws Exception {
+    // B is configured where nobody is; it connects to A from the address that it has now.
+    TunnelEndpoint endpoint =
+        hosts.endpoint(a, atA, Hosts.PATIENT, Hosts.remote(b, at("127.0.0.9", address.getPort())));
+    InetSocketAddress here = endpoint.listen(Hosts.loopback(0));
+    TunnelEndpoint there = hosts.endpoint(b, new Recorder(), Hosts.PATIENT, Hosts.remote(a, here));
+    assertFails(endpoint.control("host-b"), "host-b at 127.0.0.9:" + address.getPort());
+    var dialled = get(there.control("host-a"));
+    ControlChannel inbound = next(atA.up);
+    assertThat(get(endpoint.control("host-b"))).as("the one that came").isSameAs(inbound);
+
+    dialled.close("for the test");
+    assertThat(next(atA.down).channel()).isSameAs(inbound);
+    ControlChannel found = get(endpoint.control("host-b"));
+    assertThat(found.remoteAddress()).isEqualTo(address);
+    assertThat(found.remoteName()).isEqualTo("host-b");
+  }
+
+  @Test
+  void whoHasNoEndpointIsWaitedFor() throws Exception {
+    TunnelEndpoint endpoint = hosts.endpoint(a, atA, Hosts.PATIENT, Hosts.remote(b, null));
+    InetSocketAddress here = endpoint.listen(Hosts.loopback(0));
+    assertFails(endpoint.control("host-b"), "host-b has no endpoint in the config");
+    TunnelEndpoint there = hosts.endpoint(b, new Recorder(), Hosts.PATIENT, Hosts.remote(a, here));
+    ControlChannel dialled = get(there.control("host-a"));
+    ControlChannel inbound = next(atA.up);
+    assertThat(get(endpoint.control("host-b"))).isSameAs(inbound);
+    inbound.send(new Held(MIGRATION, 5));
+    assertThat(dialled.isUp()).isTrue();
   }
 
   @Test

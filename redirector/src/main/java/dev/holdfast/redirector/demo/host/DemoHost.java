@@ -7,6 +7,7 @@ import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.tunnel.identity.Fingerprint;
 import dev.holdfast.tunnel.identity.HostIdentity;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
 import java.lang.ProcessBuilder.Redirect;
@@ -60,7 +61,25 @@ public final class DemoHost {
 
   /** What the other host needs to know of this one. */
   public Remote asRemote(List<String> granted) {
-    return new Remote(plan, fingerprint, granted);
+    return asRemote(granted, plan.endpoint(), false);
+  }
+
+  /** The same, with more about it; see {@link Remote}. */
+  public Remote asRemote(List<String> granted, String endpoint, boolean plaintext) {
+    return new Remote(plan, fingerprint, granted, endpoint, plaintext);
+  }
+
+  /**
+   * From now on the daemon finds this address for the name, and for other names none. The first
+   * time, this is to be said before it is started.
+   */
+  public void resolves(String name, IpAddress address) throws IOException {
+    Files.writeString(names(), address + " " + name + "\n");
+  }
+
+  /** In the form of /etc/hosts. */
+  private Path names() {
+    return folder.toAbsolutePath().resolve("hosts");
   }
 
   public ControlClient control() {
@@ -86,6 +105,9 @@ public final class DemoHost {
     command.addAll(ThisProgram.command());
     command.addAll(List.of("run", "--config", configFile().toString()));
     ProcessBuilder builder = new ProcessBuilder(command);
+    if (Files.exists(names())) {
+      builder.environment().put("JAVA_TOOL_OPTIONS", "-Djdk.net.hosts.file=" + names());
+    }
     builder.redirectErrorStream(true).redirectOutput(Redirect.appendTo(log().toFile()));
     process = builder.start();
   }

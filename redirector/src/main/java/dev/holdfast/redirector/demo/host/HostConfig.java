@@ -63,6 +63,7 @@ final class HostConfig {
     endpoint    = "%s"
     fingerprint = "%s"
     addresses   = [%s]
+    plaintext   = %s
 
     # So short that the demo need not wait; a real site leaves out this table.
     [drain]
@@ -72,15 +73,16 @@ final class HostConfig {
             host.name(),
             CONTROL,
             PINS,
-            host.endpoint(),
+            host.listen(),
             host.uplink(),
             host.connections(),
             CERTIFICATE,
             KEY,
             remote.host().name(),
-            remote.host().endpoint(),
+            remote.endpoint(),
             remote.fingerprint(),
-            quoted(remote.granted()));
+            quoted(remote.granted()),
+            remote.plaintext());
   }
 
   private static String zone(String zone, InetSocketAddress server) {

@@ -223,6 +223,28 @@ public final class Lab {
     return options.quickAck() ? " quickack 1" : "";
   }
 
+  /**
+   * From now on the old host is behind a NAT at the new site's router, in both families: what it
+   * sends there comes from the router's own address, and nobody there can connect to it. What
+   * guests and clients send is not touched.
+   */
+  public void hideOldHost() throws IOException {
+    var rules = new StringBuilder("add table inet nat_of_lab\n");
+    rules.append(
+        "add chain inet nat_of_lab out { type nat hook postrouting priority srcnat; }\n"
+            + "add chain inet nat_of_lab in { type filter hook forward priority filter; }\n");
+    for (LabAddresses lan : List.of(LabAddresses.V4, LabAddresses.V6)) {
+      String ip = lan.oldHost().isV4() ? "ip" : "ip6";
+      rules.append(
+          "add rule inet nat_of_lab out oifname to-new %s saddr %s masquerade\n"
+              .formatted(ip, lan.oldHost()));
+      rules.append(
+          "add rule inet nat_of_lab in iifname to-new %s daddr %s ct state new drop\n"
+              .formatted(ip, lan.oldHost()));
+    }
+    Tool.run(gateway.within("nft", "-f", "-"), rules.toString());
+  }
+
   public Namespace router() {
     return router;
   }

@@ -33,37 +33,37 @@ public final class Workload {
   private final List<Conversation> conversations = new ArrayList<>();
   private final List<Unconnected> unconnected = new ArrayList<>();
   private final Namespace guest;
-  private final StandardProtocolFamily family;
-  private final IpAddress service;
+  private final List<IpAddress> addresses;
   private final GuestServices services;
 
   /** Bound to its address, so that the other end can be told whom to expect. */
   private record Unconnected(SocketChannel channel, InetSocketAddress to, Runnable connected) {}
 
-  private Workload(Namespace guest, IpAddress service, GuestServices services) {
+  private Workload(Namespace guest, List<IpAddress> addresses, GuestServices services) {
     this.guest = guest;
-    this.service = service;
-    this.family = family(service);
+    this.addresses = List.copyOf(addresses);
     this.services = services;
   }
 
   /**
    * Opens the guest's services and every connection; on return each is established and busy.
    *
-   * @param service the guest's address
+   * @param service the guest's addresses, at most one of each family; clients take that of theirs
    * @param saturate whether bulk streams run as fast as the kernel takes them, instead of at
    *     {@value #BULK_BYTES_A_SECOND} bytes a second in all
    * @param seed determines every byte
    */
   public static Workload open(
       Namespace guest,
-      IpAddress service,
+      List<IpAddress> service,
       List<Clients> clients,
       boolean saturate,
       long seed,
       Cleanup cleanup)
       throws Exception {
-    InetAddress any = IpAddress.parse(service.isV4() ? "0.0.0.0" : "::").toInetAddress();
+    // A service of IPv6 takes connections of both.
+    boolean v4 = service.stream().allMatch(IpAddress::isV4);
+    InetAddress any = IpAddress.parse(v4 ? "0.0.0.0" : "::").toInetAddress();
     var services = GuestServices.open(guest, any, cleanup);
     return open(guest, service, services, clients, saturate, seed, cleanup);
   }
@@ -76,12 +76,12 @@ public final class Workload {
       Namespace guest, IpAddress service, List<Clients> clients, long seed, Cleanup cleanup)
       throws Exception {
     var services = GuestServices.open(guest, service.toInetAddress(), cleanup);
-    return open(guest, service, services, clients, false, seed, cleanup);
+    return open(guest, List.of(service), services, clients, false, seed, cleanup);
   }
 
   private static Workload open(
       Namespace guest,
-      IpAddress service,
+      List<IpAddress> service,
       GuestServices services,
       List<Clients> clients,
       boolean saturate,
@@ -103,6 +103,18 @@ public final class Workload {
     return workload;
   }
 
+  /** The same, of one family. */
+  public static Workload open(
+      Namespace guest,
+      IpAddress service,
+      List<Clients> clients,
+      boolean saturate,
+      long seed,
+      Cleanup cleanup)
+      throws Exception {
+    return open(guest, List.of(service), clients, saturate, seed, cleanup);
+  }
+
   private static Script script(int connections, boolean saturate) {
     if (saturate) {
       return new Script(SATURATING_CHUNK, Duration.ZERO);
@@ -121,19 +133,22 @@ public final class Workload {
     for (SocketChannel channel : bound(clients.machine(), clients.address(), clients.count())) {
       Conversation conversation = conversation(clients, channel, script, seed);
       services.expect(shown(clients, channel.socket().getLocalPort()), conversation);
-      var to = new InetSocketAddress(service.toInetAddress(), conversation.kind().port());
+      var to =
+          new InetSocketAddress(
+              service(clients.address()).toInetAddress(), conversation.kind().port());
       unconnected.add(new Unconnected(channel, to, conversation::clientConnected));
     }
   }
 
   /** A listener for each connection that the guest is to make. */
   private void dial(Clients clients, Script script, long seed) throws Exception {
-    for (SocketChannel guests : bound(guest, service, clients.count())) {
+    IpAddress own = service(clients.address());
+    for (SocketChannel guests : bound(guest, own, clients.count())) {
       ServerSocketChannel listener =
           clients
               .machine()
               .call(() -> {
-                ServerSocketChannel channel = ServerSocketChannel.open(family);
+                ServerSocketChannel channel = ServerSocketChannel.open(family(own));
                 return channel.bind(new InetSocketAddress(clients.address().toInetAddress(), 0));
               });
       try (listener) {
@@ -148,16 +163,24 @@ public final class Workload {
     }
   }
 
+  /** The guest's address of the same family as {@code peer}. */
+  private IpAddress service(IpAddress peer) {
+    return addresses.stream()
+        .filter(address -> address.isV4() == peer.isV4())
+        .findFirst()
+        .orElseThrow();
+  }
+
   private static InetSocketAddress shown(Clients clients, int port) {
     return new InetSocketAddress(clients.shown().toInetAddress(), port);
   }
 
-  private List<SocketChannel> bound(Namespace machine, IpAddress address, int count)
+  private static List<SocketChannel> bound(Namespace machine, IpAddress address, int count)
       throws Exception {
     return machine.call(() -> {
       List<SocketChannel> all = new ArrayList<>();
       for (int i = 0; i < count; i++) {
-        SocketChannel channel = SocketChannel.open(family);
+        SocketChannel channel = SocketChannel.open(family(address));
         channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
         channel.bind(new InetSocketAddress(address.toInetAddress(), 0));
         all.add(channel);
