@@ -224,6 +224,10 @@ public final class ForwardProbe {
 
   /** Null where this kernel or host has not what it needs; then {@link #notSent} says what. */
   private @Nullable TunDevice openTap() throws IOException {
+    if (kernel.query("link show dev " + plan.lan()).contains("NO-CARRIER")) {
+      notSent = plan.lan() + " has no carrier before the guest is there";
+      return null; // the kernel redirects nothing to such an interface
+    }
     TunDevice tap = TunDevice.openTap(TAP);
     try {
       kernel.run(
