@@ -67,9 +67,7 @@ final class MigrationText {
             .add(
                 "remote",
                 migration.remote() + ", link " + (migration.linkUp() ? "up" : down(migration)))
-            .add(
-                "connections",
-                migration.connections().stream().map(MigrationText::text).toList())
+            .add("connections", migration.connections().stream().map(MigrationText::text).toList())
             .add("old", String.join(", ", migration.oldAddresses()))
             .add("new", String.join(", ", migration.newAddresses()))
             .add("guest MAC", migration.guestMac() == null ? "" : migration.guestMac())

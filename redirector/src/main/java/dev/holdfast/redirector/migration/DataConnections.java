@@ -254,8 +254,8 @@ final class DataConnections implements InboundPath.LinkEvents {
   }
 
   /**
-   * Asks each for a sign of life: a path that is gone would otherwise be noticed only when TCP gives
-   * up.
+   * Asks each for a sign of life: a path that is gone would otherwise be noticed only when TCP
+   * gives up.
    */
   void verify() {
     all.forEach(DataConnection::verify);

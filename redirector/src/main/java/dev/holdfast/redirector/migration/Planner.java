@@ -180,8 +180,7 @@ final class Planner {
                 "see the config and the migrations of " + record.remote()));
       }
       for (ControlMessage.ChangeEntry each : reply.changes()) {
-        theirSteps.add(
-            new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
+        theirSteps.add(new MigrationPlan.Step(record.remote(), "armed", each.what(), each.undo()));
       }
     }
     String here = host.config().daemon().name();

@@ -121,11 +121,7 @@ class ReturnTest {
     arrives(1_300);
     assertThat(sent)
         .containsExactly(
-            FrameType.PACKET,
-            FrameType.STAGE,
-            FrameType.STAGE,
-            FrameType.MARKER,
-            FrameType.PACKET);
+            FrameType.PACKET, FrameType.STAGE, FrameType.STAGE, FrameType.MARKER, FrameType.PACKET);
     assertThat(given()).isEmpty();
   }
 
