@@ -145,7 +145,8 @@ class PreflightIT {
         () ->
             nft(
                 newHost,
-                "table ip others { chain f { type filter hook forward priority 0; policy drop; } }"),
+                "table ip others { chain f { type filter hook forward priority 0; policy drop; }"
+                    + " }"),
         () -> {
           Check check = site.refusedFor(Lab.GUEST_MAC, "new-host", "filters");
           assertThat(check.detail()).contains("table ip others, chain f: policy drop");
@@ -156,8 +157,7 @@ class PreflightIT {
         () -> nft(newHost, "delete table ip others"));
 
     Check mac =
-        site.refusedFor(
-            "52:54:00:99:99:99", "old-host", "old address owner", "guest port MAC");
+        site.refusedFor("52:54:00:99:99:99", "old-host", "old address owner", "guest port MAC");
     assertThat(mac.detail()).contains(Lab.GUEST_MAC + " answers for 10.1.0.10");
 
     Namespace router = site.lab().router();
@@ -226,10 +226,9 @@ class PreflightIT {
       }
       try {
         return control.show("web1").alerts().stream()
-            .anyMatch(
-                alert ->
-                    alert.startsWith("both hosts have the guest: " + Lab.GUEST_MAC)
-                        && alert.contains("vnet3"));
+            .anyMatch(alert ->
+                alert.startsWith("both hosts have the guest: " + Lab.GUEST_MAC)
+                    && alert.contains("vnet3"));
       } catch (IOException | RequestRefused e) {
         throw new AssertionError(e);
       }

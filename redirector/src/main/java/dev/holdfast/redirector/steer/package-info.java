@@ -34,10 +34,10 @@
  * <p><b>What is not here.</b> The TUN itself is opened by the tunnel's device package; when a hold
  * begins and ends is the migration's business. Somebody else's filter in the forwarding path is not
  * overruled; {@link dev.holdfast.redirector.steer.Preflight} finds it, and {@link
- * dev.holdfast.redirector.steer.ForwardProbe} tries the way. Its ICMP errors are dropped on their way out, and its TCP resets too, except where the
- * kernel's bridge netfilter is on, which sends a reset past every hook. Bridges that filter VLANs
- * are warned of, not served. A routed guest is steered by its address alone, once it sends its
- * frames to this host.
+ * dev.holdfast.redirector.steer.ForwardProbe} tries the way. Its ICMP errors are dropped on their
+ * way out, and its TCP resets too, except where the kernel's bridge netfilter is on, which sends a
+ * reset past every hook. Bridges that filter VLANs are warned of, not served. A routed guest is
+ * steered by its address alone, once it sends its frames to this host.
  */
 @NullMarked
 package dev.holdfast.redirector.steer;
