@@ -145,7 +145,8 @@ class PreflightIT {
         () ->
             nft(
                 newHost,
-                "table ip others { chain f { type filter hook forward priority 0; policy drop; } }"),
+                "table ip others { chain f { type filter hook forward priority 0; policy drop; }"
+                    + " }"),
         () -> {
           Check check = site.refusedFor(Lab.GUEST_MAC, "new-host", "filters");
           assertThat(check.detail()).contains("table ip others, chain f: policy drop");

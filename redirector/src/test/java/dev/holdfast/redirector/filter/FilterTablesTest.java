@@ -163,7 +163,8 @@ class FilterTablesTest {
             nftables(
                 "{\"vmap\":{\"key\":"
                     + in
-                    + ",\"data\":{\"set\":[[\"eth9\",{\"accept\":null}],[\"br0\",{\"drop\":null}]]}}}"))
+                    + ",\"data\":{\"set\":[[\"eth9\",{\"accept\":null}],"
+                    + "[\"br0\",{\"drop\":null}]]}}}"))
         .hasSize(1);
   }
 
