@@ -84,9 +84,7 @@ class ControlClientTest {
     assertRefused(
         Kind.CONFLICT, "'web1' is armed, not what this needs.", () -> client.release("web1"));
     assertRefused(
-        Kind.CONFLICT,
-        "2 connections are left; see flow list.",
-        () -> client.finish("web1", false));
+        Kind.REFUSED, "2 connections are left; see flow list.", () -> client.finish("web1", false));
     assertRefused(Kind.UNKNOWN, "There is no migration 'ä/?&x'.", () -> client.show("ä/?&x"));
     service.beforeEach(() -> {
       throw new IllegalStateException("broken");

@@ -102,7 +102,7 @@ class ControlHttpTest {
     assertThat(answer).startsWith("HTTP/1.1 " + status + " ");
     assertThat(answer)
         .endsWith(
-            "\r\n\r\n{\"schema\":\"holdfast.error/1\",\"kind\":\"%s\",\"message\":\"%s\"}\n"
+            "\r\n\r\n{\"schema\":\"holdfast.error/1\",\"kind\":\"%s\",\"message\":\"%s\",\"checks\":[]}\n"
                 .formatted(kind, message));
     assertThat(answer.contains("\r\nallow: ")).isEqualTo(status == 405);
   }

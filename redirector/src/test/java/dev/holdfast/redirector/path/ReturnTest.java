@@ -20,6 +20,7 @@ import dev.holdfast.tunnel.link.LoopbackLink;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.time.SystemClock;
@@ -144,13 +145,13 @@ class ReturnTest {
   void theGuestsSilenceIsCountedFromItsLastPacket() {
     assertThat(path.guestSilence(50)).isEqualTo(Long.MAX_VALUE);
     ByteBuf bytes = Unpooled.buffer();
-    int length =
+    int at =
         new PacketBuilder(OLD, PEER)
             .tcp(80, 40_000, 1, 1, PacketView.ACK, 1_000)
             .payload(1)
             .write(bytes);
     var view = new PacketView();
-    var unused = view.check(bytes, 0, length);
+    assertThat(view.check(bytes, at, bytes.writerIndex() - at)).isEqualTo(PacketFault.NONE);
     path.flows().seen(view, Direction.FROM_GUEST, 100, Origin.SEEN);
     assertThat(path.guestSilence(150)).isEqualTo(50);
   }
