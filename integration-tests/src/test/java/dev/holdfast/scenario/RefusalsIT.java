@@ -59,11 +59,11 @@ class RefusalsIT {
     names = NameService.start(built.router(), addresses.router(), addresses.guestOld(), cleanup);
     old =
         new DemoHost(
-            new HostPlan("old-host", built.oldHost(), addresses.oldHost(), Lab.BRIDGE),
+            new HostPlan("old-host", built.oldHost(), addresses.oldHost(), Lab.BRIDGE, "tun"),
             folder.resolve("old"));
     fresh =
         new DemoHost(
-            new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE),
+            new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE, "tun"),
             folder.resolve("new"));
   }
 
@@ -87,7 +87,8 @@ class RefusalsIT {
         List.of(),
         "tls",
         "queue",
-        "true");
+        "true",
+        null);
   }
 
   private void startOld(UnaryOperator<HostPlan.Remote> knows) throws Exception {
@@ -180,7 +181,8 @@ class RefusalsIT {
             List.of(),
             "tls",
             "queue",
-            "true"),
+            "true",
+            null),
         "br9");
     refused(
         new MigrationRequest(
@@ -196,7 +198,8 @@ class RefusalsIT {
             List.of(),
             "tls",
             "queue",
-            "true"),
+            "true",
+            null),
         "vnet9");
     refused(
         new MigrationRequest(
@@ -212,7 +215,8 @@ class RefusalsIT {
             List.of(),
             "tls",
             "queue",
-            "true"),
+            "true",
+            null),
         "DNS",
         "gone.lab.test");
     assertThat(there(fresh).control().list()).isEmpty();

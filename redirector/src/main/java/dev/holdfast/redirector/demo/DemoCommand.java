@@ -48,6 +48,16 @@ public final class DemoCommand implements Callable<Integer> {
   private String encapsulation = "tls";
 
   @Option(
+      names = "--capture",
+      paramLabel = "tun|pcap",
+      defaultValue = "tun",
+      description = {
+        "How the hosts take the guest's packets. Default: ${DEFAULT-VALUE}",
+        "Two, as in tun,pcap, are for the old and for the new host."
+      })
+  private String capture = "tun";
+
+  @Option(
       names = "--pause",
       paramLabel = "TIME",
       defaultValue = "2s",
@@ -138,6 +148,7 @@ public final class DemoCommand implements Callable<Integer> {
 
   private ScenarioOptions options() {
     check(List.of("tls", "ipip").contains(encapsulation), "--encapsulation must be tls or ipip.");
+    check(capture.matches("(tun|pcap)(,(tun|pcap))?"), "--capture must be tun or pcap.");
     check(List.of("queue", "drop").contains(hold), "--hold must be queue or drop.");
     check(!ipv6 || encapsulation.equals("tls"), "--ipv6 goes with --encapsulation tls only.");
     check(connections >= 4 && connections <= 4096, "--connections must be within 4..4096.");
@@ -147,6 +158,7 @@ public final class DemoCommand implements Callable<Integer> {
     return ScenarioOptions.defaults()
         .with(draft -> {
           draft.encapsulation = encapsulation;
+          draft.capture = capture;
           draft.pause = pause;
           draft.connections = connections;
           draft.ipv6 = ipv6;

@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param guestBackoffMillis from release to the guest's first new byte, for connections on which
  *     only the guest had something to say
  * @param problems what else went wrong: resets and ICMP errors that were seen, and other sentences
+ * @param capture tun or pcap; where the hosts differ both, the old host's first; null without
+ *     Holdfast
  */
 @JsonInclude(JsonInclude.Include.ALWAYS)
 record DemoReport(
@@ -35,7 +37,8 @@ record DemoReport(
     NewConnection newConnection,
     Dns dns,
     List<String> leftBehind,
-    List<String> problems) {
+    List<String> problems,
+    @Nullable String capture) {
 
   /** How many there were, and what became of them. */
   record Connections(int before, long survived, long reset, long corrupted, long stalled) {}
@@ -74,7 +77,8 @@ record DemoReport(
         new NewConnection(result.newConnectionAddress(), result.newConnectionOk()),
         new Dns(result.namesBefore(), result.namesAfter(), result.nameUpdate()),
         result.leftBehind(),
-        problems(result));
+        problems(result),
+        without ? null : result.options().capture());
   }
 
   private static Recovery recovery(Distribution values) {

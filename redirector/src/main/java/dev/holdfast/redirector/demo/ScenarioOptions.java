@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  * What a scenario is to be like. {@link #defaults()} is the demo without options.
  *
  * @param encapsulation tls or ipip
+ * @param capture tun or pcap, at both hosts, or one for each: "tun,pcap" is tun at the old host
  * @param pause how long the guest is without a network
  * @param connections from the client, a quarter of each kind
  * @param ipv6 whether old, new and client addresses are IPv6
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  */
 public record ScenarioOptions(
     String encapsulation,
+    String capture,
     Duration pause,
     int connections,
     boolean ipv6,
@@ -45,10 +47,22 @@ public record ScenarioOptions(
     return new Draft().options();
   }
 
+  /** How the old host captures. */
+  public String captureAtOldHost() {
+    return capture.split(",", 2)[0];
+  }
+
+  /** How the new host captures what the guest answers. */
+  public String captureAtNewHost() {
+    String[] both = capture.split(",", 2);
+    return both[both.length - 1];
+  }
+
   /** These options with some changed: {@code options.with(o -> o.ipv6 = true)}. */
   public ScenarioOptions with(Consumer<Draft> change) {
     var draft = new Draft();
     draft.encapsulation = encapsulation;
+    draft.capture = capture;
     draft.pause = pause;
     draft.connections = connections;
     draft.ipv6 = ipv6;
@@ -70,6 +84,7 @@ public record ScenarioOptions(
   /** Options in the making. */
   public static final class Draft {
     public String encapsulation = "tls";
+    public String capture = "tun";
     public Duration pause = Duration.ofSeconds(2);
     public int connections = 32;
     public boolean ipv6;
@@ -90,6 +105,7 @@ public record ScenarioOptions(
     private ScenarioOptions options() {
       return new ScenarioOptions(
           encapsulation,
+          capture,
           pause,
           connections,
           ipv6,

@@ -72,10 +72,20 @@ final class Stage {
         addresses,
         names,
         new DemoHost(
-            new HostPlan("old-host", lab.oldHost(), addresses.oldHost(), Lab.BRIDGE),
+            new HostPlan(
+                "old-host",
+                lab.oldHost(),
+                addresses.oldHost(),
+                Lab.BRIDGE,
+                options.captureAtOldHost()),
             folder.resolve("old-host")),
         new DemoHost(
-            new HostPlan("new-host", lab.newHost(), addresses.newHost(), Lab.BRIDGE),
+            new HostPlan(
+                "new-host",
+                lab.newHost(),
+                addresses.newHost(),
+                Lab.BRIDGE,
+                options.captureAtNewHost()),
             folder.resolve("new-host")));
   }
 

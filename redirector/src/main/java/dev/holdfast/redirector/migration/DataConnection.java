@@ -77,7 +77,7 @@ final class DataConnection implements InboundPath.LinkEvents {
             record.uuid(),
             record.epoch(),
             HexFormat.of().parseHex(record.token()),
-            new InboundPath(path, host.objects().device(), host.clock(), this, true))
+            new InboundPath(path, host.objects().device(record), host.clock(), this, true))
         .thenAccept(opened -> host.data().run(() -> use(opened)));
   }
 

@@ -130,7 +130,8 @@ final class DressRehearsal {
         TOKEN,
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   private interface Condition {

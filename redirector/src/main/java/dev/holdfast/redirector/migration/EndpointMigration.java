@@ -93,7 +93,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
 
   /** A data connection that showed the right token. Data loop. */
   LinkReceiver receiver(MigrationPath there) {
-    return new InboundPath(there, host.objects().device(), host.clock(), this, true);
+    return new InboundPath(there, host.objects().device(record), host.clock(), this, true);
   }
 
   /** The data connection stands. Data loop. */

@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
  * @param acceptedEpochNanos when release was accepted; 0 before
+ * @param capture tun or pcap, on this host; null in journals of before there was a choice: tun
  */
 public record MigrationRecord(
     String id,
@@ -44,10 +45,21 @@ public record MigrationRecord(
     String token,
     long acceptedEpochNanos,
     @Nullable String dns,
-    List<MigrationView.HistoryEntry> history) {
+    List<MigrationView.HistoryEntry> history,
+    @Nullable String capture) {
 
   public UUID uuid() {
     return UUID.fromString(id);
+  }
+
+  /** Whether frames are captured by pcap on this host, instead of steered to the TUN. */
+  public boolean byPcap() {
+    return "pcap".equals(capture);
+  }
+
+  /** This host's interface of the guest's LAN. */
+  public String lan() {
+    return role == Role.REDIRECTOR ? from : deliver;
   }
 
   public List<IpAddress> olds() {
@@ -112,6 +124,7 @@ public record MigrationRecord(
         nextToken,
         accepted,
         nextDns,
-        List.copyOf(nextHistory));
+        List.copyOf(nextHistory),
+        capture);
   }
 }

@@ -50,12 +50,13 @@ final class Planner {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        spec.capture().name().toLowerCase(Locale.ROOT));
   }
 
   /** Checks this host for the redirector's part; the endpoint checks its own when it is asked. */
   static List<MigrationPlan.Check> checks(Host host, MigrationRecord record) {
-    Preflight preflight = preflight(host);
+    Preflight preflight = preflight(host, record);
     List<MigrationPlan.Check> checks =
         new ArrayList<>(preflight.host(host.config().tunnel().device()));
     checks.addAll(
@@ -65,7 +66,7 @@ final class Planner {
 
   /** Checks this host for the endpoint's part. */
   static List<MigrationPlan.Check> endpointChecks(Host host, MigrationRecord record) {
-    Preflight preflight = preflight(host);
+    Preflight preflight = preflight(host, record);
     List<MigrationPlan.Check> checks =
         new ArrayList<>(preflight.host(host.config().tunnel().device()));
     checks.addAll(
@@ -78,9 +79,12 @@ final class Planner {
     return checks;
   }
 
-  private static Preflight preflight(Host host) {
+  private static Preflight preflight(Host host, MigrationRecord record) {
     return new Preflight(
-        host.config().daemon().name(), new HostFacts(host.kernel()), host.ledger());
+        host.config().daemon().name(),
+        new HostFacts(host.kernel()),
+        host.ledger(),
+        record.byPcap());
   }
 
   /**
@@ -115,10 +119,16 @@ final class Planner {
     String here = host.config().daemon().name();
     List<MigrationPlan.Step> steps = new ArrayList<>();
     try {
-      String tun = host.config().tunnel().device();
-      steps.add(new MigrationPlan.Step(here, "armed", "open the TUN " + tun, "close it"));
-      HostFacts facts = new HostFacts(host.kernel());
-      addAll(steps, here, new HostSteering(facts, tun).changes());
+      if (record.byPcap()) {
+        steps.add(
+            new MigrationPlan.Step(
+                here, "armed", "open " + record.from() + " by libpcap, deaf", "close it"));
+      } else {
+        String tun = host.config().tunnel().device();
+        steps.add(new MigrationPlan.Step(here, "armed", "open the TUN " + tun, "close it"));
+        HostFacts facts = new HostFacts(host.kernel());
+        addAll(steps, here, new HostSteering(facts, tun).changes());
+      }
       addAll(steps, here, RedirectorSteps.changes(host, record));
     } catch (IOException e) {
       throw new RequestRefused(
@@ -150,6 +160,7 @@ final class Planner {
             "holding",
             "switch capture of "
                 + record.oldAddresses()
+                + (record.byPcap() ? " by pcap" : "")
                 + " on: set elements in one nft transaction",
             "switch it off"));
     if (record.dnsName() != null) {

@@ -1,11 +1,14 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.capture.LanPort;
 import dev.holdfast.redirector.steer.Announcer;
 import dev.holdfast.redirector.steer.AnswerTable;
+import dev.holdfast.redirector.steer.CaptureSteering;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.NeighbourResponder;
+import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.RedirectorSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpPrefix;
@@ -32,7 +35,7 @@ final class RedirectorSteps {
 
   private final Host host;
   private final MigrationRecord record;
-  private volatile @Nullable RedirectorSteering steering;
+  private volatile @Nullable CaptureSteering steering;
   private volatile @Nullable NeighbourResponder responder;
   private volatile @Nullable SteeringPlan plan;
   private volatile @Nullable MacAddress here;
@@ -67,11 +70,16 @@ final class RedirectorSteps {
 
   /** Every change that arming makes here, in order; nothing is done. */
   static List<KernelChange> changes(Host host, MigrationRecord record) throws IOException {
-    RedirectorSteering steering =
-        new RedirectorSteering(plan(host, record), new HostFacts(host.kernel()));
+    CaptureSteering steering = steering(host, record, plan(host, record));
     List<KernelChange> changes = new ArrayList<>(steering.shared());
     changes.addAll(steering.arm());
     return changes;
+  }
+
+  private static CaptureSteering steering(Host host, MigrationRecord record, SteeringPlan plan) {
+    return record.byPcap()
+        ? PcapSteering.atRedirector(plan)
+        : new RedirectorSteering(plan, new HostFacts(host.kernel()));
   }
 
   /**
@@ -81,12 +89,12 @@ final class RedirectorSteps {
    */
   void apply() throws RequestRefused {
     try {
-      host.objects().acquire(record.id());
+      host.objects().acquire(record);
       if ("ipip".equals(record.encapsulation())) {
         host.objects().openIpInIp();
       }
       SteeringPlan made = plan(host, record);
-      RedirectorSteering steers = new RedirectorSteering(made, new HostFacts(host.kernel()));
+      CaptureSteering steers = steering(host, record, made);
       host.ledger().reapply(record.id());
       host.ledger().apply(KernelLedger.HOST, steers.shared());
       host.ledger().apply(record.id(), steers.arm());
@@ -97,6 +105,7 @@ final class RedirectorSteps {
         // The library is loaded and its context made now, not while the guest is paused. One that
         // is taken over in a later state is being captured, and stays so.
         host.kernel().nftNow(steers.unholdScript());
+        tap(LanPort::captureNothing);
       }
       closeResponder();
       responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
@@ -111,6 +120,9 @@ final class RedirectorSteps {
    * interface's own.
    */
   private @Nullable MacAddress ownMac(SteeringPlan made) throws IOException {
+    if (record.byPcap()) {
+      return host.objects().lanPort(record).lan().mac(); // a bridge's may have changed since
+    }
     return made.bridgeMac() != null
         ? made.bridgeMac()
         : new HostFacts(host.kernel()).device(made.lan()).map(HostFacts.Device::mac).orElse(null);
@@ -118,12 +130,15 @@ final class RedirectorSteps {
 
   /** One nft transaction in this process: from here on packets for the old address come to us. */
   void captureOn() {
-    RedirectorSteering steers = steering;
+    CaptureSteering steers = steering;
     SteeringPlan made = plan;
     if (steers == null || made == null) {
       throw new IllegalStateException("the migration was not armed");
     }
     try {
+      // First the copies, then the end of the originals: what comes between them is there twice,
+      // which TCP does not mind, and not never.
+      tap((port, id) -> port.capture(id, record.olds()));
       host.kernel().nftNow(steers.holdScript());
       capturing = true;
       MacAddress mac = here;
@@ -137,16 +152,28 @@ final class RedirectorSteps {
 
   /** The guest runs here again: its packets go to it, and its port is open. */
   void captureOff() {
-    RedirectorSteering steers = steering;
+    CaptureSteering steers = steering;
     if (steers == null || !capturing) {
       return;
     }
     record.olds().forEach(answers::release);
     try {
       host.kernel().nftNow(steers.unholdScript() + steers.unblockScript());
+      tap((port, id) -> port.captureStrays(id, record.olds()));
       capturing = false;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  private interface TapChange {
+    void make(LanPort port, String migration) throws IOException;
+  }
+
+  /** Changes what pcap captures, where it is pcap that captures. */
+  private void tap(TapChange change) throws IOException {
+    if (record.byPcap()) {
+      change.make(host.objects().lanPort(record), record.id());
     }
   }
 

@@ -19,6 +19,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -327,7 +328,8 @@ final class RemoteRequests implements EndpointHandler {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
   }
 
   @Override

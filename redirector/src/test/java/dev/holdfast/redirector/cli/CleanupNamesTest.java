@@ -95,7 +95,8 @@ class CleanupNamesTest {
               "",
               0,
               change.state().toJson(),
-              List.of()));
+              List.of(),
+              null));
     }
   }
 

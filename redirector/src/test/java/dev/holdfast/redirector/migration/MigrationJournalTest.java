@@ -39,7 +39,8 @@ class MigrationJournalTest {
         "",
         0,
         null,
-        List.of());
+        List.of(),
+        null);
   }
 
   @Test

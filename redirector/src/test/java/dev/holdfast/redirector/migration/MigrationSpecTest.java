@@ -64,6 +64,7 @@ class MigrationSpecTest {
         List.of(),
         encapsulation,
         null,
+        null,
         null);
   }
 

@@ -50,8 +50,9 @@ final class HostConfig {
     pins    = "%s"
 
     [tunnel]
-    listen = "%s"
-    uplink = "%s"
+    listen  = "%s"
+    uplink  = "%s"
+    capture = "%s"
 
     [identity]
     certificate = "%s"
@@ -73,6 +74,7 @@ final class HostConfig {
             PINS,
             host.endpoint(),
             host.uplink(),
+            host.capture(),
             CERTIFICATE,
             KEY,
             remote.host().name(),

@@ -12,8 +12,10 @@ import java.util.List;
  * @param machine where it runs
  * @param address on which it can be reached
  * @param uplink the interface that has this address
+ * @param capture tun or pcap
  */
-public record HostPlan(String name, Namespace machine, IpAddress address, String uplink) {
+public record HostPlan(
+    String name, Namespace machine, IpAddress address, String uplink, String capture) {
   /** The port on which daemons listen. */
   public static final int PORT = 4754;
 
