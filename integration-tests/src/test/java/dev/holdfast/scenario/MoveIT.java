@@ -83,6 +83,53 @@ class MoveIT {
               o.seed = 6;
             }),
         row(
+            "pcap, TLS, IPv4, 0.2 s, 64 connections, a peer on the old bridge too",
+            o -> {
+              o.capture = "pcap";
+              o.pause = Duration.ofMillis(200);
+              o.connections = 64;
+              o.peerConnections = 8;
+              o.seed = 8;
+            }),
+        row(
+            "pcap, TLS, IPv6, 3 s, 64 connections, the deleted port had the bridge's MAC",
+            o -> {
+              o.capture = "pcap";
+              o.ipv6 = true;
+              o.pause = Duration.ofSeconds(3);
+              o.connections = 64;
+              o.deletePort = true;
+              o.lowestMac = true;
+              o.seed = 9;
+            }),
+        row(
+            "pcap, IP-in-IP, IPv4, 0.2 s, 64 connections, 20 ms each way",
+            o -> {
+              o.capture = "pcap";
+              o.encapsulation = "ipip";
+              o.pause = Duration.ofMillis(200);
+              o.connections = 64;
+              o.delay = Duration.ofMillis(20);
+              o.seed = 10;
+            }),
+        row(
+            "TUN at the old host and pcap at the new one, TLS, IPv6, 0.2 s",
+            o -> {
+              o.capture = "tun,pcap";
+              o.ipv6 = true;
+              o.pause = Duration.ofMillis(200);
+              o.seed = 11;
+            }),
+        row(
+            "pcap at the old host and TUN at the new one, IP-in-IP, IPv4, 0.2 s",
+            o -> {
+              o.capture = "pcap,tun";
+              o.encapsulation = "ipip";
+              o.pause = Duration.ofMillis(200);
+              o.peerConnections = 8;
+              o.seed = 12;
+            }),
+        row(
             "TLS, IPv4, 30 s, 20 ms each way",
             o -> {
               o.pause = Duration.ofSeconds(30);

@@ -76,7 +76,7 @@ final class Rig implements AutoCloseable {
   }
 
   /** As SIGKILL does: the TUN goes, the ledger's memory goes, the kernel keeps the rest. */
-  void die() throws IOException, InterruptedException {
+  void die() throws Exception {
     tun.close();
     ledger.close();
   }

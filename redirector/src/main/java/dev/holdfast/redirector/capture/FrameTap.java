@@ -5,6 +5,8 @@ import java.io.IOException;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -54,6 +56,7 @@ final class FrameTap implements FrameSource, AutoCloseable {
 
   private final String interfaceName;
   private final Clock clock;
+  private final Executor reader;
   private final Runnable onFrames;
   private final Thread thread;
   private final ArrayBlockingQueue<byte[]> queue = new ArrayBlockingQueue<>(QUEUED);
@@ -69,10 +72,12 @@ final class FrameTap implements FrameSource, AutoCloseable {
   private String filter = NOTHING;
   private long statsNanos;
 
-  private FrameTap(String interfaceName, PcapHandle handle, Clock clock, Runnable onFrames) {
+  private FrameTap(
+      String interfaceName, PcapHandle handle, Clock clock, Executor reader, Runnable onFrames) {
     this.interfaceName = interfaceName;
     this.handle = handle;
     this.clock = clock;
+    this.reader = reader;
     this.onFrames = onFrames;
     this.thread = Thread.ofPlatform().name("pcap-" + interfaceName).daemon().unstarted(this::run);
   }
@@ -80,12 +85,15 @@ final class FrameTap implements FrameSource, AutoCloseable {
   /**
    * Opens the interface, promiscuously and deaf.
    *
-   * @param onFrames called on another thread when there is something to {@link #poll} again
+   * @param onFrames called by {@code reader} when there may be something to {@link #poll}; it need
+   *     not take all, and is called again
    * @throws IOException when libpcap cannot open it, with its own words
    */
-  static FrameTap open(String interfaceName, Clock clock, Runnable onFrames) throws IOException {
+  static FrameTap open(String interfaceName, Clock clock, Executor reader, Runnable onFrames)
+      throws IOException {
     try {
-      var tap = new FrameTap(interfaceName, handle(interfaceName, NOTHING), clock, onFrames);
+      PcapHandle opened = handle(interfaceName, NOTHING);
+      var tap = new FrameTap(interfaceName, opened, clock, reader, onFrames);
       tap.thread.setPriority(Thread.MAX_PRIORITY);
       tap.thread.start();
       return tap;
@@ -149,19 +157,7 @@ final class FrameTap implements FrameSource, AutoCloseable {
 
   @Override
   public byte @Nullable [] poll() {
-    byte[] frame = queue.poll();
-    if (frame == null && announced.getAndSet(false)) {
-      frame = queue.poll();
-      if (frame != null) {
-        announced.set(true); // it came before it was known that nobody looks any more
-      }
-    }
-    return frame;
-  }
-
-  /** Nobody has yet found it empty since the last call of {@code onFrames}. */
-  boolean hasMore() {
-    return announced.get();
+    return queue.poll();
   }
 
   @Override
@@ -224,7 +220,20 @@ final class FrameTap implements FrameSource, AutoCloseable {
 
   private void announce() {
     if (!announced.getAndSet(true)) {
-      onFrames.run();
+      try {
+        reader.execute(this::read);
+      } catch (RejectedExecutionException e) {
+        log.debug("{}: nobody reads any more", interfaceName); // the daemon is stopping
+      }
+    }
+  }
+
+  /** On the reader's thread. What comes from here on is announced anew. */
+  private void read() {
+    announced.set(false);
+    onFrames.run();
+    if (!queue.isEmpty()) {
+      announce();
     }
   }
 

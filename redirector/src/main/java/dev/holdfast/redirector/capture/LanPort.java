@@ -35,7 +35,8 @@ public final class LanPort implements AutoCloseable {
   /**
    * Opens the interface; nothing is captured yet.
    *
-   * @param dataLoop where {@code onFrames} is called when frames have come
+   * @param dataLoop where {@code onFrames} is called when there may be something to read, again and
+   *     again while there is
    * @param drops of the data loop
    * @throws IOException when there is no such interface, or no libpcap, or no privilege
    */
@@ -45,7 +46,7 @@ public final class LanPort implements AutoCloseable {
     PacketSocket socket = PacketSocket.open(lan.name(), FrameFilter.NONE);
     try {
       socket.sendBehindVnetHeader();
-      FrameTap tap = FrameTap.open(lan.name(), clock, () -> dataLoop.execute(onFrames));
+      FrameTap tap = FrameTap.open(lan.name(), clock, dataLoop, onFrames);
       var device = new LanDevice(lan, tap, socket::send, clock, drops);
       return new LanPort(lan, tap, socket, device);
     } catch (IOException | RuntimeException e) {
@@ -57,11 +58,6 @@ public final class LanPort implements AutoCloseable {
   /** Where the packets of its migrations come from and go to. */
   public PacketDevice device() {
     return device;
-  }
-
-  /** There may be frames left: {@code onFrames} is not called before they have been read. */
-  public boolean hasMore() {
-    return tap.hasMore();
   }
 
   public LanInterface lan() {

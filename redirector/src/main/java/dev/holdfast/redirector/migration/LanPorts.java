@@ -104,15 +104,12 @@ final class LanPorts {
   private void readable(String name) {
     Opened opened = byInterface.get(name);
     if (opened == null) {
-      return; // the last frames of one that is being closed
+      return; // it is being opened, or closed
     }
     try {
       opened.outbound.onReadable();
     } catch (IOException e) {
       log.error("what was captured on {} cannot be read: {}", name, e.getMessage());
-    }
-    if (opened.port.hasMore()) {
-      data.post(() -> readable(name));
     }
   }
 
