@@ -222,7 +222,7 @@ class PcapCaptureIT {
       }
     } finally {
       port.close();
-      port.device().close();
+      port.free();
       in.release();
     }
   }

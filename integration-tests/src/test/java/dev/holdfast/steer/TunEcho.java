@@ -54,7 +54,11 @@ final class TunEcho implements AutoCloseable {
     LanPort port =
         LanPort.open(
             lan, SystemClock.INSTANCE, new DropCounters(), command -> group.execute(command), () -> takeOn());
-    watching = port;
+    watching =
+        () -> {
+          port.close();
+          group.submit(port::free).sync();
+        };
     tun = port.device();
     opened.accept(port);
   }

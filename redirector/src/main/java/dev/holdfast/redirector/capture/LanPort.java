@@ -100,10 +100,15 @@ public final class LanPort implements AutoCloseable {
     tap.filter(filter.toString());
   }
 
-  /** Ends the capture; the device is to be closed on the data loop. */
+  /** Ends the capture; {@link #free} is the data loop's. */
   @Override
   public void close() {
     tap.close();
+  }
+
+  /** Closes the device. Data loop only. */
+  public void free() {
+    device.close();
     socket.close();
   }
 }

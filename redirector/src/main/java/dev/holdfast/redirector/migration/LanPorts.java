@@ -143,7 +143,7 @@ final class LanPorts {
     port.close();
     data.run(() -> {
       opened.outbound.close();
-      port.device().close();
+      port.free();
     });
   }
 }
