@@ -27,7 +27,8 @@ class RollbackIT {
     "ROLLED_BACK_FROM_HOLDING, true,  tls,  true,  pcap",
   })
   void theConnectionsGoOnAtTheOldHost(
-      Ending ending, boolean ipv6, String encapsulation, boolean lowestMac, String capture) throws Exception {
+      Ending ending, boolean ipv6, String encapsulation, boolean lowestMac, String capture)
+      throws Exception {
     ScenarioResult result =
         Scenario.run(
             ScenarioOptions.defaults()

@@ -64,7 +64,8 @@ class TakeoverIT {
     "REDIRECTING, false, true,  ipip, tun",
     "REDIRECTING, true,  true,  tls,  pcap",
   })
-  void theNextDaemonGoesOn(MigrationState when, boolean old, boolean fresh, String encapsulation, String capture)
+  void theNextDaemonGoesOn(
+      MigrationState when, boolean old, boolean fresh, String encapsulation, String capture)
       throws Exception {
     ScenarioResult result =
         Scenario.run(

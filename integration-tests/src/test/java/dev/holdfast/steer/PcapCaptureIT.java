@@ -193,10 +193,8 @@ class PcapCaptureIT {
     var view = new PacketView();
     ByteBuf in = Unpooled.directBuffer(PacketDevice.READ_SIZE);
     LanPort port =
-        site.host.call(
-            () ->
-                LanPort.open(
-                    bridge(), SystemClock.INSTANCE, new DropCounters(), task -> {}, () -> {}));
+        site.host.call(() ->
+            LanPort.open(bridge(), SystemClock.INSTANCE, new DropCounters(), task -> {}, () -> {}));
     try {
       capture(site.host, port);
       for (boolean ipv6 : new boolean[] {false, true}) {
@@ -283,7 +281,7 @@ class PcapCaptureIT {
    * A trunk without a bridge.
    *
    * <pre>
-   * asker [eth0.7 10.11.0.7/24, fd11::7] -- eth0, tag 7 -- eth0 trunk
+   * asker [eth0: tag 7] -- [eth0] trunk
    * </pre>
    */
   @Test
@@ -291,19 +289,51 @@ class PcapCaptureIT {
     try (Namespace trunk = Namespace.create("trunk");
         Namespace asker = Namespace.create("asker")) {
       Namespace.connect(trunk, "eth0", asker, "eth0");
-      asker.ip("link add link eth0 name eth0.7 type vlan id 7");
-      asker.ip("link set eth0.7 up");
-      asker.ip("addr add 10.11.0.7/24 dev eth0.7");
-      asker.ip("addr add fd11::7/64 dev eth0.7 nodad");
-      for (String old : ArmedOldSite.OLD) {
-        asker.ip("neigh replace " + old + " lladdr " + NOBODYS_MAC + " dev eth0.7");
+      asker.run("nft", "add table netdev heard");
+      asker.run(
+          "nft",
+          "add chain netdev heard in { type filter hook ingress device \"eth0\" priority 0; }");
+      for (String reply : List.of("icmp", "icmpv6")) {
+        asker.run(
+            "nft", "add rule netdev heard in vlan id 7 " + reply + " type echo-reply counter");
       }
+      ledger.close();
+      ledger = KernelLedger.open(folder.resolve("trunk.ledger"), kernel); // of another host
       steering = steering(trunk, "eth0", NOBODYS_MAC, null, null);
-      MacAddress mac =
-          trunk.call(() -> new HostFacts(kernel).device("eth0").orElseThrow().mac());
+      MacAddress mac = trunk.call(() -> new HostFacts(kernel).device("eth0").orElseThrow().mac());
       hold(trunk, new LanInterface("eth0", mac, MTU, List.of(), List.of()));
-      ArmedOldSite.expectAnswers(List.of(asker));
-      assertThat(Objects.requireNonNull(echo).seen()).hasSize(2);
+      asker.call(() -> {
+        try (PacketSocket socket = PacketSocket.open("eth0", FrameFilter.NONE)) {
+          return socket.send(tagged("10.11.0.7", 8)) && socket.send(tagged("fd11::7", 128));
+        }
+      });
+      TunEcho guest = Objects.requireNonNull(echo);
+      guest.await(seen -> seen.icmpType() == 8);
+      guest.await(seen -> seen.icmpType() == 128);
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+      String heard;
+      do {
+        Thread.sleep(5);
+        heard = asker.run("nft", "list table netdev heard");
+        assertThat(System.nanoTime()).as("answers with the tag: %s", heard).isLessThan(deadline);
+      } while (heard.contains("counter packets 0 "));
+      assertThat(trunk.run("nft", "list table netdev holdfast_pcap"))
+          .as("the kernel has not seen them")
+          .contains("ip daddr @captured4 counter packets 1 ")
+          .contains("ip6 daddr @captured6 counter packets 1 ");
     }
+  }
+
+  private static ByteBuf tagged(String from, int echoRequest) {
+    IpAddress asker = IpAddress.parse(from);
+    ByteBuf frame = Unpooled.directBuffer(200);
+    Ethernet.writeHeader(
+        frame, MacAddress.parse(NOBODYS_MAC), MacAddress.parse("02:00:00:00:77:07"), 0x8100);
+    frame.writeShort(7).writeShort(asker.isV4() ? Ethernet.TYPE_IPV4 : Ethernet.TYPE_IPV6);
+    new PacketBuilder(asker, OLDS.get(asker.isV4() ? 0 : 1))
+        .icmp(echoRequest, 0, 1)
+        .payload(56)
+        .write(frame);
+    return frame;
   }
 }

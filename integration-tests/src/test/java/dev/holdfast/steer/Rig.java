@@ -10,7 +10,6 @@ import dev.holdfast.redirector.steer.LinuxKernel;
 import dev.holdfast.redirector.steer.RedirectorSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.device.TunDevice;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;

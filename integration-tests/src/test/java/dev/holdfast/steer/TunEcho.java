@@ -53,7 +53,11 @@ final class TunEcho implements AutoCloseable {
   TunEcho(LanInterface lan, Consumer<LanPort> opened) throws IOException {
     LanPort port =
         LanPort.open(
-            lan, SystemClock.INSTANCE, new DropCounters(), command -> group.execute(command), () -> takeOn());
+            lan,
+            SystemClock.INSTANCE,
+            new DropCounters(),
+            command -> group.execute(command),
+            () -> takeOn());
     watching =
         () -> {
           port.close();

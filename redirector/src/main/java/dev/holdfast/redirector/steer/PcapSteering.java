@@ -2,7 +2,6 @@ package dev.holdfast.redirector.steer;
 
 import static dev.holdfast.redirector.steer.NftElements.key;
 import static dev.holdfast.redirector.steer.NftElements.name;
-import static dev.holdfast.redirector.steer.NftElements.network;
 import static dev.holdfast.redirector.steer.NftElements.number;
 
 import dev.holdfast.redirector.steer.KernelChange.Command;
@@ -123,12 +122,10 @@ public abstract sealed class PcapSteering implements Steering {
       for (IpAddress old : plan.oldAddresses()) {
         elements.add("bridge return" + width(old), key(guest, old));
         elements.add("netdev return" + width(old), key(guest, old));
-        for (IpPrefix kept : plan.keptFrom(old)) {
-          elements.add(
-              "bridge kept" + width(old),
-              old.isV4()
-                  ? key(guest, old, network(kept) + "/" + kept.length())
-                  : key(guest, number(kept)));
+        if (old.isV6()) {
+          for (IpPrefix kept : plan.keptFrom(old)) {
+            elements.add("bridge kept6", key(guest, number(kept)));
+          }
         }
       }
       return List.of(

@@ -13,8 +13,9 @@ import java.util.List;
  *     -> bridge forward: dropped, so it goes to no other port       (captured4/6, return4/6)
  *     -> up to the bridge itself: libpcap's copy
  *        -> netdev ingress of the bridge: dropped                   (captured4/6, return4/6)
- *   the guest's ARP and NS for the LAN that it has left
- *     -> bridge forward: dropped; answered from a packet socket     (kept4/6)
+ *   the guest's ARP and NS as an old address, and its NS for the LAN that it has left
+ *     -> bridge forward: dropped; answered from a packet socket, or
+ *        asked from there as its new address                        (return4/6, kept6)
  * on any other interface:
  *   libpcap's copy -> netdev ingress: dropped
  * </pre>
@@ -82,7 +83,6 @@ final class PcapTables {
         set captured6 { type ipv6_addr; }
         set return4 { typeof ether saddr . ip saddr; }
         set return6 { typeof ether saddr . ip6 saddr; }
-        set kept4 { typeof ether saddr . arp saddr ip . arp daddr ip; flags interval; }
         set kept6 { typeof ether saddr . @th,64,128; flags interval; }
         set blocked { type ifname; }
 
@@ -97,7 +97,7 @@ final class PcapTables {
           ip6 daddr @captured6 counter drop
           ether saddr . ip saddr @return4 counter drop
           ether saddr . ip6 saddr @return6 counter drop
-          ether saddr . arp saddr ip . arp daddr ip @kept4 counter drop
+          ether saddr . arp saddr ip @return4 counter drop
           icmpv6 type nd-neighbor-solicit ether saddr . @th,64,128 @kept6 counter drop
         }
         chain output {

@@ -95,8 +95,7 @@ class LanDeviceTest {
   private int read() throws IOException {
     int length = lan.device().read(in.clear());
     if (length > 0) {
-      PacketFault fault =
-          view.check(in, VirtioNetHeader.LENGTH, length - VirtioNetHeader.LENGTH);
+      PacketFault fault = view.check(in, VirtioNetHeader.LENGTH, length - VirtioNetHeader.LENGTH);
       assertThat(fault).isEqualTo(PacketFault.NONE);
       assertThat(OffloadCheck.check(in, 0, view)).isEqualTo(PacketFault.NONE);
     }
@@ -161,7 +160,9 @@ class LanDeviceTest {
   void tcpIsCutToWhatTheTunnelTakes() throws IOException {
     lan.lanDevice().limit(1480);
     lan.arrive(
-        OWN, ROUTER, new PacketBuilder(FAR4, OLD4).tcp(1, 2, 3, 4, PacketView.ACK, 5).payload(1460));
+        OWN,
+        ROUTER,
+        new PacketBuilder(FAR4, OLD4).tcp(1, 2, 3, 4, PacketView.ACK, 5).payload(1460));
     read();
     assertThat(VirtioNetHeader.gsoSize(in, 0)).isEqualTo(1440);
     assertThat(lan.take()).isNull();
@@ -198,7 +199,11 @@ class LanDeviceTest {
     bytes.getBytes(0, frame, 0, length);
     lan.arrive(frame);
     assertThat(read()).isEqualTo(VirtioNetHeader.LENGTH + 29);
-    write(new PacketBuilder(OLD4, NEAR4).tcp(1, 2, 3, 4, PacketView.ACK, 5).payload(10).checksumLeft());
+    write(
+        new PacketBuilder(OLD4, NEAR4)
+            .tcp(1, 2, 3, 4, PacketView.ACK, 5)
+            .payload(10)
+            .checksumLeft());
     ByteBuf answer = sent();
     assertThat(to(answer)).isEqualTo(PEER);
     assertThat(answer.getInt(VirtioNetHeader.LENGTH + 12)).isEqualTo(0x8100_0000 | 77);

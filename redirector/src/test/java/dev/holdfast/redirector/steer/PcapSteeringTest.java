@@ -88,7 +88,7 @@ class PcapSteeringTest {
     assertThat(applied)
         .contains("netdev holdfast_pcap return4 { 52:54:00:00:00:10 . 10.1.0.10 }")
         .contains("bridge holdfast_pcap return6 { 52:54:00:00:00:10 . fd00:1::10 }")
-        .contains("bridge holdfast_pcap kept4 { 52:54:00:00:00:10 . 10.1.0.10 . 10.1.0.0/24 }");
+        .contains("bridge holdfast_pcap kept6 { 52:54:00:00:00:10 . 0xfd000001");
     assertThatThrownBy(() -> PcapSteering.atEndpoint(plan(null)))
         .hasMessageContaining("--guest-mac");
   }
