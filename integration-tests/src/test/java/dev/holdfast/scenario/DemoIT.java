@@ -107,7 +107,17 @@ class DemoIT {
   void tellsTheStoryAndKeepsWhatItUsed() throws Exception {
     Path kept = folder.resolve("kept");
     Process process =
-        start(demo("--ipv6", "--pause", "500ms", "--connections", "8", "--keep", kept.toString()));
+        start(
+            demo(
+                "--ipv6",
+                "--capture",
+                "pcap",
+                "--pause",
+                "500ms",
+                "--connections",
+                "8",
+                "--keep",
+                kept.toString()));
     int status = end(process);
     String story = Files.readString(out());
     assertThat(status).as("%s%n%s", story, Files.readString(err())).isZero();

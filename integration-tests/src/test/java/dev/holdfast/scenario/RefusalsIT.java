@@ -59,11 +59,11 @@ class RefusalsIT {
     names = NameService.start(built.router(), addresses.router(), addresses.guestOld(), cleanup);
     old =
         new DemoHost(
-            new HostPlan("old-host", built.oldHost(), addresses.oldHost(), Lab.BRIDGE, 4),
+            new HostPlan("old-host", built.oldHost(), addresses.oldHost(), Lab.BRIDGE, 4, "tun"),
             folder.resolve("old"));
     fresh =
         new DemoHost(
-            new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE, 4),
+            new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE, 4, "tun"),
             folder.resolve("new"));
   }
 
@@ -87,7 +87,8 @@ class RefusalsIT {
         List.of(),
         "tls",
         "queue",
-        "true");
+        "true",
+        null);
   }
 
   private void startOld(UnaryOperator<HostPlan.Remote> knows) throws Exception {
@@ -214,7 +215,8 @@ class RefusalsIT {
             List.of(),
             "tls",
             "queue",
-            "true"),
+            "true",
+            null),
         "br9");
     refused(
         new MigrationRequest(
@@ -230,7 +232,8 @@ class RefusalsIT {
             List.of(),
             "tls",
             "queue",
-            "true"),
+            "true",
+            null),
         "vnet9");
     refused(
         new MigrationRequest(
@@ -246,7 +249,8 @@ class RefusalsIT {
             List.of(),
             "tls",
             "queue",
-            "true"),
+            "true",
+            null),
         "DNS",
         "gone.lab.test");
     assertThat(there(fresh).control().list()).isEmpty();

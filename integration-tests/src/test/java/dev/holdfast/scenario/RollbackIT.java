@@ -30,15 +30,17 @@ class RollbackIT {
 
   @ParameterizedTest
   @CsvSource({
-    "ROLLED_BACK_FROM_ARMED,   false, tls,  false",
-    "ROLLED_BACK_FROM_HOLDING, false, ipip, true",
-    "ROLLED_BACK_FROM_HOLDING, true,  tls,  false",
-    "ROLLED_BACK_FROM_REDIRECTING, false, tls,  false",
-    "ROLLED_BACK_FROM_REDIRECTING, true,  tls,  false",
-    "ROLLED_BACK_FROM_REDIRECTING, false, ipip, true",
+    "ROLLED_BACK_FROM_ARMED,   false, tls,  false, tun",
+    "ROLLED_BACK_FROM_HOLDING, false, ipip, true, tun",
+    "ROLLED_BACK_FROM_HOLDING, true,  tls,  false, tun",
+    "ROLLED_BACK_FROM_REDIRECTING, false, tls,  false, tun",
+    "ROLLED_BACK_FROM_REDIRECTING, true,  tls,  false, tun",
+    "ROLLED_BACK_FROM_REDIRECTING, false, ipip, true, tun",
+    "ROLLED_BACK_FROM_HOLDING, true,  tls,  true,  pcap",
   })
   void theConnectionsGoOnAtTheOldHost(
-      Ending ending, boolean ipv6, String encapsulation, boolean lowestMac) throws Exception {
+      Ending ending, boolean ipv6, String encapsulation, boolean lowestMac, String capture)
+      throws Exception {
     ScenarioResult result =
         Scenario.run(
             ScenarioOptions.defaults()
@@ -46,6 +48,7 @@ class RollbackIT {
                   o.ending = ending;
                   o.ipv6 = ipv6;
                   o.encapsulation = encapsulation;
+                  o.capture = capture;
                   o.lowestMac = lowestMac;
                   o.pause = Duration.ofSeconds(1);
                   o.peerConnections = 4;

@@ -60,19 +60,22 @@ class TakeoverIT {
 
   @ParameterizedTest
   @CsvSource({
-    "ARMED,       true,  true,  tls",
-    "HOLDING,     true,  false, tls",
-    "HOLDING,     false, true,  ipip",
-    "REDIRECTING, true,  false, tls",
-    "REDIRECTING, false, true,  ipip",
+    "ARMED,       true,  true,  tls,  tun",
+    "HOLDING,     true,  false, tls,  tun",
+    "HOLDING,     false, true,  ipip, tun",
+    "REDIRECTING, true,  false, tls,  tun",
+    "REDIRECTING, false, true,  ipip, tun",
+    "REDIRECTING, true,  true,  tls,  pcap",
   })
-  void theNextDaemonGoesOn(MigrationState when, boolean old, boolean fresh, String encapsulation)
+  void theNextDaemonGoesOn(
+      MigrationState when, boolean old, boolean fresh, String encapsulation, String capture)
       throws Exception {
     ScenarioResult result =
         Scenario.run(
             ScenarioOptions.defaults()
                 .with(o -> {
                   o.encapsulation = encapsulation;
+                  o.capture = capture;
                   o.pause = Duration.ofSeconds(1);
                 }),
             Story.silent(),

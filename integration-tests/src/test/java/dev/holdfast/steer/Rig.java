@@ -10,7 +10,6 @@ import dev.holdfast.redirector.steer.LinuxKernel;
 import dev.holdfast.redirector.steer.RedirectorSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.device.TunDevice;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -80,7 +79,7 @@ final class Rig implements AutoCloseable {
   }
 
   /** As SIGKILL does: the TUN goes, the ledger's memory goes, the kernel keeps the rest. */
-  void die() throws IOException, InterruptedException {
+  void die() throws Exception {
     tun.close();
     ledger.close();
   }

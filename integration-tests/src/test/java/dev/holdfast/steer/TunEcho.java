@@ -1,13 +1,17 @@
 package dev.holdfast.steer;
 
+import dev.holdfast.redirector.capture.LanInterface;
+import dev.holdfast.redirector.capture.LanPort;
 import dev.holdfast.tunnel.device.FdReadiness;
 import dev.holdfast.tunnel.device.PacketDevice;
 import dev.holdfast.tunnel.device.TunDevice;
+import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import dev.holdfast.tunnel.time.SystemClock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.EventLoopGroup;
@@ -20,9 +24,13 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 
-/** Stands in for the guest behind a TUN: answers echo requests, and remembers what else came. */
+/**
+ * Stands in for the guest behind a TUN, or behind an interface whose frames are captured: answers
+ * echo requests, and remembers what else came.
+ */
 final class TunEcho implements AutoCloseable {
 
   /** A packet that the TUN gave; {@code icmpType} is -1 where it is no ICMP. */
@@ -33,13 +41,37 @@ final class TunEcho implements AutoCloseable {
   private final ByteBuf in = Unpooled.directBuffer(PacketDevice.READ_SIZE);
   private final ByteBuf out = Unpooled.directBuffer(PacketDevice.READ_SIZE);
   private final PacketView view = new PacketView();
-  private final TunDevice tun;
-  private final FdReadiness readiness;
+  private final PacketDevice tun;
+  private final AutoCloseable watching;
   private final List<Seen> seen = new CopyOnWriteArrayList<>();
 
   TunEcho(TunDevice tun) throws IOException {
     this.tun = tun;
-    readiness = FdReadiness.register(loop(), tun.fd(), this::take);
+    watching = FdReadiness.register(loop(), tun.fd(), this::take);
+  }
+
+  /** On an interface of the calling thread's namespace; what is captured is for the port to say. */
+  TunEcho(LanInterface lan, Consumer<LanPort> opened) throws IOException {
+    LanPort port =
+        LanPort.open(
+            lan,
+            SystemClock.INSTANCE,
+            new DropCounters(),
+            command -> group.execute(command),
+            () -> takeOn());
+    watching =
+        () -> {
+          port.close();
+          group.submit(port::free).sync();
+        };
+    tun = port.device();
+    opened.accept(port);
+  }
+
+  private void takeOn() {
+    if (in.refCnt() > 0) {
+      take();
+    }
   }
 
   IoEventLoop loop() {
@@ -123,11 +155,11 @@ final class TunEcho implements AutoCloseable {
   }
 
   @Override
-  public void close() throws InterruptedException {
+  public void close() throws Exception {
     if (in.refCnt() == 0) {
       return;
     }
-    readiness.close();
+    watching.close();
     group.shutdownGracefully(0, 1, TimeUnit.SECONDS).sync();
     tun.close();
     in.release();

@@ -42,6 +42,7 @@ public final class FlowLearner implements AutoCloseable {
   private final Object lock = new Object();
   private final FlowTable table;
   private final PacketView view = new PacketView();
+  private final CapturedFrame header = new CapturedFrame();
   // Wide enough for the longest packet: the view checks a length that the capture has cut off, and
   // only headers are
   // read.
@@ -112,28 +113,15 @@ public final class FlowLearner implements AutoCloseable {
 
   private void learn(byte[] frame) {
     synchronized (lock) {
-      if (done || frame.length < ETHERNET) {
+      if (done || !header.check(frame)) {
         return;
       }
-      scratch.setBytes(0, frame);
-      int at = ETHERNET;
-      int type = scratch.getUnsignedShort(12);
-      while ((type == 0x8100 || type == 0x88a8) && at + 4 <= frame.length) { // IEEE 802.1Q, 802.1ad
-        type = scratch.getUnsignedShort(at + 2);
-        at += 4;
-      }
-      if (frame.length < at + 20) {
-        return;
-      }
-      int length =
-          switch (type) {
-            case 0x0800 -> scratch.getUnsignedShort(at + 2);
-            case 0x86dd -> 40 + scratch.getUnsignedShort(at + 4);
-            default -> 0;
-          };
+      int at = header.payload();
+      int length = header.packetLength();
       if (length == 0 || at + length > scratch.capacity()) {
         return;
       }
+      scratch.setBytes(0, frame);
       scratch.writerIndex(Math.max(frame.length, at + length));
       if (view.check(scratch, at, length) != PacketFault.NONE) {
         return;

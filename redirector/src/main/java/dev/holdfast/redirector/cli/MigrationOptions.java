@@ -91,6 +91,12 @@ final class MigrationOptions {
   private @Nullable String encapsulation;
 
   @Option(
+      names = "--capture",
+      paramLabel = "KIND",
+      description = "tun or pcap, on this host. Default: the config's.")
+  private @Nullable String capture;
+
+  @Option(
       names = "--hold",
       paramLabel = "POLICY",
       description = "queue or drop. Default: the config's.")
@@ -130,6 +136,7 @@ final class MigrationOptions {
         List.copyOf(dnsAddresses),
         encapsulation,
         holdPolicy,
-        flowListCommand);
+        flowListCommand,
+        capture);
   }
 }

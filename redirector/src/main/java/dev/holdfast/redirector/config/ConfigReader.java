@@ -139,9 +139,6 @@ public final class ConfigReader {
     if (returnPath == ReturnPath.DIRECT) {
       section.wrong("return-path", "this build has no direct return path; write \"symmetric\"");
     }
-    if (capture == Capture.PCAP) {
-      section.wrong("capture", "this build captures by TUN alone; write \"tun\"");
-    }
     if (fastPath == FastPath.REQUIRED) {
       section.wrong(
           "fast-path", "this build has no fast path to require; write \"auto\" or \"off\"");

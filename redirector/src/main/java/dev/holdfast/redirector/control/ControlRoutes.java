@@ -184,7 +184,8 @@ final class ControlRoutes {
         orEmpty(request.dnsAddresses()),
         request.encapsulation(),
         request.holdPolicy(),
-        request.flowListCommand());
+        request.flowListCommand(),
+        request.capture());
   }
 
   private static @Nullable MigrationRequest read(byte[] body) throws RequestRefused {

@@ -49,6 +49,16 @@ public final class DemoCommand implements Callable<Integer> {
   private String encapsulation = "tls";
 
   @Option(
+      names = "--capture",
+      paramLabel = "tun|pcap",
+      defaultValue = "tun",
+      description = {
+        "How the hosts take the guest's packets. Default: ${DEFAULT-VALUE}",
+        "Two, as in tun,pcap, are for the old and for the new host."
+      })
+  private String capture = "tun";
+
+  @Option(
       names = "--pause",
       paramLabel = "TIME",
       defaultValue = "2s",
@@ -155,6 +165,7 @@ public final class DemoCommand implements Callable<Integer> {
 
   private ScenarioOptions options() {
     check(List.of("tls", "ipip").contains(encapsulation), "--encapsulation must be tls or ipip.");
+    check(capture.matches("(tun|pcap)(,(tun|pcap))?"), "--capture must be tun or pcap.");
     check(List.of("queue", "drop").contains(hold), "--hold must be queue or drop.");
     check(
         underlay == null || List.of("ipv4", "ipv6").contains(underlay),
@@ -166,6 +177,7 @@ public final class DemoCommand implements Callable<Integer> {
     return ScenarioOptions.defaults()
         .with(draft -> {
           draft.encapsulation = encapsulation;
+          draft.capture = capture;
           draft.pause = pause;
           draft.connections = connections;
           draft.ipv6 = ipv6;

@@ -22,6 +22,8 @@ import org.jspecify.annotations.Nullable;
  *     only the guest had something to say
  * @param problems what else went wrong: resets and ICMP errors that were seen, and other sentences
  * @param rootless whether it ran in a user namespace, where recovery takes longer
+ * @param capture tun or pcap; where the hosts differ both, the old host's first; null without
+ *     Holdfast
  */
 @JsonInclude(JsonInclude.Include.ALWAYS)
 record DemoReport(
@@ -37,7 +39,8 @@ record DemoReport(
     Dns dns,
     List<String> leftBehind,
     List<String> problems,
-    boolean rootless) {
+    boolean rootless,
+    @Nullable String capture) {
 
   /** How many there were, and what became of them. */
   record Connections(int before, long survived, long reset, long corrupted, long stalled) {}
@@ -77,7 +80,8 @@ record DemoReport(
         new Dns(result.namesBefore(), result.namesAfter(), result.nameUpdate()),
         result.leftBehind(),
         problems(result),
-        Rootless.isWithin());
+        Rootless.isWithin(),
+        without ? null : result.options().capture());
   }
 
   private static Recovery recovery(Distribution values) {

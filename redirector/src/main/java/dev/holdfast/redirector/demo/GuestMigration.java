@@ -48,7 +48,8 @@ final class GuestMigration {
         List.of(stage.addresses().guestNew().toString()),
         options.encapsulation(),
         options.hold(),
-        String.join(" ", stage.lab().guest().within("ss", "-Htn")));
+        String.join(" ", stage.lab().guest().within("ss", "-Htn")),
+        null);
   }
 
   String hold() throws IOException, RequestRefused {

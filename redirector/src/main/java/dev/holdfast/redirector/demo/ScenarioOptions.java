@@ -10,6 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param encapsulation tls, ipip or auto
  * @param dataConnections between the hosts, for the migration
+ * @param capture tun or pcap, at both hosts, or one for each: "tun,pcap" is tun at the old host
  * @param pause how long the guest is without a network
  * @param connections from the client, a quarter of each kind
  * @param ipv6 whether old, new and client addresses are IPv6
@@ -35,6 +36,7 @@ import org.jspecify.annotations.Nullable;
 public record ScenarioOptions(
     String encapsulation,
     int dataConnections,
+    String capture,
     Duration pause,
     int connections,
     boolean ipv6,
@@ -65,11 +67,23 @@ public record ScenarioOptions(
     return underlay == null ? ipv6 : underlay.equals("ipv6");
   }
 
+  /** How the old host captures. */
+  public String captureAtOldHost() {
+    return capture.split(",", 2)[0];
+  }
+
+  /** How the new host captures what the guest answers. */
+  public String captureAtNewHost() {
+    String[] both = capture.split(",", 2);
+    return both[both.length - 1];
+  }
+
   /** These options with some changed: {@code options.with(o -> o.ipv6 = true)}. */
   public ScenarioOptions with(Consumer<Draft> change) {
     var draft = new Draft();
     draft.encapsulation = encapsulation;
     draft.dataConnections = dataConnections;
+    draft.capture = capture;
     draft.pause = pause;
     draft.connections = connections;
     draft.ipv6 = ipv6;
@@ -98,6 +112,7 @@ public record ScenarioOptions(
   public static final class Draft {
     public String encapsulation = "tls";
     public int dataConnections = 4;
+    public String capture = "tun";
     public Duration pause = Duration.ofSeconds(2);
     public int connections = 32;
     public boolean ipv6;
@@ -125,6 +140,7 @@ public record ScenarioOptions(
       return new ScenarioOptions(
           encapsulation,
           dataConnections,
+          capture,
           pause,
           connections,
           ipv6,

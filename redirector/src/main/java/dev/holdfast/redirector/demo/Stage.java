@@ -85,6 +85,7 @@ final class Stage {
                 underlay.oldHost(),
                 Lab.BRIDGE,
                 options.dataConnections(),
+                options.captureAtOldHost(),
                 false),
             folder.resolve("old-host")),
         new DemoHost(
@@ -94,6 +95,7 @@ final class Stage {
                 underlay.newHost(),
                 Lab.BRIDGE,
                 options.dataConnections(),
+                options.captureAtNewHost(),
                 options.roaming()),
             folder.resolve("new-host")));
   }

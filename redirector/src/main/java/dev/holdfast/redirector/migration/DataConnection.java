@@ -47,7 +47,7 @@ final class DataConnection {
             record.epoch(),
             HexFormat.of().parseHex(record.token()),
             lane,
-            new InboundPath(path, lane, host.objects().device(), host.clock(), all, true))
+            new InboundPath(path, lane, host.objects().device(record), host.clock(), all, true))
         .thenAccept(opened -> host.data().run(() -> use(opened)));
   }
 

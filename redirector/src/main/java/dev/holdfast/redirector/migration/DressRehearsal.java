@@ -134,6 +134,7 @@ final class DressRehearsal {
         null,
         List.of(),
         null,
+        null,
         null);
   }
 

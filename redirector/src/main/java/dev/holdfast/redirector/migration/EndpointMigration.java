@@ -106,7 +106,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
 
   /** A data connection that showed the right token. Data loop. */
   LinkReceiver receiver(MigrationPath there, int lane) {
-    return new InboundPath(there, lane, host.objects().device(), host.clock(), this, true);
+    return new InboundPath(there, lane, host.objects().device(record), host.clock(), this, true);
   }
 
   /** A data connection stands. Data loop. */

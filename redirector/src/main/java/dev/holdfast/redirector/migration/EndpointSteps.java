@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.capture.LanPort;
 import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.EndpointSteering;
 import dev.holdfast.redirector.steer.GuestProbe;
@@ -7,6 +8,8 @@ import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.NeighbourResponder;
+import dev.holdfast.redirector.steer.PcapSteering;
+import dev.holdfast.redirector.steer.Steering;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
@@ -52,11 +55,16 @@ final class EndpointSteps {
 
   /** Every change that arming makes here, in order; nothing is done. */
   static List<KernelChange> changes(Host host, MigrationRecord record) throws IOException {
-    EndpointSteering steering =
-        new EndpointSteering(plan(host, record), new HostFacts(host.kernel()));
+    Steering steering = steering(host, record, plan(host, record));
     List<KernelChange> changes = new ArrayList<>(steering.shared());
     changes.addAll(steering.arm());
     return changes;
+  }
+
+  private static Steering steering(Host host, MigrationRecord record, SteeringPlan plan) {
+    return record.byPcap()
+        ? PcapSteering.atEndpoint(plan)
+        : new EndpointSteering(plan, new HostFacts(host.kernel()));
   }
 
   /**
@@ -67,17 +75,22 @@ final class EndpointSteps {
    */
   void apply() throws RequestRefused {
     try {
-      host.objects().acquire(record.id());
+      host.objects().acquire(record);
       if (record.isIpInIp()) {
         host.objects().openIpInIp();
       }
       SteeringPlan made = plan(host, record);
-      EndpointSteering steers = new EndpointSteering(made, new HostFacts(host.kernel()));
+      Steering steers = steering(host, record, made);
       host.ledger().reapply(record.id());
       host.ledger().apply(KernelLedger.HOST, steers.shared());
       host.ledger().apply(record.id(), steers.arm());
       MacAddress guest = made.guestMac();
       MacAddress here = made.bridgeMac();
+      if (record.byPcap() && guest != null) {
+        LanPort port = host.objects().lanPort(record);
+        port.captureAnswers(record.id(), made.oldAddresses(), guest);
+        here = port.lan().mac();
+      }
       if (guest != null && here != null) {
         AnswerTable answers = new AnswerTable();
         answers.serve(guest, made.oldAddresses(), made.newAddresses(), made.oldLans(), here);

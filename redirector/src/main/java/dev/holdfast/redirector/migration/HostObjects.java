@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.capture.LanPort;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.hold.HoldBudget;
@@ -63,7 +64,10 @@ final class HostObjects {
   /** Of its own: what remote hosts stage displaces nothing that is held here. */
   private final HoldBudget stagingBudget;
 
+  /** Migrations that use the TUN. */
   private final Set<String> users = new HashSet<>();
+
+  private final LanPorts lans;
   private volatile @Nullable TunDevice tun;
   private volatile @Nullable FdReadiness readiness;
   private volatile Runnable tunGone = () -> {};
@@ -87,6 +91,7 @@ final class HostObjects {
     this.drops = drops;
     this.holdBudget = new HoldBudget(HELD_PACKETS, config.hold().maxBytes() * HELD_MIGRATIONS);
     this.stagingBudget = new HoldBudget(HELD_PACKETS, config.hold().maxBytes() * HELD_MIGRATIONS);
+    this.lans = new LanPorts(config, clock, data, kernel, paths, drops);
   }
 
   /** What to do when the TUN was deleted under us; called on the data loop. */
@@ -108,12 +113,16 @@ final class HostObjects {
   }
 
   /**
-   * Makes what is shared, if {@code migration} is the first to need it.
+   * Makes what {@code record} shares with others, if it is the first to need it: the TUN and its
+   * rules, or the interface on which its frames are captured.
    *
-   * @throws IOException when the TUN cannot be opened or the kernel refuses; what was made is
-   *     undone
+   * @throws IOException when it cannot be opened or the kernel refuses; what was made is undone
    */
-  synchronized void acquire(String migration) throws IOException {
+  synchronized void acquire(MigrationRecord record) throws IOException {
+    if (record.byPcap()) {
+      lans.acquire(record);
+      return;
+    }
     if (users.isEmpty()) {
       try {
         raise();
@@ -122,19 +131,29 @@ final class HostObjects {
         throw e;
       }
     }
-    users.add(migration);
+    users.add(record.id());
   }
 
-  /** Takes down what is shared, if {@code migration} was the last to need it. */
-  synchronized void release(String migration) {
-    if (users.remove(migration) && users.isEmpty()) {
+  /** Takes down what is shared, if {@code record} was the last to need it. */
+  synchronized void release(MigrationRecord record) {
+    boolean wasCaptured = lans.of(record.id()) != null;
+    lans.release(record);
+    boolean wasSteered = users.remove(record.id());
+    if (wasSteered && users.isEmpty()) {
       lower();
+    } else if (wasCaptured && isIdle()) {
+      closeIpInIp();
+      undoShared();
     }
+  }
+
+  private boolean isIdle() {
+    return users.isEmpty() && lans.isEmpty();
   }
 
   /** Undoes what a killed daemon has left of what is shared, where no migration needs it. */
   synchronized void undoLeft() {
-    if (users.isEmpty()) {
+    if (isIdle()) {
       undoShared();
     }
   }
@@ -195,17 +214,15 @@ final class HostObjects {
     if (watched != null) {
       data.run(watched::close);
     }
-    IpInIpDispatch dispatch = ipInIp;
-    ipInIp = null;
-    if (dispatch != null) {
-      data.run(dispatch::close);
-    }
     OutboundPath path = outbound;
     outbound = null;
     if (path != null) {
       data.run(path::close);
     }
-    undoShared();
+    if (isIdle()) {
+      closeIpInIp();
+      undoShared();
+    }
     TunDevice opened = tun;
     tun = null;
     if (opened != null) {
@@ -213,16 +230,42 @@ final class HostObjects {
     }
   }
 
+  private void closeIpInIp() {
+    IpInIpDispatch dispatch = ipInIp;
+    ipInIp = null;
+    if (dispatch != null) {
+      data.run(dispatch::close);
+    }
+  }
+
   /**
-   * The TUN; only between {@link #acquire} and {@link #release}. Takes no monitor: the data loop
-   * asks for it, and whoever holds the monitor may be waiting for the data loop.
+   * The TUN, or the LAN's interface; only between {@link #acquire} and {@link #release}. Takes no
+   * monitor: the data loop asks for it, and whoever holds the monitor may be waiting for the data
+   * loop.
    */
-  PacketDevice device() {
+  PacketDevice device(MigrationRecord record) {
+    LanPorts.Opened captured = lans.of(record.id());
+    if (captured != null) {
+      return captured.port.device();
+    }
     TunDevice opened = tun;
     if (opened == null) {
       throw new IllegalStateException("no migration has asked for the TUN");
     }
     return opened;
+  }
+
+  /**
+   * The interface on which frames of {@code record} are captured.
+   *
+   * @throws IllegalStateException where it has not been acquired
+   */
+  LanPort lanPort(MigrationRecord record) {
+    LanPorts.Opened captured = lans.of(record.id());
+    if (captured == null) {
+      throw new IllegalStateException(record.name() + " has no interface of its own");
+    }
+    return captured.port;
   }
 
   void addPath(MigrationPath path) {
@@ -268,7 +311,7 @@ final class HostObjects {
       return tls;
     }
     IpInIpLink live = dispatch.link(path, outerAddress(record, tls), path.innerMtu());
-    dispatch.add(path, new InboundPath(path, 0, device(), clock, events, false));
+    dispatch.add(path, new InboundPath(path, 0, device(record), clock, events, false));
     return live;
   }
 
@@ -293,7 +336,7 @@ final class HostObjects {
 
   /** Gives the guest what was staged for it. Data loop; returns how many packets. */
   long deliverStaged(MigrationPath path) {
-    return outbound().deliverStaged(path);
+    return outbound(path).deliverStaged(path);
   }
 
   /**
@@ -301,11 +344,12 @@ final class HostObjects {
    * packets.
    */
   long reinject(MigrationPath path) {
-    return outbound().reinject(path);
+    return outbound(path).reinject(path);
   }
 
-  private OutboundPath outbound() {
-    OutboundPath there = outbound;
+  private OutboundPath outbound(MigrationPath path) {
+    LanPorts.Opened captured = lans.of(path.id().toString());
+    OutboundPath there = captured == null ? outbound : captured.outbound;
     if (there == null) {
       throw new IllegalStateException("no migration has asked for the TUN");
     }

@@ -47,6 +47,9 @@ final class MigrationEngine implements MigrationService {
 
   private void tunGone() {
     for (LiveMigration migration : live()) {
+      if (migration.record.byPcap()) {
+        continue;
+      }
       migration.alert(
           "the TUN "
               + host.config().tunnel().device()

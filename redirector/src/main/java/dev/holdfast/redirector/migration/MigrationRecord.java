@@ -27,6 +27,7 @@ import org.jspecify.annotations.Nullable;
  * @param takingBack the epoch under which the released address was asked back, where the endpoint's
  *     answer is not known; null otherwise
  * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
+ * @param capture tun or pcap, on this host; null in journals of before there was a choice: tun
  */
 public record MigrationRecord(
     String id,
@@ -54,7 +55,8 @@ public record MigrationRecord(
     @Nullable String dns,
     List<MigrationView.HistoryEntry> history,
     @Nullable Long takingBack,
-    @Nullable String encapsulationReason) {
+    @Nullable String encapsulationReason,
+    @Nullable String capture) {
   /** In place of an encapsulation: the hosts choose one. */
   public static final String AUTO = "auto";
 
@@ -74,6 +76,16 @@ public record MigrationRecord(
 
   public UUID uuid() {
     return UUID.fromString(id);
+  }
+
+  /** Whether frames are captured by pcap on this host, instead of steered to the TUN. */
+  public boolean byPcap() {
+    return "pcap".equals(capture);
+  }
+
+  /** This host's interface of the guest's LAN. */
+  public String lan() {
+    return role == Role.REDIRECTOR ? from : deliver;
   }
 
   public List<IpAddress> olds() {
@@ -197,6 +209,7 @@ public record MigrationRecord(
         draft.dns,
         List.copyOf(draft.history),
         draft.takingBack,
-        draft.encapsulationReason);
+        draft.encapsulationReason,
+        capture);
   }
 }

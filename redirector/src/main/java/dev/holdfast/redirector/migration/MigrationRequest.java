@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param flowListCommand prints the guest's connections as {@code ss -Htn} does, run through {@code
  *     sh -c} at arm and while draining; what it prints is taken to be complete; null: no complete
  *     list is known
+ * @param capture tun or pcap, on this host; null: the config's
  */
 public record MigrationRequest(
     String name,
@@ -37,4 +38,5 @@ public record MigrationRequest(
     List<String> dnsAddresses,
     @Nullable String encapsulation,
     @Nullable String holdPolicy,
-    @Nullable String flowListCommand) {}
+    @Nullable String flowListCommand,
+    @Nullable String capture) {}

@@ -27,7 +27,8 @@ record MigrationSpec(
     List<IpAddress> dnsAddresses,
     Config.Encapsulation encapsulation,
     Config.HoldPolicy holdPolicy,
-    @Nullable String flowListCommand) {
+    @Nullable String flowListCommand,
+    Config.Capture capture) {
 
   private static final int MAX_INTERFACE_NAME = 15; // IFNAMSIZ - 1, linux/if.h
 
@@ -99,6 +100,13 @@ record MigrationSpec(
             config.hold().policy(),
             "--hold",
             mistakes);
+    Config.Capture capture =
+        choice(
+            request.capture(),
+            Config.Capture.class,
+            config.tunnel().capture(),
+            "--capture",
+            mistakes);
     if (remote != null && remote.endpoint() == null) {
       mistakes.add(
           "[[remote]] "
@@ -128,7 +136,8 @@ record MigrationSpec(
         dnsAddresses.isEmpty() ? news : dnsAddresses,
         encapsulation,
         holdPolicy,
-        request.flowListCommand());
+        request.flowListCommand(),
+        capture);
   }
 
   private static void checkFamilies(

@@ -27,7 +27,7 @@ final class PathProof {
    */
   static List<MigrationPlan.Check> prove(Host host, MigrationRecord record) throws RequestRefused {
     List<MigrationPlan.Check> checks = new ArrayList<>();
-    if (host.config().tunnel().capture() == Config.Capture.PCAP) {
+    if (record.byPcap()) {
       return checks; // frames do not go that way
     }
     String here = host.config().daemon().name();
@@ -36,7 +36,7 @@ final class PathProof {
       SteeringPlan plan =
           redirector ? RedirectorSteps.plan(host, record) : EndpointSteps.plan(host, record);
       ForwardProbe probe = new ForwardProbe(host.kernel(), plan, redirector);
-      for (ForwardProbe.Way way : probe.run(packet -> write(host, packet))) {
+      for (ForwardProbe.Way way : probe.run(packet -> write(host, record, packet))) {
         checks.add(check(here, redirector, way));
       }
       if (!probe.notSent().isEmpty()) {
@@ -76,11 +76,11 @@ final class PathProof {
   }
 
   /** The TUN is the data loop's. */
-  private static void write(Host host, ByteBuf packet) {
+  private static void write(Host host, MigrationRecord record, ByteBuf packet) {
     host.data()
         .run(() -> {
           try {
-            boolean unused = host.objects().device().write(packet); // one lost is sent again
+            boolean unused = host.objects().device(record).write(packet); // one lost is sent again
           } catch (IOException e) {
             throw new UncheckedIOException(e);
           } finally {

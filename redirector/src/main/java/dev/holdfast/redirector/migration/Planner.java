@@ -55,7 +55,8 @@ final class Planner {
         null,
         List.of(),
         null,
-        null);
+        null,
+        spec.capture().name().toLowerCase(Locale.ROOT));
   }
 
   /**
@@ -65,7 +66,7 @@ final class Planner {
   static List<MigrationPlan.Check> checks(Host host, MigrationRecord record) {
     String tun = host.config().tunnel().device();
     MacAddress guest = record.mac();
-    Preflight preflight = preflight(host);
+    Preflight preflight = preflight(host, record);
     List<MigrationPlan.Check> checks = new ArrayList<>(preflight.host(tun));
     checks.addAll(
         preflight.redirector(record.olds(), record.from(), record.guestPort(), record.mac()));
@@ -74,7 +75,7 @@ final class Planner {
           preflight.ownersAtRedirector(
               record.olds(), record.from(), record.guestPort(), guest, host.clock()));
     }
-    if (!isBeforeNetfilter(host)) {
+    if (!record.byPcap()) {
       checks.addAll(preflight.filtersAtRedirector(record.olds(), record.from(), tun));
     }
     checks.addAll(WayChecks.outgoing(host, record));
@@ -87,7 +88,7 @@ final class Planner {
   /** Checks this host for the endpoint's part. */
   static List<MigrationPlan.Check> endpointChecks(Host host, MigrationRecord record) {
     String tun = host.config().tunnel().device();
-    Preflight preflight = preflight(host);
+    Preflight preflight = preflight(host, record);
     List<MigrationPlan.Check> checks = new ArrayList<>(preflight.host(tun));
     checks.addAll(
         preflight.endpoint(
@@ -101,7 +102,7 @@ final class Planner {
           preflight.ownersAtEndpoint(
               record.olds(), record.news(), record.deliver(), record.mac(), host.clock()));
     }
-    if (!isBeforeNetfilter(host)) {
+    if (!record.byPcap()) {
       checks.addAll(preflight.filtersAtEndpoint(record.olds(), record.deliver(), tun));
     }
     checks.addAll(WayChecks.incoming(host, record));
@@ -112,11 +113,6 @@ final class Planner {
     return connections == 1 ? "a data connection" : connections + " data connections";
   }
 
-  /** Frames that are taken from and given to interfaces pass no filter of IP packets. */
-  private static boolean isBeforeNetfilter(Host host) {
-    return host.config().tunnel().capture() == Config.Capture.PCAP;
-  }
-
   /** What a remote host has found, as checks of its. */
   static List<MigrationPlan.Check> fromRemote(
       String remote, List<ControlMessage.CheckEntry> entries) {
@@ -125,9 +121,12 @@ final class Planner {
         .toList();
   }
 
-  static Preflight preflight(Host host) {
+  static Preflight preflight(Host host, MigrationRecord record) {
     return new Preflight(
-        host.config().daemon().name(), new HostFacts(host.kernel()), host.ledger());
+        host.config().daemon().name(),
+        new HostFacts(host.kernel()),
+        host.ledger(),
+        record.byPcap());
   }
 
   /**
@@ -186,7 +185,7 @@ final class Planner {
     String here = host.config().daemon().name();
     List<MigrationPlan.Step> steps = new ArrayList<>();
     try {
-      steps.addAll(steps(host, RedirectorSteps.changes(host, record)));
+      steps.addAll(steps(host, record, record.from(), RedirectorSteps.changes(host, record)));
     } catch (IOException e) {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "this host could not be looked at: " + e.getMessage(), e);
@@ -213,6 +212,7 @@ final class Planner {
             "holding",
             "switch capture of "
                 + record.oldAddresses()
+                + (record.byPcap() ? " by pcap" : "")
                 + " on: set elements in one nft transaction",
             "switch it off"));
     if (record.dnsName() != null) {
@@ -233,19 +233,28 @@ final class Planner {
   /** What arming makes on the endpoint. */
   static List<MigrationPlan.Step> endpointSteps(Host host, MigrationRecord record)
       throws IOException {
-    return steps(host, EndpointSteps.changes(host, record));
+    return steps(host, record, record.deliver(), EndpointSteps.changes(host, record));
   }
 
-  /** Changes of a migration, after what all migrations of this host share. */
-  private static List<MigrationPlan.Step> steps(Host host, List<KernelChange> own)
-      throws IOException {
+  /**
+   * Changes of a migration, after what all migrations of this host share.
+   *
+   * @param lan where frames are taken off, if they are
+   */
+  private static List<MigrationPlan.Step> steps(
+      Host host, MigrationRecord record, String lan, List<KernelChange> own) throws IOException {
     String here = host.config().daemon().name();
     String tun = host.config().tunnel().device();
-    List<KernelChange> changes =
-        new ArrayList<>(new HostSteering(new HostFacts(host.kernel()), tun).changes());
-    changes.addAll(own);
     List<MigrationPlan.Step> steps = new ArrayList<>();
-    steps.add(new MigrationPlan.Step(here, "armed", "open the TUN " + tun, "close it"));
+    List<KernelChange> changes = new ArrayList<>();
+    if (record.byPcap()) {
+      steps.add(
+          new MigrationPlan.Step(here, "armed", "open " + lan + " by libpcap, deaf", "close it"));
+    } else {
+      steps.add(new MigrationPlan.Step(here, "armed", "open the TUN " + tun, "close it"));
+      changes.addAll(new HostSteering(new HostFacts(host.kernel()), tun).changes());
+    }
+    changes.addAll(own);
     for (KernelChange change : changes) {
       steps.add(new MigrationPlan.Step(here, "armed", change.what(), change.undoWhat()));
     }

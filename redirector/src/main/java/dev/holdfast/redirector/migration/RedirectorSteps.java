@@ -1,12 +1,15 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.steer.AddressClaims;
+import dev.holdfast.redirector.capture.LanPort;
 import dev.holdfast.redirector.steer.Announcer;
 import dev.holdfast.redirector.steer.AnswerTable;
+import dev.holdfast.redirector.steer.CaptureSteering;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.NeighbourResponder;
+import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.RedirectorSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpPrefix;
@@ -33,7 +36,7 @@ final class RedirectorSteps {
   private final Host host;
   private final Supplier<MigrationRecord> records;
   private final Consumer<String> alerts;
-  private volatile @Nullable RedirectorSteering steering;
+  private volatile @Nullable CaptureSteering steering;
   private volatile @Nullable NeighbourResponder responder;
   private volatile @Nullable SteeringPlan plan;
   private volatile @Nullable MacAddress here;
@@ -73,11 +76,16 @@ final class RedirectorSteps {
 
   /** Every change that arming makes here, in order; nothing is done. */
   static List<KernelChange> changes(Host host, MigrationRecord record) throws IOException {
-    RedirectorSteering steering =
-        new RedirectorSteering(plan(host, record), new HostFacts(host.kernel()));
+    CaptureSteering steering = steering(host, record, plan(host, record));
     List<KernelChange> changes = new ArrayList<>(steering.shared());
     changes.addAll(steering.arm());
     return changes;
+  }
+
+  private static CaptureSteering steering(Host host, MigrationRecord record, SteeringPlan plan) {
+    return record.byPcap()
+        ? PcapSteering.atRedirector(plan)
+        : new RedirectorSteering(plan, new HostFacts(host.kernel()));
   }
 
   /**
@@ -88,12 +96,12 @@ final class RedirectorSteps {
   void apply() throws RequestRefused {
     MigrationRecord record = records.get();
     try {
-      host.objects().acquire(record.id());
+      host.objects().acquire(record);
       if (record.isIpInIp()) {
         host.objects().openIpInIp();
       }
       SteeringPlan made = plan(host, record);
-      RedirectorSteering steers = new RedirectorSteering(made, new HostFacts(host.kernel()));
+      CaptureSteering steers = steering(host, record, made);
       host.ledger().reapply(record.id());
       host.ledger().apply(KernelLedger.HOST, steers.shared());
       host.ledger().apply(record.id(), steers.arm());
@@ -104,6 +112,7 @@ final class RedirectorSteps {
         // The library is loaded and its context made now, not while the guest is paused. One that
         // is taken over in a later state is being captured, and stays so.
         host.kernel().nftNow(steers.unholdScript());
+        tap(LanPort::captureNothing);
       }
       closeResponder();
       responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers, claims(made));
@@ -142,6 +151,10 @@ final class RedirectorSteps {
    * interface's own.
    */
   private @Nullable MacAddress ownMac(SteeringPlan made) throws IOException {
+    MigrationRecord record = records.get();
+    if (record.byPcap()) {
+      return host.objects().lanPort(record).lan().mac(); // a bridge's may have changed since
+    }
     return made.bridgeMac() != null
         ? made.bridgeMac()
         : new HostFacts(host.kernel()).device(made.lan()).map(HostFacts.Device::mac).orElse(null);
@@ -149,12 +162,15 @@ final class RedirectorSteps {
 
   /** One nft transaction in this process: from here on packets for the old address come to us. */
   void captureOn() {
-    RedirectorSteering steers = steering;
+    CaptureSteering steers = steering;
     SteeringPlan made = plan;
     if (steers == null || made == null) {
       throw new IllegalStateException("the migration was not armed");
     }
     try {
+      // First the copies, then the end of the originals: what comes between them is there twice,
+      // which TCP does not mind, and not never.
+      tap((port, id) -> port.capture(id, records.get().olds()));
       host.kernel().nftNow(steers.holdScript());
       capturing = true;
       MacAddress mac = here;
@@ -168,16 +184,29 @@ final class RedirectorSteps {
 
   /** The guest runs here again: its packets go to it, and its port is open. */
   void captureOff() {
-    RedirectorSteering steers = steering;
+    CaptureSteering steers = steering;
     if (steers == null || !capturing) {
       return;
     }
     records.get().olds().forEach(answers::release);
     try {
       host.kernel().nftNow(steers.unholdScript() + steers.unblockScript());
+      tap((port, id) -> port.captureStrays(id, records.get().olds()));
       capturing = false;
     } catch (IOException e) {
       throw new UncheckedIOException(e);
+    }
+  }
+
+  private interface TapChange {
+    void make(LanPort port, String migration) throws IOException;
+  }
+
+  /** Changes what pcap captures, where it is pcap that captures. */
+  private void tap(TapChange change) throws IOException {
+    MigrationRecord record = records.get();
+    if (record.byPcap()) {
+      change.make(host.objects().lanPort(record), record.id());
     }
   }
 

@@ -286,6 +286,24 @@ final class Rehearsal {
     }
     pass(fresh);
     packets += 2 * PACKETS;
+    asFrames(old, fresh, round);
+  }
+
+  /** The same where frames are captured and sent, not packets by a TUN. */
+  private void asFrames(RehearsalSite old, RehearsalSite fresh, int round) throws IOException {
+    List<PacketBuilder> toGuest = new ArrayList<>();
+    List<PacketBuilder> fromGuest = new ArrayList<>();
+    for (int i = 0; i < PACKETS; i++) {
+      toGuest.add(toGuest(round, 2 * PACKETS + i));
+      fromGuest.add(fromGuest(round, 2 * PACKETS + i));
+    }
+    old.capture(toGuest);
+    pass(fresh);
+    fresh.sendFrames(toGuest);
+    fresh.capture(fromGuest);
+    pass(old);
+    old.sendFrames(fromGuest);
+    packets += 2 * PACKETS;
   }
 
   /** Waits until a round's packets have come out of a site. */

@@ -1,5 +1,7 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.capture.LanInterface;
+import dev.holdfast.redirector.capture.MemoryLan;
 import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.Config.StaleSyn;
 import dev.holdfast.redirector.decide.Decision;
@@ -19,11 +21,13 @@ import dev.holdfast.tunnel.device.TunDevice;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -40,17 +44,27 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
   private static final long HELD_BYTES = 16L << 20;
   private static final long HELD_NANOS = 60_000_000_000L;
 
+  private static final int LAN_MTU = 1500;
+
+  // locally administered, in use nowhere
+  private static final MacAddress OWN_MAC = MacAddress.parse("02:00:5e:00:53:03");
+  private static final MacAddress GUEST_MAC = MacAddress.parse("02:00:5e:00:53:04");
+  private static final MacAddress PEER_MAC = MacAddress.parse("02:00:5e:00:53:05");
+
   private final DataLoop loop;
   private final Clock clock;
   private final TunDevice tun;
   private final TunDevice kernel;
   private final FdReadiness readiness;
   private final ByteBuf sent = PooledByteBufAllocator.DEFAULT.directBuffer(PacketDevice.READ_SIZE);
+  private final ByteBuf frame = PooledByteBufAllocator.DEFAULT.directBuffer(PacketDevice.READ_SIZE);
   private final ByteBuf received =
       PooledByteBufAllocator.DEFAULT.directBuffer(PacketDevice.READ_SIZE);
   final MigrationPath path;
   final InboundPath inbound;
   private final OutboundPath outbound;
+  private final MemoryLan lan;
+  private final OutboundPath captured;
   private final DropCounters hostDrops = new DropCounters();
   private @Nullable Link live;
 
@@ -78,6 +92,14 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
     table.add(path);
     outbound = new OutboundPath(tun, table, PooledByteBufAllocator.DEFAULT, clock, hostDrops);
     inbound = new InboundPath(path, 0, tun, clock, this, true);
+    lan =
+        new MemoryLan(
+            new LanInterface("rehearsal", OWN_MAC, LAN_MTU, List.of(), List.of()),
+            clock,
+            hostDrops);
+    guest.forEach(each -> lan.pin(each, GUEST_MAC));
+    captured =
+        new OutboundPath(lan.device(), table, PooledByteBufAllocator.DEFAULT, clock, hostDrops);
     readiness = FdReadiness.register(loop.loop(), tun.fd(), this::readable);
   }
 
@@ -94,6 +116,36 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
     sent.clear();
     packet.writeWithVnet(sent);
     boolean unused = kernel.write(sent); // what finds no room was enough to do
+  }
+
+  /** Frames for the tunnel are captured. */
+  void capture(List<PacketBuilder> packets) {
+    loop.run(() -> {
+      packets.forEach(packet -> lan.arrive(OWN_MAC, PEER_MAC, packet));
+      try {
+        captured.onReadable();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    });
+  }
+
+  /** Packets out of the tunnel go to the LAN as frames. */
+  void sendFrames(List<PacketBuilder> packets) {
+    loop.run(() -> {
+      for (PacketBuilder packet : packets) {
+        frame.clear();
+        packet.writeWithVnet(frame);
+        try {
+          boolean unused = lan.device().write(frame);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+        for (ByteBuf sentFrame = lan.take(); sentFrame != null; sentFrame = lan.take()) {
+          sentFrame.release();
+        }
+      }
+    });
   }
 
   /** Takes what the paths have given to the kernel; returns how many packets. */
@@ -159,6 +211,9 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
     readiness.close();
     loop.run(() -> {
       outbound.close();
+      captured.close();
+      lan.close();
+      frame.release();
       path.close();
       sent.release();
       received.release();

@@ -19,6 +19,7 @@ import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -425,7 +426,8 @@ final class RemoteRequests implements EndpointHandler {
         null,
         List.of(),
         null,
-        request.encapsulationReason().isEmpty() ? null : request.encapsulationReason());
+        request.encapsulationReason().isEmpty() ? null : request.encapsulationReason(),
+        host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
   }
 
   @Override

@@ -19,6 +19,6 @@ final class Steps {
       log.warn(
           "[{}] the ledger of kernel changes cannot be written: {}", record.name(), e.getMessage());
     }
-    host.objects().release(record.id());
+    host.objects().release(record);
   }
 }

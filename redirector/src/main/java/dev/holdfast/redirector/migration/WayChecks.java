@@ -187,7 +187,7 @@ final class WayChecks {
     if (remote == null || remote.getAddress() == null) {
       return; // it is where it connects from, or where its name says; that it gets here is seen
     }
-    Preflight preflight = Planner.preflight(host);
+    Preflight preflight = Planner.preflight(host, record);
     checks.addAll(
         preflight.tunnelFilters(
             tunnel.uplink(),

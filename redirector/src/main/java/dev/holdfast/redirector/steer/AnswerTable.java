@@ -98,6 +98,31 @@ public final class AnswerTable {
     return null;
   }
 
+  /**
+   * As which of its new addresses {@code asker}, a guest that asks as an old one, is to be heard on
+   * its new LAN: many a neighbour answers nobody whose address is none of that LAN (RFC 4861
+   * section 7.2.3; a strict check of sources does the same to ARP).
+   *
+   * @return null where it is not such a guest, or asks for what is answered here or is its own
+   */
+  @Nullable IpAddress renamed(MacAddress asker, IpAddress as, IpAddress target) {
+    Guest guest = guests.get(asker);
+    if (guest == null || !guest.olds().contains(as) || guest.isOwn(target)) {
+      return null;
+    }
+    for (IpPrefix lan : guest.oldLans()) {
+      if (lan.contains(target)) {
+        return null;
+      }
+    }
+    for (IpAddress fresh : guest.news()) {
+      if (fresh.isV4() == as.isV4()) {
+        return fresh;
+      }
+    }
+    return null;
+  }
+
   /** Answers to guests stand for their routers too, and must not deny that they are routers. */
   boolean speaksForRouters(IpAddress target) {
     return !captured.containsKey(target);

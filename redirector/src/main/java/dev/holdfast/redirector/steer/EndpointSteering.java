@@ -24,7 +24,7 @@ import java.util.Optional;
  * <p>All of it stands from arm on. Nothing passes through it before the guest is here: nothing is
  * written to the TUN, and nobody here sends from the old addresses with the guest's MAC.
  */
-public final class EndpointSteering {
+public final class EndpointSteering implements Steering {
   private final SteeringPlan plan;
   private final HostFacts facts;
   private final LanSettings lan;
@@ -39,6 +39,7 @@ public final class EndpointSteering {
    * Changes of the LAN's interface and of the return route, which other migrations may rely on too:
    * to be owned by {@link KernelLedger#HOST}. Only what is not so already.
    */
+  @Override
   public List<KernelChange> shared() throws IOException {
     List<KernelChange> changes = new ArrayList<>();
     lan.pinBridgeMac().ifPresent(changes::add);
@@ -73,6 +74,7 @@ public final class EndpointSteering {
   }
 
   /** Changes of this migration alone, to be owned by its id. */
+  @Override
   public List<KernelChange> arm() {
     List<KernelChange> changes = new ArrayList<>();
     for (IpAddress old : plan.oldAddresses()) {
@@ -142,7 +144,7 @@ public final class EndpointSteering {
     String width = old.isV4() ? "4" : "6";
     String bridge = macs.bridge().toString();
     elements.add("bridge return" + width, key(macs.guest(), old), bridge);
-    for (IpPrefix kept : keptFrom(old)) {
+    for (IpPrefix kept : plan.keptFrom(old)) {
       String target =
           old.isV4()
               ? key(macs.guest(), old, network(kept) + "/" + kept.length())
@@ -155,26 +157,5 @@ public final class EndpointSteering {
         break;
       }
     }
-  }
-
-  /** Whom the guest may ask for without the new LAN hearing of it; no two of them overlap. */
-  private List<IpPrefix> keptFrom(IpAddress old) {
-    List<IpPrefix> kept = new ArrayList<>();
-    for (IpPrefix prefix : plan.oldLans()) {
-      if (prefix.address().isV4() == old.isV4()
-          && kept.stream().noneMatch(other -> overlap(prefix, other))) {
-        kept.add(prefix);
-      }
-    }
-    if (kept.stream().noneMatch(prefix -> prefix.contains(old))) {
-      kept.add(IpPrefix.host(old)); // its announcements
-    }
-    return kept;
-  }
-
-  private static boolean overlap(IpPrefix one, IpPrefix other) {
-    return one.length() <= other.length()
-        ? one.contains(other.address())
-        : other.contains(one.address());
   }
 }

@@ -14,10 +14,15 @@ import org.jspecify.annotations.Nullable;
 final class GuestChecks {
   private final Preflight.Findings findings;
   private final HostFacts facts;
+  private final boolean byPcap;
 
-  GuestChecks(Preflight.Findings findings, HostFacts facts) {
+  /**
+   * @param byPcap whether frames are captured by pcap, so that this host's kernel forwards nothing
+   */
+  GuestChecks(Preflight.Findings findings, HostFacts facts, boolean byPcap) {
     this.findings = findings;
     this.facts = facts;
+    this.byPcap = byPcap;
   }
 
   List<Check> atRedirector(
@@ -129,7 +134,7 @@ final class GuestChecks {
 
   private void guestMac(@Nullable MacAddress mac, String lan, boolean canLearn) throws IOException {
     boolean bridged = facts.device(lan).map(Device::isBridge).orElse(false);
-    if (mac == null && bridged) {
+    if (mac == null && (bridged || byPcap)) {
       findings.failed(
           "guest MAC",
           "not known" + (canLearn ? ", and neither the bridge nor the neighbour table has it" : ""),
@@ -220,6 +225,9 @@ final class GuestChecks {
   }
 
   private void forwarding(List<IpAddress> oldAddresses, String lan) throws IOException {
+    if (byPcap) {
+      return;
+    }
     if (oldAddresses.stream().anyMatch(IpAddress::isV4)) {
       findings.ok(
           "IPv4 forwarding",

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /** Checks of the host itself: privilege, tools, and names that somebody else may have taken. */
 final class HostChecks {
@@ -29,12 +30,19 @@ final class HostChecks {
     this.ledger = ledger;
   }
 
-  List<Check> all(String tun) {
+  /**
+   * @param tun the TUN's name; null where frames are captured by pcap, which needs none
+   */
+  List<Check> all(@Nullable String tun) {
     findings.ask("privilege", this::privilege);
-    tunFactory();
-    findings.ask("tun name", () -> tunName(tun));
+    if (tun != null) {
+      tunFactory();
+      findings.ask("tun name", () -> tunName(tun));
+    }
     findings.ask("leftovers", this::leftovers);
-    findings.ask("packet marks", this::marks);
+    if (tun != null) {
+      findings.ask("packet marks", this::marks);
+    }
     return findings.all();
   }
 

@@ -161,6 +161,36 @@ public final class HostFacts {
   }
 
   /**
+   * A route by an interface.
+   *
+   * @param gateway null where the prefix is on the link
+   */
+  public record LanRoute(IpPrefix prefix, @Nullable IpAddress gateway) {}
+
+  /** This host's routes of the main table that leave by {@code device}, but multicast ones. */
+  public List<LanRoute> routes(String device) throws IOException {
+    List<LanRoute> routes = new ArrayList<>();
+    for (String family : families()) {
+      for (JsonNode route : ask("-" + family + " route show dev " + device)) {
+        String destination = route.path("dst").asString("");
+        if (route.has("type") || destination.isEmpty()) {
+          continue;
+        }
+        IpPrefix prefix =
+            IpPrefix.parse(
+                destination.equals("default")
+                    ? family.equals("4") ? "0.0.0.0/0" : "::/0"
+                    : destination);
+        String gateway = route.path("gateway").asString("");
+        if (!prefix.address().isMulticast()) {
+          routes.add(new LanRoute(prefix, gateway.isEmpty() ? null : IpAddress.parse(gateway)));
+        }
+      }
+    }
+    return routes;
+  }
+
+  /**
    * The LAN as its guest knows it: its prefixes, and the link-local addresses of its IPv6 routers,
    * whom a guest may go on asking for.
    */
@@ -282,7 +312,8 @@ public final class HostFacts {
     List<String> families = new ArrayList<>();
     JsonNode answer = parse(kernel.nftQuery("list tables"), "nft list tables");
     for (JsonNode object : answer.path("nftables")) {
-      if (object.path("table").path("name").asString("").equals(SteeringNames.TABLE)) {
+      String name = object.path("table").path("name").asString("");
+      if (name.equals(SteeringNames.TABLE) || name.equals(PcapTables.TABLE)) {
         families.add(object.path("table").path("family").asString(""));
       }
     }

@@ -4,6 +4,7 @@ import dev.holdfast.tunnel.device.FdReadiness;
 import dev.holdfast.tunnel.device.FrameFilter;
 import dev.holdfast.tunnel.device.PacketSocket;
 import dev.holdfast.tunnel.packet.ArpMessage;
+import dev.holdfast.tunnel.packet.Ethernet;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.NeighbourMessage;
@@ -104,8 +105,12 @@ public final class NeighbourResponder implements AutoCloseable {
         if (claims != null) {
           defend(claims.look(in, length));
         }
-        if (writeAnswer(length) && socket.send(out)) {
-          answered.increment();
+        if (writeAnswer(length)) {
+          if (socket.send(out)) {
+            answered.increment();
+          }
+        } else if (writeRenamed(length)) {
+          boolean unused = socket.send(out); // the guest asks again
         }
       }
     } catch (IOException e) {
@@ -157,6 +162,37 @@ public final class NeighbourResponder implements AutoCloseable {
       boolean router = table.speaksForRouters(neighbour.target());
       neighbour.writeAnswer(out, mac, router ? NeighbourMessage.ROUTER : 0);
       return true;
+    }
+    return false;
+  }
+
+  /**
+   * Asks in a guest's stead as its new address, what it asks as an old one: for where no bridge
+   * rule may rewrite its frames, which then do not come here as an old one's any more. The frame is
+   * from this host's MAC, or switches would look for the guest where it does not live; what is said
+   * in it is the guest's, and so is the answer.
+   */
+  private boolean writeRenamed(int length) {
+    out.clear();
+    if (arp.check(in, 0, length)) {
+      MacAddress guest = arp.frameSource();
+      IpAddress target = arp.targetAddress();
+      IpAddress as = arp.isRequest() ? table.renamed(guest, arp.senderAddress(), target) : null;
+      if (as != null) {
+        ArpMessage.writeRequest(out, guest, as, target);
+        out.setBytes(Ethernet.SOURCE, socket.macAddress().toBytes());
+      }
+      return as != null;
+    }
+    if (neighbour.check(in, 0, length) && neighbour.isSolicitation()) {
+      MacAddress guest = neighbour.frameSource();
+      IpAddress target = neighbour.target();
+      IpAddress as = table.renamed(guest, neighbour.source(), target);
+      if (as != null) {
+        NeighbourMessage.writeSolicitation(out, guest, as, target);
+        out.setBytes(Ethernet.SOURCE, socket.macAddress().toBytes());
+      }
+      return as != null;
     }
     return false;
   }

@@ -18,7 +18,16 @@ final class NftElements {
     }
   }
 
+  private final String table;
   private final Set<Element> elements = new LinkedHashSet<>();
+
+  NftElements() {
+    this(SteeringNames.TABLE);
+  }
+
+  NftElements(String table) {
+    this.table = table;
+  }
 
   /**
    * An element of a set.
@@ -32,7 +41,7 @@ final class NftElements {
   /** An element of a map. */
   NftElements add(String map, String key, String value) {
     String[] words = map.split(" ");
-    elements.add(new Element(words[0] + " " + SteeringNames.TABLE + " " + words[1], key, value));
+    elements.add(new Element(words[0] + " " + table + " " + words[1], key, value));
     return this;
   }
 

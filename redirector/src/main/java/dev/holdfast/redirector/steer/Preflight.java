@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
 public final class Preflight {
   private final HostFacts facts;
   private final KernelLedger ledger;
+  private final boolean byPcap;
   private final String host;
 
   /**
@@ -24,9 +25,18 @@ public final class Preflight {
    * @param ledger tells what of ours may be in the kernel already
    */
   public Preflight(String host, HostFacts facts, KernelLedger ledger) {
+    this(host, facts, ledger, false);
+  }
+
+  /**
+   * @param byPcap whether frames are captured by pcap: then no TUN is needed, and this host's
+   *     kernel forwards nothing
+   */
+  public Preflight(String host, HostFacts facts, KernelLedger ledger, boolean byPcap) {
     this.host = host;
     this.facts = facts;
     this.ledger = ledger;
+    this.byPcap = byPcap;
   }
 
   /** No check has failed; there may be warnings. */
@@ -36,7 +46,7 @@ public final class Preflight {
 
   /** What every host needs, in either role. */
   public List<Check> host(String tun) {
-    return new HostChecks(new Findings(host), facts, ledger).all(tun);
+    return new HostChecks(new Findings(host), facts, ledger).all(byPcap ? null : tun);
   }
 
   /**
@@ -50,7 +60,7 @@ public final class Preflight {
       @Nullable String from,
       @Nullable String guestPort,
       @Nullable MacAddress guestMac) {
-    var checks = new GuestChecks(new Findings(host), facts);
+    var checks = new GuestChecks(new Findings(host), facts, byPcap);
     return checks.atRedirector(oldAddresses, from, guestPort, guestMac);
   }
 
@@ -61,7 +71,7 @@ public final class Preflight {
       @Nullable MacAddress guestMac,
       String deliver,
       List<IpPrefix> oldLans) {
-    var checks = new GuestChecks(new Findings(host), facts);
+    var checks = new GuestChecks(new Findings(host), facts, byPcap);
     return checks.atEndpoint(oldAddresses, newAddresses, guestMac, deliver, oldLans);
   }
 

@@ -21,7 +21,7 @@ import java.util.List;
  * switches on, as elements of sets and maps in one nft transaction. The scripts of several
  * migrations may be joined into one.
  */
-public final class RedirectorSteering {
+public final class RedirectorSteering implements CaptureSteering {
   private final SteeringPlan plan;
   private final LanSettings lan;
 
@@ -34,6 +34,7 @@ public final class RedirectorSteering {
    * Changes of the LAN's interface, which other migrations may rely on too: to be owned by {@link
    * KernelLedger#HOST}. Only what is not so already.
    */
+  @Override
   public List<KernelChange> shared() throws IOException {
     List<KernelChange> changes = new ArrayList<>();
     lan.pinBridgeMac().ifPresent(changes::add);
@@ -44,6 +45,7 @@ public final class RedirectorSteering {
   }
 
   /** Changes of this migration alone, to be owned by its id. */
+  @Override
   public List<KernelChange> arm() {
     List<KernelChange> changes = new ArrayList<>();
     for (IpAddress old : plan.oldAddresses()) {
@@ -97,6 +99,7 @@ public final class RedirectorSteering {
   }
 
   /** Switches capture on, and blocks the guest's port. */
+  @Override
   public String holdScript() {
     return capture().additions() + block().additions() + aftermath().additions();
   }
@@ -106,11 +109,13 @@ public final class RedirectorSteering {
    * undone, this host says nothing of its own about the old addresses, and forwards to the guest
    * what neighbours still send to this host's MAC.
    */
+  @Override
   public String unholdScript() {
     return capture().removals();
   }
 
   /** Opens the guest's port again. */
+  @Override
   public String unblockScript() {
     return block().removals();
   }

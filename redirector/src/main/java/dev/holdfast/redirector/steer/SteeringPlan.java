@@ -3,6 +3,7 @@ package dev.holdfast.redirector.steer;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -61,5 +62,26 @@ public record SteeringPlan(
     return guest == null || bridge == null
         ? Optional.empty()
         : Optional.of(new OnBridge(guest, bridge));
+  }
+
+  /** Whom the guest may ask for without the new LAN hearing of it; no two of them overlap. */
+  List<IpPrefix> keptFrom(IpAddress old) {
+    List<IpPrefix> kept = new ArrayList<>();
+    for (IpPrefix prefix : oldLans) {
+      if (prefix.address().isV4() == old.isV4()
+          && kept.stream().noneMatch(other -> overlap(prefix, other))) {
+        kept.add(prefix);
+      }
+    }
+    if (kept.stream().noneMatch(prefix -> prefix.contains(old))) {
+      kept.add(IpPrefix.host(old)); // its announcements
+    }
+    return kept;
+  }
+
+  private static boolean overlap(IpPrefix one, IpPrefix other) {
+    return one.length() <= other.length()
+        ? one.contains(other.address())
+        : other.contains(one.address());
   }
 }

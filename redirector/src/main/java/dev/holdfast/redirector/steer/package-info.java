@@ -10,6 +10,10 @@
  * route of ours lies a blackhole of worse metric: when the TUN goes, packets vanish, and the kernel
  * sends no error about them.
  *
+ * <p><b>Where nothing may be steered</b> ({@link dev.holdfast.redirector.steer.PcapSteering}),
+ * frames are captured by pcap, and the kernel is only told to drop the originals: two nft tables of
+ * their own, and nothing else.
+ *
  * <p><b>What changes when.</b> Every kernel object is made at arm: what all migrations share by
  * {@link dev.holdfast.redirector.steer.HostSteering}, a migration's own by {@link
  * dev.holdfast.redirector.steer.RedirectorSteering} and {@link

@@ -98,6 +98,7 @@ class CleanupNamesTest {
               change.state().toJson(),
               List.of(),
               null,
+              null,
               null));
     }
   }

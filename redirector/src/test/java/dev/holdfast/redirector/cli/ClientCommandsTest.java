@@ -74,7 +74,8 @@ class ClientCommandsTest {
                 List.of("192.0.2.1"),
                 "ipip",
                 "drop",
-                "ss -Htn"));
+                "ss -Htn",
+                null));
   }
 
   @Test
@@ -93,6 +94,7 @@ class ClientCommandsTest {
                 "br0",
                 null,
                 List.of(),
+                null,
                 null,
                 null,
                 null));

@@ -56,6 +56,7 @@ class WaitCommandTest {
             List.of(),
             null,
             null,
+            null,
             null));
   }
 

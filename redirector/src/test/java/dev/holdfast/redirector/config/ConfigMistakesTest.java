@@ -46,7 +46,7 @@ class ConfigMistakesTest {
           encapsulation = "gre"      | 7:1 [tunnel] encapsulation: 'gre' is not one of "auto", "ipip", "tls"
           encapsulation = true       | 7:1 [tunnel] encapsulation: must be one of "auto", "ipip", "tls", not true
           return-path = "direct"     | 7:1 [tunnel] return-path: this build has no direct return path; write "symmetric"
-          capture = "pcap"           | 7:1 [tunnel] capture: this build captures by TUN alone; write "tun"
+          capture = "tap"            | 7:1 [tunnel] capture: 'tap' is not one of "tun", "pcap"
           connections = 0            | 7:1 [tunnel] connections: 0 is not within 1..16
           connections = 17           | 7:1 [tunnel] connections: 17 is not within 1..16
           fast-path = "required"     | 7:1 [tunnel] fast-path: this build has no fast path to require; write "auto" or "off"

@@ -39,7 +39,8 @@ class ControlClientTest {
           List.of("192.0.2.1"),
           "ipip",
           "drop",
-          "ss -Htn \"state established\"");
+          "ss -Htn \"state established\"",
+          "pcap");
 
   @TempDir private Path folder;
   private final FakeService service = new FakeService();

@@ -62,6 +62,7 @@ class ForeignMigrationTest {
         null,
         List.of(),
         null,
+        null,
         null);
   }
 

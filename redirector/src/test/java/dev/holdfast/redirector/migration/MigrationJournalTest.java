@@ -42,6 +42,7 @@ class MigrationJournalTest {
         null,
         List.of(),
         null,
+        null,
         null);
   }
 
@@ -194,6 +195,7 @@ class MigrationJournalTest {
             0,
             dns,
             List.of(),
+            null,
             null,
             null)
         .entering(MigrationState.ROLLED_BACK, epoch);

@@ -74,6 +74,7 @@ class MigrationSpecTest {
         List.of(),
         encapsulation,
         null,
+        null,
         null);
   }
 

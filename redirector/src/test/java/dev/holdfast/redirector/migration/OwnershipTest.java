@@ -170,6 +170,7 @@ class OwnershipTest {
         named ? LOWERED : null,
         List.of(),
         null,
+        null,
         null);
   }
 

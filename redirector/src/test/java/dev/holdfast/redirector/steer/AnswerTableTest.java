@@ -70,4 +70,16 @@ class AnswerTableTest {
     assertThat(table.speaksForRouters(OLD)).isFalse();
     assertThat(table.speaksForRouters(GATEWAY)).isTrue();
   }
+
+  @Test
+  void asksAsTheNewAddressWhatIsNotOfTheOldLan() {
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    IpAddress neighbour = IpAddress.parse("10.2.0.1");
+    assertThat(table.renamed(GUEST, OLD, neighbour)).isEqualTo(NEW);
+    assertThat(table.renamed(GUEST, NEW, neighbour)).as("by itself").isNull();
+    assertThat(table.renamed(OTHER, OLD, neighbour)).isNull();
+    assertThat(table.renamed(GUEST, OLD, GATEWAY)).as("is answered").isNull();
+    assertThat(table.renamed(GUEST, OLD, NEW)).isNull();
+    assertThat(table.renamed(GUEST, OLD, OLD)).as("an announcement").isNull();
+  }
 }

@@ -130,6 +130,20 @@ public final class PacketSocket implements AutoCloseable {
         "ignore outgoing frames on " + interfaceName);
   }
 
+  /**
+   * From now on each frame that is sent stands behind a {@code virtio_net_hdr}, whose offsets count
+   * from the start of the frame: a super-packet is cut, and a partial checksum completed, by the
+   * interface or by the kernel before it. UDP super-packets need Linux 6.2.
+   */
+  public void sendBehindVnetHeader() throws IOException {
+    Sockets.setsockopt(
+        fd,
+        Sockets.SOL_PACKET,
+        Sockets.PACKET_VNET_HDR,
+        1,
+        "send super-packets on " + interfaceName);
+  }
+
   /** Takes frames to every multicast MAC address, such as neighbour solicitations, until closed. */
   public void joinAllMulticast() throws IOException {
     join(Sockets.PACKET_MR_ALLMULTI, new byte[0]);

@@ -24,6 +24,8 @@ public enum DropReason {
       "a new connection to the old address while draining, and drain.stale-syn is not tunnel"),
   TOO_BIG("it does not fit the path and may not be fragmented"),
   DEVICE_FULL("the kernel took no more packets on the device"),
+  CAPTURE_OVERRUN("it was captured faster than it was read, and the buffer of libpcap was full"),
+  NO_NEIGHBOUR("no MAC is known of its receiver or of a router towards it, and nobody answers"),
   BAD_STAGING_ID("its staging id is not above the one before it"),
   DISCARDED_AT_ROLLBACK("it was staged at the endpoint when the migration was rolled back"),
   STALE_EPOCH("it belongs to an earlier ownership of the address"),

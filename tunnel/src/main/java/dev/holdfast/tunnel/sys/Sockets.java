@@ -44,6 +44,7 @@ public final class Sockets {
   public static final int IPV6_TCLASS = 67;
   // linux/if_packet.h
   public static final int PACKET_ADD_MEMBERSHIP = 1;
+  public static final int PACKET_VNET_HDR = 15;
   public static final int PACKET_IGNORE_OUTGOING = 23;
   public static final int PACKET_MR_MULTICAST = 0;
   public static final int PACKET_MR_PROMISC = 1;

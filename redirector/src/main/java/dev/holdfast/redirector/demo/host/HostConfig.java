@@ -53,6 +53,7 @@ final class HostConfig {
     listen      = "%s"
     uplink      = "%s"
     connections = %d
+    capture     = "%s"
 
     [identity]
     certificate = "%s"
@@ -76,6 +77,7 @@ final class HostConfig {
             host.listen(),
             host.uplink(),
             host.connections(),
+            host.capture(),
             CERTIFICATE,
             KEY,
             remote.host().name(),

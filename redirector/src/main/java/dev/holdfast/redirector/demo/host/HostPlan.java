@@ -13,6 +13,7 @@ import java.util.List;
  * @param address on which it can be reached
  * @param uplink the interface that has this address
  * @param connections data connections of a migration
+ * @param capture tun or pcap
  * @param listensEverywhere whether its daemon listens on whatever addresses it has, and not on this
  *     one alone
  */
@@ -22,11 +23,17 @@ public record HostPlan(
     IpAddress address,
     String uplink,
     int connections,
+    String capture,
     boolean listensEverywhere) {
   /** One that listens on its address alone. */
   public HostPlan(
-      String name, Namespace machine, IpAddress address, String uplink, int connections) {
-    this(name, machine, address, uplink, connections, false);
+      String name,
+      Namespace machine,
+      IpAddress address,
+      String uplink,
+      int connections,
+      String capture) {
+    this(name, machine, address, uplink, connections, capture, false);
   }
 
   /** The port on which daemons listen. */
@@ -34,7 +41,7 @@ public record HostPlan(
 
   /** With as many data connections as a configuration that does not say. */
   public HostPlan(String name, Namespace machine, IpAddress address, String uplink) {
-    this(name, machine, address, uplink, 4);
+    this(name, machine, address, uplink, 4, "tun");
   }
 
   /** As an {@code endpoint} stands in a configuration: IPv6 in brackets. */

@@ -1,0 +1,114 @@
+package dev.holdfast.redirector.capture;
+
+import dev.holdfast.tunnel.device.FrameFilter;
+import dev.holdfast.tunnel.device.PacketDevice;
+import dev.holdfast.tunnel.device.PacketSocket;
+import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.time.Clock;
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.Executor;
+
+/**
+ * One interface on which frames are captured and sent, for as many migrations as use it.
+ *
+ * <p>What is captured may be changed by any thread but the data loop's; what is known of neighbours
+ * belongs to the data loop.
+ */
+public final class LanPort implements AutoCloseable {
+
+  private final LanInterface lan;
+  private final FrameTap tap;
+  private final PacketSocket socket;
+  private final LanDevice device;
+  private final CaptureFilter filter = new CaptureFilter();
+
+  private LanPort(LanInterface lan, FrameTap tap, PacketSocket socket, LanDevice device) {
+    this.lan = lan;
+    this.tap = tap;
+    this.socket = socket;
+    this.device = device;
+  }
+
+  /**
+   * Opens the interface; nothing is captured yet.
+   *
+   * @param dataLoop where {@code onFrames} is called when there may be something to read, again and
+   *     again while there is
+   * @param drops of the data loop
+   * @throws IOException when there is no such interface, or no libpcap, or no privilege
+   */
+  public static LanPort open(
+      LanInterface lan, Clock clock, DropCounters drops, Executor dataLoop, Runnable onFrames)
+      throws IOException {
+    PacketSocket socket = PacketSocket.open(lan.name(), FrameFilter.NONE);
+    try {
+      socket.sendBehindVnetHeader();
+      FrameTap tap = FrameTap.open(lan.name(), clock, dataLoop, onFrames);
+      var device = new LanDevice(lan, tap, socket::send, clock, drops);
+      return new LanPort(lan, tap, socket, device);
+    } catch (IOException | RuntimeException e) {
+      socket.close();
+      throw e;
+    }
+  }
+
+  /** Where the packets of its migrations come from and go to. */
+  public PacketDevice device() {
+    return device;
+  }
+
+  public LanInterface lan() {
+    return lan;
+  }
+
+  /** The guest is on this LAN, now or when it is back. Data loop only. */
+  public void pin(List<IpAddress> olds, MacAddress guest, int innerMtu) {
+    device.limit(innerMtu);
+    olds.forEach(old -> device.pin(old, guest));
+  }
+
+  /** Data loop only. */
+  public void unpin(List<IpAddress> olds) {
+    olds.forEach(device::unpin);
+  }
+
+  /** From when this returns, what is for {@code olds} is captured. */
+  public synchronized void capture(String migration, List<IpAddress> olds) throws IOException {
+    filter.capture(migration, olds);
+    tap.filter(filter.toString());
+  }
+
+  /** What neighbours still send to this host's MAC is captured, and no more. */
+  public synchronized void captureStrays(String migration, List<IpAddress> olds)
+      throws IOException {
+    filter.captureStrays(migration, olds, lan.mac());
+    tap.filter(filter.toString());
+  }
+
+  /** What {@code guest} sends from {@code olds} is captured. */
+  public synchronized void captureAnswers(String migration, List<IpAddress> olds, MacAddress guest)
+      throws IOException {
+    filter.answers(migration, olds, guest);
+    tap.filter(filter.toString());
+  }
+
+  public synchronized void captureNothing(String migration) throws IOException {
+    filter.nothing(migration);
+    tap.filter(filter.toString());
+  }
+
+  /** Ends the capture; {@link #free} is the data loop's. */
+  @Override
+  public void close() {
+    tap.close();
+  }
+
+  /** Closes the device. Data loop only. */
+  public void free() {
+    device.close();
+    socket.close();
+  }
+}

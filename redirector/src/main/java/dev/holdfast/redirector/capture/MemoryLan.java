@@ -1,0 +1,93 @@
+package dev.holdfast.redirector.capture;
+
+import dev.holdfast.tunnel.device.PacketDevice;
+import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.packet.Ethernet;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.time.Clock;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.ArrayDeque;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A LAN without a kernel, for tests and for whoever rehearses: what {@link #arrive} is given is
+ * read from its device as if it had been captured, and what is written to the device is taken out
+ * with {@link #take}. One thread.
+ */
+public final class MemoryLan implements AutoCloseable {
+  private static final int LONGEST = 70_000;
+
+  private final ArrayDeque<byte[]> arriving = new ArrayDeque<>();
+  private final ArrayDeque<ByteBuf> sent = new ArrayDeque<>();
+  private final ByteBuf scratch = Unpooled.directBuffer(LONGEST, LONGEST);
+  private final LanDevice device;
+  private long lost;
+
+  public MemoryLan(LanInterface lan, Clock clock, DropCounters drops) {
+    FrameSource source =
+        new FrameSource() {
+          @Override
+          public byte @Nullable [] poll() {
+            return arriving.poll();
+          }
+
+          @Override
+          public long lost() {
+            return lost;
+          }
+        };
+    device = new LanDevice(lan, source, frame -> sent.add(frame.copy()), clock, drops);
+  }
+
+  public PacketDevice device() {
+    return device;
+  }
+
+  LanDevice lanDevice() {
+    return device;
+  }
+
+  /** The guest with this address is at {@code mac}. */
+  public void pin(IpAddress guest, MacAddress mac) {
+    device.pin(guest, mac);
+  }
+
+  /** A frame comes, whole. */
+  public void arrive(byte[] frame) {
+    arriving.add(frame);
+  }
+
+  /** A packet comes in a frame of its own, without a tag. */
+  public void arrive(MacAddress to, MacAddress from, PacketBuilder packet) {
+    scratch.clear();
+    Ethernet.writeHeader(scratch, to, from, Ethernet.TYPE_IPV4);
+    packet.write(scratch);
+    if (scratch.getUnsignedByte(Ethernet.HEADER) >>> 4 == 6) {
+      scratch.setShort(Ethernet.TYPE, Ethernet.TYPE_IPV6);
+    }
+    byte[] frame = new byte[scratch.readableBytes()];
+    scratch.getBytes(0, frame);
+    arrive(frame);
+  }
+
+  /** Frames that never came, in all. */
+  void lose(long frames) {
+    lost = frames;
+  }
+
+  /** The oldest {@code [virtio_net_hdr][frame]} that was sent; the caller releases it. */
+  public @Nullable ByteBuf take() {
+    return sent.poll();
+  }
+
+  @Override
+  public void close() {
+    device.close();
+    sent.forEach(ByteBuf::release);
+    sent.clear();
+    scratch.release();
+  }
+}
