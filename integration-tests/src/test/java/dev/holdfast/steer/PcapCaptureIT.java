@@ -192,6 +192,10 @@ class PcapCaptureIT {
   void superPacketsAreTakenWholeAndTheirChecksumsKnown() throws Exception {
     var view = new PacketView();
     ByteBuf in = Unpooled.directBuffer(PacketDevice.READ_SIZE);
+    site.host.call(() -> {
+      LanPort.rehearse(SystemClock.INSTANCE);
+      return "rehearsed";
+    });
     LanPort port =
         site.host.call(() ->
             LanPort.open(bridge(), SystemClock.INSTANCE, new DropCounters(), task -> {}, () -> {}));

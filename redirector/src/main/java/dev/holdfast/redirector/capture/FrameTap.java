@@ -55,6 +55,7 @@ final class FrameTap implements FrameSource, AutoCloseable {
   private record Wanted(String filter, CompletableFuture<Void> done) {}
 
   private final String interfaceName;
+  private final int bufferBytes;
   private final Clock clock;
   private final Executor reader;
   private final Runnable onFrames;
@@ -73,8 +74,14 @@ final class FrameTap implements FrameSource, AutoCloseable {
   private long statsNanos;
 
   private FrameTap(
-      String interfaceName, PcapHandle handle, Clock clock, Executor reader, Runnable onFrames) {
+      String interfaceName,
+      int bufferBytes,
+      PcapHandle handle,
+      Clock clock,
+      Executor reader,
+      Runnable onFrames) {
     this.interfaceName = interfaceName;
+    this.bufferBytes = bufferBytes;
     this.handle = handle;
     this.clock = clock;
     this.reader = reader;
@@ -91,9 +98,18 @@ final class FrameTap implements FrameSource, AutoCloseable {
    */
   static FrameTap open(String interfaceName, Clock clock, Executor reader, Runnable onFrames)
       throws IOException {
+    return open(interfaceName, BUFFER_BYTES, clock, reader, onFrames);
+  }
+
+  /**
+   * @param bufferBytes libpcap's
+   */
+  static FrameTap open(
+      String interfaceName, int bufferBytes, Clock clock, Executor reader, Runnable onFrames)
+      throws IOException {
     try {
-      PcapHandle opened = handle(interfaceName, NOTHING);
-      var tap = new FrameTap(interfaceName, opened, clock, reader, onFrames);
+      PcapHandle opened = handle(interfaceName, NOTHING, bufferBytes);
+      var tap = new FrameTap(interfaceName, bufferBytes, opened, clock, reader, onFrames);
       tap.thread.setPriority(Thread.MAX_PRIORITY);
       tap.thread.start();
       return tap;
@@ -108,14 +124,14 @@ final class FrameTap implements FrameSource, AutoCloseable {
     }
   }
 
-  private static PcapHandle handle(String interfaceName, String filter)
+  private static PcapHandle handle(String interfaceName, String filter, int bufferBytes)
       throws PcapNativeException, NotOpenException {
     PcapHandle opened =
         new PcapHandle.Builder(interfaceName)
             .snaplen(LONGEST)
             .promiscuousMode(PromiscuousMode.PROMISCUOUS)
             .timeoutMillis(WAIT_MILLIS)
-            .bufferSize(BUFFER_BYTES)
+            .bufferSize(bufferBytes)
             .immediateMode(true)
             .build();
     try {
@@ -258,7 +274,7 @@ final class FrameTap implements FrameSource, AutoCloseable {
     while (!done) {
       try {
         Thread.sleep(WAIT_MILLIS);
-        handle = handle(interfaceName, filter);
+        handle = handle(interfaceName, filter, bufferBytes);
         log.info("the capture on {} goes on", interfaceName);
         return;
       } catch (PcapNativeException e) {

@@ -33,6 +33,15 @@ public final class LanPort implements AutoCloseable {
   }
 
   /**
+   * Makes ready for the first frame, where there is time for it: some tens of milliseconds.
+   *
+   * @throws IOException when there is no libpcap, or no privilege
+   */
+  public static void rehearse(Clock clock) throws IOException {
+    TapRehearsal.play(clock);
+  }
+
+  /**
    * Opens the interface; nothing is captured yet.
    *
    * @param dataLoop where {@code onFrames} is called when there may be something to read, again and

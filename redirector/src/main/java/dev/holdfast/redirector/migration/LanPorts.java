@@ -79,6 +79,9 @@ final class LanPorts {
     }
     Opened opened = byInterface.get(record.lan());
     if (opened == null) {
+      if (record.state() == MigrationState.PLANNED) {
+        LanPort.rehearse(clock);
+      }
       opened = open(record.lan());
       byInterface.put(record.lan(), opened);
     }
