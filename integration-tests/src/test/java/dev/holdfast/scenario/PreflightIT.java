@@ -63,7 +63,8 @@ class PreflightIT {
         List.of(),
         "tls",
         "queue",
-        "true");
+        "true",
+        null);
   }
 
   /** A way to break the lab, and to mend it again. */
@@ -145,7 +146,7 @@ class PreflightIT {
         () ->
             nft(
                 newHost,
-                "table ip others { chain f { type filter hook forward priority 0; policy drop; }"
+                "table ip others { chain f { type filter hook forward priority 0; policy drop; };"
                     + " }"),
         () -> {
           Check check = site.refusedFor(Lab.GUEST_MAC, "new-host", "filters");

@@ -176,7 +176,8 @@ class RefusalsIT {
         List.of(),
         encapsulation,
         "queue",
-        "true");
+        "true",
+        null);
   }
 
   @Test
@@ -271,7 +272,8 @@ class RefusalsIT {
         List.of(),
         "tls",
         "queue",
-        "true");
+        "true",
+        null);
   }
 
   @Test

@@ -236,7 +236,8 @@ class SoakSuiteIT {
         List.of(),
         encapsulation,
         "queue",
-        String.join(" ", guest.within("ss", "-Htn")));
+        String.join(" ", guest.within("ss", "-Htn")),
+        null);
   }
 
   private static void awaitDone(Site site, String label) throws Exception {

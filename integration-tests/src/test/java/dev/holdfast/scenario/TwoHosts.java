@@ -115,7 +115,8 @@ final class TwoHosts {
         List.of(),
         encapsulation,
         "queue",
-        String.join(" ", lab.guest().within("ss", "-Htn")));
+        String.join(" ", lab.guest().within("ss", "-Htn")),
+        null);
   }
 
   MigrationView arm(MigrationRequest request) throws Exception {
