@@ -111,8 +111,8 @@ class EndpointIT {
     expectNothingOfTheOldAddressesOnTheNewLan();
     site.guest.ip("link set eth0 down");
     assertThat(
-            rig.in(() ->
-                GuestProbe.answers("br0", GUEST, List.of(OLD4, OLD6), SystemClock.INSTANCE)))
+            rig.in(
+                () -> GuestProbe.answers("br0", GUEST, List.of(OLD4, OLD6), SystemClock.INSTANCE)))
         .isFalse();
   }
 

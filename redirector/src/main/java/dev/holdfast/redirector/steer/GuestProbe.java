@@ -76,8 +76,7 @@ public final class GuestProbe {
   /** RFC 4291 appendix A. */
   private static IpAddress linkLocal(MacAddress mac) {
     long bits = mac.bits() ^ 0x0200_0000_0000L;
-    return new IpAddress(
-        0xfe80L << 48, (bits >>> 24) << 40 | 0xfffe00_0000L | (bits & 0xff_ffff));
+    return new IpAddress(0xfe80L << 48, (bits >>> 24) << 40 | 0xfffe00_0000L | (bits & 0xff_ffff));
   }
 
   private static boolean isAnswer(

@@ -57,8 +57,7 @@ class OwnershipTest {
   @BeforeEach
   void start() throws Exception {
     HostIdentity identity =
-        HostIdentity.create(
-            "host-b", Duration.ofDays(9), SystemClock.INSTANCE, new SecureRandom());
+        HostIdentity.create("host-b", Duration.ofDays(9), SystemClock.INSTANCE, new SecureRandom());
     identity.save(folder.resolve("host.crt"), folder.resolve("host.key"));
     Files.writeString(folder.resolve("tsig.key"), "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
     Files.setPosixFilePermissions(
@@ -241,8 +240,7 @@ class OwnershipTest {
 
   @Test
   void aRollbackThatCannotBeAskedForChangesNothingUnlessForced() throws Exception {
-    MigrationRecord moved =
-        record("first", Role.REDIRECTOR, MigrationState.DRAINING, 7, "host-a");
+    MigrationRecord moved = record("first", Role.REDIRECTOR, MigrationState.DRAINING, 7, "host-a");
     journal.record(moved);
     engine.takeOver();
     assertThatThrownBy(() -> engine.rollback("first", false))
