@@ -167,6 +167,13 @@ final class Sites {
     }
   }
 
+  /** The state of a migration, by what {@code migration show --json} printed. */
+  static String state(String shown) {
+    Matcher state = Pattern.compile("\"state\"\\s*:\\s*\"([^\"]*)\"").matcher(shown);
+    assertThat(state.find()).as("it has a state: %s", shown).isTrue();
+    return state.group(1); // the history comes later
+  }
+
   /**
    * When a migration came into a state, in milliseconds since the epoch.
    *
