@@ -387,7 +387,7 @@ final class RemoteRequests implements EndpointHandler {
         0,
         null,
         List.of(),
-        request.encapsulationReason().isEmpty() ? null : request.encapsulationReason());
+        EncapsulationChoice.told(request.encapsulationReason()));
   }
 
   @Override
