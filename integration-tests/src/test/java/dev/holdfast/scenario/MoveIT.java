@@ -83,17 +83,6 @@ class MoveIT {
               o.seed = 6;
             }),
         row(
-            "IP-in-IP, IPv6, 3 s, 64 connections, the old port deleted, a peer on the old bridge",
-            o -> {
-              o.encapsulation = "ipip";
-              o.ipv6 = true;
-              o.pause = Duration.ofSeconds(3);
-              o.connections = 64;
-              o.deletePort = true;
-              o.peerConnections = 8;
-              o.seed = 8;
-            }),
-        row(
             "TLS, IPv4, 30 s, 20 ms each way",
             o -> {
               o.pause = Duration.ofSeconds(30);
