@@ -18,6 +18,8 @@ final class EncapsulationChoice {
   static final String IP_IN_IP = "ipip";
   static final String TLS = "tls";
 
+  private static final int LONGEST_SENTENCE = 500;
+
   private EncapsulationChoice() {}
 
   /** Why this host cannot use IP-in-IP with that one, as a clause; null where it can. */
@@ -105,10 +107,20 @@ final class EncapsulationChoice {
           RequestRefused.Kind.REFUSED,
           record.remote()
               + " agrees to encapsulation '"
-              + reply.encapsulation()
+              + told(reply.encapsulation())
               + "', which is not known here");
     }
-    return record.carriedBy(reply.encapsulation(), reply.encapsulationReason(), record.epoch());
+    return record.carriedBy(
+        reply.encapsulation(), told(reply.encapsulationReason()), record.epoch());
+  }
+
+  /** A sentence of a remote host, fit to be kept and shown; null where it said none. */
+  static @Nullable String told(String sentence) {
+    if (sentence.isBlank()) {
+      return null;
+    }
+    String kept = sentence.substring(0, Math.min(sentence.length(), LONGEST_SENTENCE));
+    return kept.replaceAll("\\p{C}", " ");
   }
 
   /** The endpoint's answer to {@code auto}: its record with what it agrees to. */

@@ -426,7 +426,7 @@ final class RemoteRequests implements EndpointHandler {
         null,
         List.of(),
         null,
-        request.encapsulationReason().isEmpty() ? null : request.encapsulationReason(),
+        EncapsulationChoice.told(request.encapsulationReason()),
         host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
   }
 

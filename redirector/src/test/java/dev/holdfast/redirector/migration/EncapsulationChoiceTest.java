@@ -107,6 +107,14 @@ class EncapsulationChoiceTest {
   }
 
   @Test
+  void whatARemoteHostSaysIsBoundedAndHasNoControlCharacters() throws RequestRefused {
+    MigrationRecord agreed =
+        EncapsulationChoice.agreed(auto(), reply("tls", "\u001b[2Jgone\n" + "x".repeat(100_000)));
+    assertThat(agreed.encapsulationReason()).startsWith(" [2Jgone x").hasSize(500);
+    assertThat(EncapsulationChoice.told(" ")).isNull();
+  }
+
+  @Test
   void thePlanSaysWhatIsLookedAt() throws RequestRefused {
     Config config = config("fd00::2", new InetSocketAddress("fd00::3", 4754), true);
     MigrationRecord agreed = EncapsulationChoice.agreed(auto(), reply("ipip", "both allow it"));
