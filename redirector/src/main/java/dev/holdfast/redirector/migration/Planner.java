@@ -1,6 +1,5 @@
 package dev.holdfast.redirector.migration;
 
-import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.HostSteering;

@@ -1,7 +1,7 @@
 package dev.holdfast.redirector.migration;
 
-import dev.holdfast.redirector.steer.AddressClaims;
 import dev.holdfast.redirector.capture.LanPort;
+import dev.holdfast.redirector.steer.AddressClaims;
 import dev.holdfast.redirector.steer.Announcer;
 import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.CaptureSteering;
