@@ -1,7 +1,6 @@
 package dev.holdfast.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.holdfast.redirector.demo.host.HostPlan;
 import dev.holdfast.redirector.demo.lab.Cleanup;
@@ -12,7 +11,6 @@ import dev.holdfast.redirector.demo.lab.LabOptions;
 import dev.holdfast.redirector.demo.lab.Namespace;
 import dev.holdfast.redirector.demo.load.Clients;
 import dev.holdfast.tunnel.packet.IpAddress;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
@@ -140,44 +138,5 @@ class HostsIT {
         "addr add fe80::1/64 dev " + port + " nodad",
         "route add " + v4 + " dev " + port,
         "route add " + v6 + " dev " + port);
-  }
-
-  /** The bridges' uplinks are VLAN interfaces: what the bridge sees has no tag. */
-  @Test
-  void bridgesOverVlans() throws Exception {
-    Lab lab = Lab.build(LabOptions.plain(), cleanup);
-    assumeTrue(hasVlans(lab.router()), "this kernel has no VLAN interfaces (802.1Q)");
-    tagged(lab.router(), "to-old", lab.oldHost(), LabAddresses.V4.oldGateway());
-    tagged(lab.router(), "to-new", lab.newHost(), LabAddresses.V4.newGateway());
-    LabAddresses addresses = LabAddresses.V4;
-    TwoHosts hosts = TwoHosts.start(lab, addresses, folder, cleanup);
-    hosts.move(
-        hosts.request("tls"),
-        clients(lab, addresses),
-        () -> new GuestCable(lab).takeNewAddresses(),
-        cleanup);
-  }
-
-  private static boolean hasVlans(Namespace machine) {
-    try {
-      machine.ip("link add link lo name probe.7 type vlan id 7", "link del probe.7");
-      return true;
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
-  private static void tagged(Namespace router, String port, Namespace host, IpAddress gateway)
-      throws Exception {
-    router.ip(
-        "addr flush dev " + port + " scope global",
-        "link add link " + port + " name tag-" + port + " type vlan id 100",
-        "link set tag-" + port + " up",
-        "addr add " + gateway + "/24 dev tag-" + port);
-    host.ip(
-        "link set eth0 nomaster",
-        "link add link eth0 name eth0.100 type vlan id 100",
-        "link set eth0.100 master " + Lab.BRIDGE,
-        "link set eth0.100 up");
   }
 }
