@@ -32,8 +32,6 @@ class RollbackIT {
   @CsvSource({
     "ROLLED_BACK_FROM_ARMED,   false, tls,  false, tun",
     "ROLLED_BACK_FROM_HOLDING, false, ipip, true, tun",
-    "ROLLED_BACK_FROM_HOLDING, true,  tls,  false, tun",
-    "ROLLED_BACK_FROM_REDIRECTING, false, tls,  false, tun",
     "ROLLED_BACK_FROM_REDIRECTING, true,  tls,  false, tun",
     "ROLLED_BACK_FROM_REDIRECTING, false, ipip, true, tun",
     "ROLLED_BACK_FROM_HOLDING, true,  tls,  true,  pcap",

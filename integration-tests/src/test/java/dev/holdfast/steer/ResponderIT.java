@@ -130,6 +130,21 @@ class ResponderIT {
     assertThat(told).hasSize(1).first().asString().contains("looks whether it may use");
   }
 
+  /** RFC 4862 section 5.4: a machine that looks first finds that the address is not free. */
+  @Test
+  void answersDuplicateAddressDetection() throws Exception {
+    hold();
+    site.peer.run(
+        "sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1", "net.ipv6.conf.eth0.dad_transmits=1");
+    site.peer.ip("addr add " + OldSite.OLD6 + "/64 dev eth0");
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
+    while (!site.peer.ip("-6 addr show dev eth0").contains("dadfailed")) {
+      assertThat(System.nanoTime()).as("no duplicate was detected").isLessThan(deadline);
+      Thread.sleep(20);
+    }
+    assertThat(told).hasSize(1).first().asString().contains("looks whether it may use");
+  }
+
   @Test
   void tellsWhoUsesACapturedAddressAndTakesItBack() throws Exception {
     hold();
