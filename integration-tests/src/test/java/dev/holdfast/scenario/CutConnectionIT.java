@@ -35,6 +35,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -224,6 +225,7 @@ class CutConnectionIT {
     }
   }
 
+  @Tag("suite-ways")
   @ParameterizedTest
   @ValueSource(strings = {"tls", "ipip"})
   void onlyItsOwnFlowsPause(String encapsulation) throws Exception {

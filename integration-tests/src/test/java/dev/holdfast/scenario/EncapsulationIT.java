@@ -19,6 +19,7 @@ import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -221,6 +222,7 @@ class EncapsulationIT {
    * The old host finds the new one where it has proven itself, or by its name alone: from behind a
    * NAT, where the new one cannot tell it.
    */
+  @Tag("suite-ways")
   @ParameterizedTest(name = "by its name: {0}")
   @ValueSource(booleans = {false, true})
   void theNewHostHasAnotherAddressWhileItIsTunnelledTo(boolean named) throws Exception {

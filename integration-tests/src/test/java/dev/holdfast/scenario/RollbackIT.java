@@ -16,6 +16,7 @@ import dev.holdfast.redirector.demo.lab.Lab;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -96,6 +97,7 @@ class RollbackIT {
     }
   }
 
+  @Tag("suite-ways")
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void oneThatWasKilledInTheMiddleGoesOn(boolean old) throws Exception {

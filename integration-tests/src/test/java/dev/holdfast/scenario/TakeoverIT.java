@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -156,6 +157,7 @@ class TakeoverIT {
     }
   }
 
+  @Tag("suite-ways")
   @Test
   void anEndpointThatWasAwayLearnsOfTheEnd() throws Exception {
     ScenarioResult result =

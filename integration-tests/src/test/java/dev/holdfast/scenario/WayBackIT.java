@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
@@ -141,6 +142,7 @@ class WayBackIT {
     }
   }
 
+  @Tag("suite-ways")
   @Test
   void theConnectionsLiveThroughEveryWayBack() throws Exception {
     // Idle connections are known by connection tracking alone: nobody lists them.
