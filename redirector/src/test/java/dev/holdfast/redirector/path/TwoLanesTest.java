@@ -9,6 +9,7 @@ import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.flow.Lanes;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView.ConnectionView;
+import dev.holdfast.tunnel.link.ForwardingLink;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.link.LoopbackLink;
@@ -219,12 +220,11 @@ class TwoLanesTest {
   }
 
   /** A link that takes so many frames and then no more, until there is room again. */
-  private static final class Narrow implements Link {
-    private final Link link;
+  private static final class Narrow extends ForwardingLink {
     private int room;
 
     Narrow(Link link, int room) {
-      this.link = link;
+      super(link);
       this.room = room;
     }
 
@@ -236,31 +236,6 @@ class TwoLanesTest {
       }
       room--;
       return link.send(type, payload);
-    }
-
-    @Override
-    public void flush() {
-      link.flush();
-    }
-
-    @Override
-    public boolean isUp() {
-      return link.isUp();
-    }
-
-    @Override
-    public long queuedBytes() {
-      return link.queuedBytes();
-    }
-
-    @Override
-    public int innerMtu() {
-      return link.innerMtu();
-    }
-
-    @Override
-    public void close() {
-      link.close();
     }
   }
 

@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * Counts what passes in both directions. It wraps the link, and the receiver that the link is made
  * with. Counters are written by the data loop's thread alone and read by any.
  */
-public final class CountingLink implements Link {
+public final class CountingLink extends ForwardingLink {
   /** Frames and payload bytes of one direction. */
   public static final class Counter {
     private final AtomicLong frames = new AtomicLong();
@@ -42,11 +42,10 @@ public final class CountingLink implements Link {
     }
   }
 
-  private final Link link;
   private final Counters counters;
 
   public CountingLink(Link link, Counters counters) {
-    this.link = link;
+    super(link);
     this.counters = counters;
   }
 
@@ -89,35 +88,5 @@ public final class CountingLink implements Link {
       counters.sent.count(length);
     }
     return sent;
-  }
-
-  @Override
-  public void flush() {
-    link.flush();
-  }
-
-  @Override
-  public boolean isUp() {
-    return link.isUp();
-  }
-
-  @Override
-  public long queuedBytes() {
-    return link.queuedBytes();
-  }
-
-  @Override
-  public int innerMtu() {
-    return link.innerMtu();
-  }
-
-  @Override
-  public String ends() {
-    return link.ends();
-  }
-
-  @Override
-  public void close() {
-    link.close();
   }
 }

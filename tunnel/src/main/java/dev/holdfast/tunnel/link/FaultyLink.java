@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * Only PACKET frames are touched: the others are answered or counted on by the protocol, and no
  * network loses them out of a stream.
  */
-public final class FaultyLink implements Link {
+public final class FaultyLink extends ForwardingLink {
   /**
    * How likely each fault is for one packet, 0 to 1; at most one of them happens to it.
    *
@@ -23,13 +23,12 @@ public final class FaultyLink implements Link {
     }
   }
 
-  private final Link link;
   private final Faults faults;
   private final RandomGenerator random;
   private @Nullable ByteBuf late;
 
   public FaultyLink(Link link, Faults faults, RandomGenerator random) {
-    this.link = link;
+    super(link);
     this.faults = faults;
     this.random = random;
   }
@@ -74,24 +73,9 @@ public final class FaultyLink implements Link {
   }
 
   @Override
-  public boolean isUp() {
-    return link.isUp();
-  }
-
-  @Override
   public long queuedBytes() {
     ByteBuf held = late;
     return link.queuedBytes() + (held == null ? 0 : held.readableBytes());
-  }
-
-  @Override
-  public int innerMtu() {
-    return link.innerMtu();
-  }
-
-  @Override
-  public String ends() {
-    return link.ends();
   }
 
   @Override
