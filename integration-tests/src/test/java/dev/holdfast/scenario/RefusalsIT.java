@@ -161,7 +161,9 @@ class RefusalsIT {
     assertThat(there(fresh).control().list()).isEmpty();
   }
 
-  private static MigrationRequest request(String encapsulation) {
+  /** The sound request, but for these. */
+  private static MigrationRequest request(
+      @Nullable String guestPort, @Nullable String dnsName, String encapsulation) {
     MigrationRequest sound = request();
     return new MigrationRequest(
         sound.name(),
@@ -169,15 +171,23 @@ class RefusalsIT {
         sound.newAddresses(),
         sound.remote(),
         null,
-        sound.guestPort(),
+        guestPort,
         sound.guestMac(),
         sound.deliver(),
-        sound.dnsName(),
+        dnsName,
         List.of(),
         encapsulation,
         "queue",
         "true",
         null);
+  }
+
+  private static MigrationRequest request(String encapsulation) {
+    return request(request().guestPort(), request().dnsName(), encapsulation);
+  }
+
+  private static MigrationRequest requestFrom(String guestPort) {
+    return request(guestPort, request().dnsName(), "tls");
   }
 
   @Test
@@ -219,61 +229,9 @@ class RefusalsIT {
             "true",
             null),
         "br9");
-    refused(
-        new MigrationRequest(
-            sound.name(),
-            sound.oldAddresses(),
-            sound.newAddresses(),
-            sound.remote(),
-            null,
-            "vnet9",
-            sound.guestMac(),
-            sound.deliver(),
-            sound.dnsName(),
-            List.of(),
-            "tls",
-            "queue",
-            "true",
-            null),
-        "vnet9");
-    refused(
-        new MigrationRequest(
-            sound.name(),
-            sound.oldAddresses(),
-            sound.newAddresses(),
-            sound.remote(),
-            null,
-            sound.guestPort(),
-            sound.guestMac(),
-            sound.deliver(),
-            "gone.lab.test",
-            List.of(),
-            "tls",
-            "queue",
-            "true",
-            null),
-        "DNS",
-        "gone.lab.test");
+    refused(requestFrom("vnet9"), "vnet9");
+    refused(request(sound.guestPort(), "gone.lab.test", "tls"), "DNS", "gone.lab.test");
     assertThat(there(fresh).control().list()).isEmpty();
-  }
-
-  private static MigrationRequest requestFrom(String guestPort) {
-    MigrationRequest sound = request();
-    return new MigrationRequest(
-        sound.name(),
-        sound.oldAddresses(),
-        sound.newAddresses(),
-        sound.remote(),
-        null,
-        guestPort,
-        sound.guestMac(),
-        sound.deliver(),
-        sound.dnsName(),
-        List.of(),
-        "tls",
-        "queue",
-        "true",
-        null);
   }
 
   @Test

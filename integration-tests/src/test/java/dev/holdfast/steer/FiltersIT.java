@@ -9,8 +9,6 @@ import dev.holdfast.redirector.steer.ForwardProbe;
 import dev.holdfast.redirector.steer.Preflight;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpAddress;
-import dev.holdfast.tunnel.packet.IpPrefix;
-import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketView;
 import java.io.IOException;
@@ -220,18 +218,7 @@ class FiltersIT {
   void atTheNewHost(RuleSet set) throws Exception {
     NewSite site = new NewSite();
     try (Rig rig = new Rig(site.host, folder)) {
-      var plan =
-          new SteeringPlan(
-              "m1",
-              OLD,
-              List.of(IpAddress.parse(NewSite.NEW4), IpAddress.parse(NewSite.NEW6)),
-              MacAddress.parse(OldSite.GUEST_MAC),
-              "br0",
-              MacAddress.parse(NewSite.BRIDGE_MAC),
-              null,
-              List.of(IpPrefix.parse("10.11.0.0/24"), IpPrefix.parse("fd11::/64")),
-              Rig.TUN,
-              1400);
+      SteeringPlan plan = NewSite.plan();
       rig.arm(new EndpointSteering(plan, rig.facts), plan);
       site.rememberGateways();
       Preflight preflight = new Preflight("host-b", rig.facts, rig.ledger);

@@ -1,6 +1,10 @@
 package dev.holdfast.steer;
 
 import dev.holdfast.lab.Namespace;
+import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
+import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -31,6 +35,21 @@ final class NewSite implements AutoCloseable {
   final Namespace wan = make("wan");
   final Namespace guest = make("moved");
   final Namespace neighbour = make("neighbour");
+
+  /** For a guest with both old addresses, delivered here. */
+  static SteeringPlan plan() {
+    return new SteeringPlan(
+        "m1",
+        List.of(IpAddress.parse(OldSite.OLD4), IpAddress.parse(OldSite.OLD6)),
+        List.of(IpAddress.parse(NEW4), IpAddress.parse(NEW6)),
+        MacAddress.parse(OldSite.GUEST_MAC),
+        "br0",
+        MacAddress.parse(BRIDGE_MAC),
+        null,
+        List.of(IpPrefix.parse("10.11.0.0/24"), IpPrefix.parse("fd11::/64")),
+        Rig.TUN,
+        1400);
+  }
 
   NewSite() throws IOException, InterruptedException {
     try {

@@ -6,8 +6,6 @@ import dev.holdfast.lab.Namespace;
 import dev.holdfast.redirector.steer.EndpointSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.packet.IpAddress;
-import dev.holdfast.tunnel.packet.IpPrefix;
-import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import java.nio.file.Path;
 import java.util.List;
@@ -85,18 +83,7 @@ class SourceChecksIT {
     set(site.host, all, device, ignore, delay);
     List<String> before = Snapshot.of(site.host);
     try (Rig rig = new Rig(site.host, folder)) {
-      var plan =
-          new SteeringPlan(
-              "m1",
-              OLD,
-              List.of(IpAddress.parse(NewSite.NEW4), IpAddress.parse(NewSite.NEW6)),
-              MacAddress.parse(OldSite.GUEST_MAC),
-              "br0",
-              MacAddress.parse(NewSite.BRIDGE_MAC),
-              null,
-              List.of(IpPrefix.parse("10.11.0.0/24"), IpPrefix.parse("fd11::/64")),
-              Rig.TUN,
-              1400);
+      SteeringPlan plan = NewSite.plan();
       rig.arm(new EndpointSteering(plan, rig.facts), plan);
       site.rememberGateways();
       for (IpAddress old : OLD) {
