@@ -184,7 +184,7 @@ class PacketSocketIT {
         n = arp.receive(small.clear());
       }
       small.release();
-      assertThat(arp.oversized()).isEqualTo(1);
+      assertThat(arp.skipped()).isEqualTo(1);
     }
   }
 

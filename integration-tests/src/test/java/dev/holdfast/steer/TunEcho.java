@@ -53,12 +53,7 @@ final class TunEcho implements AutoCloseable {
   /** On an interface of the calling thread's namespace; what is captured is for the port to say. */
   TunEcho(LanInterface lan, Consumer<LanPort> opened) throws IOException {
     LanPort port =
-        LanPort.open(
-            lan,
-            SystemClock.INSTANCE,
-            new DropCounters(),
-            command -> group.execute(command),
-            () -> takeOn());
+        LanPort.open(lan, SystemClock.INSTANCE, new DropCounters(), loop(), () -> takeOn());
     watching =
         () -> {
           port.close();

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.capture;
 
 import dev.holdfast.tunnel.packet.Ethernet;
+import dev.holdfast.tunnel.packet.PacketView;
 
 /**
  * The Ethernet header of a frame as libpcap gives it, VLAN tags included (IEEE 802.3, 802.1Q).
@@ -78,6 +79,15 @@ final class CapturedFrame {
       case Ethernet.TYPE_IPV4 -> has(V4_HEADER) ? shortAt(payload + 2) : 0;
       case Ethernet.TYPE_IPV6 -> has(V6_HEADER) ? V6_HEADER + shortAt(payload + 4) : 0;
       default -> 0;
+    };
+  }
+
+  /** True for IP whose header says that UDP is next; not behind IPv6 extension headers. */
+  boolean isUdp() {
+    return switch (type) {
+      case Ethernet.TYPE_IPV4 -> has(V4_HEADER) && frame[payload + 9] == PacketView.UDP;
+      case Ethernet.TYPE_IPV6 -> has(V6_HEADER) && frame[payload + 6] == PacketView.UDP;
+      default -> false;
     };
   }
 

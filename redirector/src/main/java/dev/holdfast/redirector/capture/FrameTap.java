@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * libpcap's buffer and is counted there. A handle is not safe for two threads, so this thread sets
  * the filter as well. When the interface goes away the thread waits until it is back.
  */
-final class FrameTap implements FrameSource, AutoCloseable {
+final class FrameTap implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(FrameTap.class);
 
   /** A filter that no frame passes. */
@@ -171,13 +171,13 @@ final class FrameTap implements FrameSource, AutoCloseable {
     }
   }
 
-  @Override
-  public byte @Nullable [] poll() {
+  /** The next frame, from the destination MAC on; null when there is none now. */
+  byte @Nullable [] poll() {
     return queue.poll();
   }
 
-  @Override
-  public long lost() {
+  /** Frames that were captured and lost before they could be read, in all. */
+  long lost() {
     return lost;
   }
 

@@ -10,6 +10,7 @@ import dev.holdfast.tunnel.packet.InferredOffload;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.NeighbourMessage;
+import dev.holdfast.tunnel.packet.OffloadCheck;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.Ttl;
@@ -29,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>A capture comes without an offload header: super-packets and checksums that were left to a
  * device are told by looking ({@link InferredOffload}). UDP super-packets do not show where they
- * are to be cut, and stay one datagram. Data loop only.
+ * are to be cut, and come another way, with their header. Data loop only.
  */
 public final class LanDevice implements PacketDevice {
   private static final Logger log = LoggerFactory.getLogger(LanDevice.class);
@@ -37,10 +38,18 @@ public final class LanDevice implements PacketDevice {
   private static final int TAG = 4;
   private static final int TYPE_VLAN = 0x8100; // IEEE 802.1Q
 
+  /** What is to be captured; the MACs are in the low 48 bits. */
+  interface Wanted {
+    boolean wants(long to, long from, PacketView packet);
+  }
+
   /** Where the IP packet stands in {@link #out}: behind the longest header that it may get. */
   private static final int PACKET = VirtioNetHeader.LENGTH + Ethernet.HEADER + TAG;
 
   private static final int LONGEST = PACKET + 65_535;
+
+  /** Bytes before the packet of a frame without a tag, with its offload header. */
+  private static final int FRAMED = VirtioNetHeader.LENGTH + Ethernet.HEADER;
 
   /** Frames that are none for the tunnel, taken in one go. */
   private static final int SKIPPED = 64;
@@ -50,6 +59,7 @@ public final class LanDevice implements PacketDevice {
 
   private final LanInterface lan;
   private final FrameSource source;
+  private final Wanted wanted;
   private final FrameSink sink;
   private final Clock clock;
   private final DropCounters drops;
@@ -66,11 +76,19 @@ public final class LanDevice implements PacketDevice {
   private boolean closed;
 
   /**
+   * @param wanted asked for what {@code source} has not selected itself: long UDP
    * @param drops counts what is lost here; most of it cannot be told to be of a migration
    */
-  LanDevice(LanInterface lan, FrameSource source, FrameSink sink, Clock clock, DropCounters drops) {
+  LanDevice(
+      LanInterface lan,
+      FrameSource source,
+      Wanted wanted,
+      FrameSink sink,
+      Clock clock,
+      DropCounters drops) {
     this.lan = lan;
     this.source = source;
+    this.wanted = wanted;
     this.sink = sink;
     this.clock = clock;
     this.drops = drops;
@@ -107,8 +125,11 @@ public final class LanDevice implements PacketDevice {
     countLost();
     for (int i = 0; i < SKIPPED; i++) {
       byte[] bytes = source.poll();
-      int length = bytes == null ? 0 : take(bytes, into);
-      if (bytes == null || length > 0) {
+      if (bytes == null) {
+        return takeLongUdp(into);
+      }
+      int length = take(bytes, into);
+      if (length > 0) {
         return length;
       }
     }
@@ -136,6 +157,9 @@ public final class LanDevice implements PacketDevice {
       listen(bytes);
       return 0;
     }
+    if (frame.isUdp() && frame.tags() == 0 && bytes.length > Ethernet.HEADER + lan.mtu()) {
+      return 0; // comes as long UDP, with its header
+    }
     int at = into.writerIndex();
     int packet = at + VirtioNetHeader.LENGTH;
     int length = frame.packetLength();
@@ -148,11 +172,50 @@ public final class LanDevice implements PacketDevice {
       drops.count(DropReason.MALFORMED);
     } else if (isNeighbourDiscovery()) {
       listen(bytes); // never enters the tunnel
-    } else if (accept(into, at)) {
+    } else if (accept(into, at, frame.source(), frame.tags() > 1 ? -1 : frame.vlan(), false)) {
       return VirtioNetHeader.LENGTH + length;
     }
     into.writerIndex(at);
     return 0;
+  }
+
+  /** As {@link #take}, of frames that come with their offload header. */
+  private int takeLongUdp(ByteBuf into) {
+    int at = into.writerIndex();
+    for (int i = 0; i < SKIPPED; i++) {
+      out.clear();
+      int length = source.pollLongUdp(out) - FRAMED;
+      if (length <= 0) {
+        return 0;
+      }
+      long to = out.getLong(VirtioNetHeader.LENGTH + Ethernet.DESTINATION) >>> 16;
+      long from = out.getLong(VirtioNetHeader.LENGTH + Ethernet.SOURCE) >>> 16;
+      into.writerIndex(at);
+      into.writeBytes(out, 0, VirtioNetHeader.LENGTH).writeBytes(out, FRAMED, length);
+      countFromPacket(into, at);
+      if (from == lan.mac().bits()
+          || view.check(into, at + VirtioNetHeader.LENGTH, length) != PacketFault.NONE
+          || !wanted.wants(to, from, view)) {
+        continue; // this is the only filter: most are nobody's
+      }
+      if (OffloadCheck.check(into, at, view) != PacketFault.NONE) {
+        drops.count(DropReason.MALFORMED);
+      } else if (accept(into, at, from, -1, true)) {
+        return VirtioNetHeader.LENGTH + length;
+      }
+    }
+    into.writerIndex(at);
+    return 0; // what is left is announced again
+  }
+
+  /** The kernel counts the header's offsets from the frame's start. */
+  private static void countFromPacket(ByteBuf buf, int vnet) {
+    int headers = VirtioNetHeader.headerLength(buf, vnet) - Ethernet.HEADER;
+    buf.setShortLE(vnet + VirtioNetHeader.HEADER_LENGTH, Math.max(0, headers));
+    if (VirtioNetHeader.needsChecksum(buf, vnet)) {
+      int start = VirtioNetHeader.checksumStart(buf, vnet) - Ethernet.HEADER;
+      buf.setShortLE(vnet + VirtioNetHeader.CHECKSUM_START, Math.max(0, start));
+    }
   }
 
   /** RFC 4861 section 4: its messages have types 133 to 137. */
@@ -165,9 +228,9 @@ public final class LanDevice implements PacketDevice {
   }
 
   /** Learns from the frame, and makes its packet what the tunnel takes. */
-  private boolean accept(ByteBuf into, int at) {
-    lastVlan = frame.tags() > 1 ? -1 : frame.vlan();
-    long link = LinkAddress.of(frame.source(), lastVlan);
+  private boolean accept(ByteBuf into, int at, long from, int vlan, boolean isDescribed) {
+    lastVlan = vlan;
+    long link = LinkAddress.of(from, vlan);
     if (view.sourceHigh() != view.destinationHigh() || view.sourceLow() != view.destinationLow()) {
       neighbours.heard(view, link, clock.nanoTime());
     }
@@ -175,15 +238,27 @@ public final class LanDevice implements PacketDevice {
       drops.count(DropReason.TTL_EXCEEDED);
       return false;
     }
-    InferredOffload.write(into, at, view, innerMtu);
-    if (view.length() > innerMtu
-        && !VirtioNetHeader.isGso(into, at)
-        && IcmpErrors.mayAnswer(view)) {
+    if (!isDescribed) {
+      InferredOffload.write(into, at, view, innerMtu);
+    }
+    if (longestPiece(into, at) > innerMtu && IcmpErrors.mayAnswer(view)) {
       drops.count(DropReason.TOO_BIG);
       sayTooBig(link);
       return false;
     }
     return true;
+  }
+
+  /** Bytes of what a super-packet is cut to, or of the packet. */
+  private int longestPiece(ByteBuf buf, int vnet) {
+    return VirtioNetHeader.isGso(buf, vnet)
+        ? headers(view) + VirtioNetHeader.gsoSize(buf, vnet)
+        : view.length();
+  }
+
+  /** Bytes before the data of a super-packet. */
+  private static int headers(PacketView of) {
+    return of.transportStart() - of.start() + (of.isTcp() ? of.tcpHeaderLength() : 8);
   }
 
   /** To who sent the frame: nobody else could have sent the packet. */
@@ -288,8 +363,7 @@ public final class LanDevice implements PacketDevice {
     if (!VirtioNetHeader.isGso(out, vnet)) {
       return length <= lan.mtu();
     }
-    int headers =
-        outView.transportStart() - PACKET + (outView.isTcp() ? outView.tcpHeaderLength() : 8);
+    int headers = headers(outView);
     out.setShortLE(vnet + VirtioNetHeader.HEADER_LENGTH, headers + header);
     int size = Math.min(VirtioNetHeader.gsoSize(out, vnet), lan.mtu() - headers);
     out.setShortLE(vnet + VirtioNetHeader.GSO_SIZE, size);

@@ -1,15 +1,15 @@
 package dev.holdfast.redirector.capture;
 
-import dev.holdfast.tunnel.device.FrameFilter;
 import dev.holdfast.tunnel.device.PacketDevice;
-import dev.holdfast.tunnel.device.PacketSocket;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.time.Clock;
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.util.List;
-import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One interface on which frames are captured and sent, for as many migrations as use it.
@@ -21,15 +21,35 @@ public final class LanPort implements AutoCloseable {
 
   private final LanInterface lan;
   private final FrameTap tap;
-  private final PacketSocket socket;
+  private final LanSocket socket;
   private final LanDevice device;
-  private final CaptureFilter filter = new CaptureFilter();
+  private final CaptureFilter filter;
 
-  private LanPort(LanInterface lan, FrameTap tap, PacketSocket socket, LanDevice device) {
+  private LanPort(
+      LanInterface lan, FrameTap tap, LanSocket socket, LanDevice device, CaptureFilter filter) {
     this.lan = lan;
     this.tap = tap;
     this.socket = socket;
     this.device = device;
+    this.filter = filter;
+  }
+
+  /** What two descriptors of one interface give. */
+  private record Frames(FrameTap tap, LanSocket socket) implements FrameSource {
+    @Override
+    public byte @Nullable [] poll() {
+      return tap.poll();
+    }
+
+    @Override
+    public int pollLongUdp(ByteBuf into) {
+      return socket.receive(into);
+    }
+
+    @Override
+    public long lost() {
+      return tap.lost() + socket.skipped();
+    }
   }
 
   /**
@@ -44,20 +64,20 @@ public final class LanPort implements AutoCloseable {
   /**
    * Opens the interface; nothing is captured yet.
    *
-   * @param dataLoop where {@code onFrames} is called when there may be something to read, again and
-   *     again while there is
+   * @param loop the data loop, where {@code onFrames} is called when there may be something to
+   *     read, again and again while there is
    * @param drops of the data loop
    * @throws IOException when there is no such interface, or no libpcap, or no privilege
    */
   public static LanPort open(
-      LanInterface lan, Clock clock, DropCounters drops, Executor dataLoop, Runnable onFrames)
+      LanInterface lan, Clock clock, DropCounters drops, IoEventLoop loop, Runnable onFrames)
       throws IOException {
-    PacketSocket socket = PacketSocket.open(lan.name(), FrameFilter.NONE);
+    LanSocket socket = LanSocket.open(lan, loop, clock, onFrames);
     try {
-      socket.sendBehindVnetHeader();
-      FrameTap tap = FrameTap.open(lan.name(), clock, dataLoop, onFrames);
-      var device = new LanDevice(lan, tap, socket::send, clock, drops);
-      return new LanPort(lan, tap, socket, device);
+      FrameTap tap = FrameTap.open(lan.name(), clock, loop, onFrames);
+      var filter = new CaptureFilter();
+      var device = new LanDevice(lan, new Frames(tap, socket), filter::wants, socket, clock, drops);
+      return new LanPort(lan, tap, socket, device, filter);
     } catch (IOException | RuntimeException e) {
       socket.close();
       throw e;
@@ -87,26 +107,31 @@ public final class LanPort implements AutoCloseable {
   /** From when this returns, what is for {@code olds} is captured. */
   public synchronized void capture(String migration, List<IpAddress> olds) throws IOException {
     filter.capture(migration, olds);
-    tap.filter(filter.toString());
+    apply();
   }
 
   /** What neighbours still send to this host's MAC is captured, and no more. */
   public synchronized void captureStrays(String migration, List<IpAddress> olds)
       throws IOException {
     filter.captureStrays(migration, olds, lan.mac());
-    tap.filter(filter.toString());
+    apply();
   }
 
   /** What {@code guest} sends from {@code olds} is captured. */
   public synchronized void captureAnswers(String migration, List<IpAddress> olds, MacAddress guest)
       throws IOException {
     filter.answers(migration, olds, guest);
-    tap.filter(filter.toString());
+    apply();
   }
 
   public synchronized void captureNothing(String migration) throws IOException {
     filter.nothing(migration);
+    apply();
+  }
+
+  private void apply() throws IOException {
     tap.filter(filter.toString());
+    filter.publish();
   }
 
   /** Ends the capture; {@link #free} is the data loop's. */

@@ -6,10 +6,13 @@ import dev.holdfast.tunnel.packet.Ethernet;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.ArrayDeque;
+import java.util.HashSet;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,9 +24,11 @@ public final class MemoryLan implements AutoCloseable {
   private static final int LONGEST = 70_000;
 
   private final ArrayDeque<byte[]> arriving = new ArrayDeque<>();
+  private final ArrayDeque<ByteBuf> arrivingLong = new ArrayDeque<>();
   private final ArrayDeque<ByteBuf> sent = new ArrayDeque<>();
   private final ByteBuf scratch = Unpooled.directBuffer(LONGEST, LONGEST);
   private final LanDevice device;
+  private final Set<IpAddress> pinned = new HashSet<>();
   private long lost;
 
   public MemoryLan(LanInterface lan, Clock clock, DropCounters drops) {
@@ -35,11 +40,24 @@ public final class MemoryLan implements AutoCloseable {
           }
 
           @Override
+          public int pollLongUdp(ByteBuf into) {
+            ByteBuf next = arrivingLong.poll();
+            if (next == null) {
+              return 0;
+            }
+            int length = next.readableBytes();
+            into.writeBytes(next);
+            next.release();
+            return length;
+          }
+
+          @Override
           public long lost() {
             return lost;
           }
         };
-    device = new LanDevice(lan, source, frame -> sent.add(frame.copy()), clock, drops);
+    LanDevice.Wanted olds = (to, from, packet) -> pinned.stream().anyMatch(packet::isTo);
+    device = new LanDevice(lan, source, olds, frame -> sent.add(frame.copy()), clock, drops);
   }
 
   public PacketDevice device() {
@@ -52,7 +70,28 @@ public final class MemoryLan implements AutoCloseable {
 
   /** The guest with this address is at {@code mac}. */
   public void pin(IpAddress guest, MacAddress mac) {
+    pinned.add(guest);
     device.pin(guest, mac);
+  }
+
+  /** A frame of UDP comes whose offload header the kernel tells. */
+  void arriveLong(MacAddress to, MacAddress from, PacketBuilder packet) {
+    ByteBuf plain = Unpooled.directBuffer(LONGEST);
+    packet.writeWithVnet(plain);
+    ByteBuf frame = Unpooled.directBuffer(LONGEST);
+    frame.writeBytes(plain, VirtioNetHeader.LENGTH);
+    frame.setShortLE(
+        VirtioNetHeader.HEADER_LENGTH, VirtioNetHeader.headerLength(frame, 0) + Ethernet.HEADER);
+    if (VirtioNetHeader.needsChecksum(frame, 0)) {
+      frame.setShortLE(
+          VirtioNetHeader.CHECKSUM_START,
+          VirtioNetHeader.checksumStart(frame, 0) + Ethernet.HEADER);
+    }
+    boolean isV6 = plain.getUnsignedByte(plain.readerIndex()) >>> 4 == 6;
+    Ethernet.writeHeader(frame, to, from, isV6 ? Ethernet.TYPE_IPV6 : Ethernet.TYPE_IPV4);
+    frame.writeBytes(plain);
+    plain.release();
+    arrivingLong.add(frame);
   }
 
   /** A frame comes, whole. */
@@ -86,6 +125,8 @@ public final class MemoryLan implements AutoCloseable {
   @Override
   public void close() {
     device.close();
+    arrivingLong.forEach(ByteBuf::release);
+    arrivingLong.clear();
     sent.forEach(ByteBuf::release);
     sent.clear();
     scratch.release();

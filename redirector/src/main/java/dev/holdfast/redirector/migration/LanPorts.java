@@ -107,7 +107,7 @@ final class LanPorts {
             device.mtu(),
             facts.addresses(name).stream().map(IpPrefix::address).toList(),
             facts.routes(name));
-    LanPort port = LanPort.open(lan, clock, drops, data::post, () -> readable(name));
+    LanPort port = LanPort.open(lan, clock, drops, data.loop(), () -> readable(name));
     return new Opened(
         port, new OutboundPath(port.device(), paths, PooledByteBufAllocator.DEFAULT, clock, drops));
   }

@@ -156,6 +156,30 @@ class LanDeviceTest {
     assertThat(data).isEqualTo(kind == 2 ? 40_000 : 100);
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void udpSuperPacketsComeWithTheirHeader(boolean ipv6) throws IOException {
+    lan.pin(old(ipv6), GUEST);
+    var datagrams = new PacketBuilder(far(ipv6), old(ipv6)).ttl(9).udp(1, 2).payload(30_000);
+    datagrams.gso(1_200);
+    lan.arrive(GUEST, ROUTER, datagrams); // libpcap's copy, which says nothing of 1,200
+    lan.arriveLong(OWN, OWN, datagrams); // our own
+    lan.arriveLong(MacAddress.BROADCAST, ROUTER, new PacketBuilder(FAR4, NEAR4).udp(1, 2));
+    lan.arriveLong(GUEST, ROUTER, datagrams);
+    assertThat(read()).isPositive();
+    assertThat(view.hopLimit()).isEqualTo(8);
+    assertThat(VirtioNetHeader.gsoType(in, 0)).isEqualTo(VirtioNetHeader.GSO_UDP_L4);
+    assertThat(VirtioNetHeader.gsoSize(in, 0)).isEqualTo(1_200);
+    assertThat(read()).isZero();
+    assertThat(drops.total()).isZero();
+
+    lan.lanDevice().limit(1_200);
+    lan.arriveLong(GUEST, ROUTER, datagrams);
+    assertThat(read()).as("each of them is too long").isZero();
+    assertThat(drops.get(DropReason.TOO_BIG)).isOne();
+    sent().release();
+  }
+
   @Test
   void tcpIsCutToWhatTheTunnelTakes() throws IOException {
     lan.lanDevice().limit(1480);

@@ -1,9 +1,11 @@
 package dev.holdfast.tunnel.device;
 
 import static dev.holdfast.tunnel.sys.ClassicBpf.JEQ_K;
+import static dev.holdfast.tunnel.sys.ClassicBpf.JGT_K;
 import static dev.holdfast.tunnel.sys.ClassicBpf.LD_B_ABS;
 import static dev.holdfast.tunnel.sys.ClassicBpf.LD_H_ABS;
 import static dev.holdfast.tunnel.sys.ClassicBpf.LD_W_ABS;
+import static dev.holdfast.tunnel.sys.ClassicBpf.LD_W_LEN;
 import static dev.holdfast.tunnel.sys.ClassicBpf.RET_K;
 
 import dev.holdfast.tunnel.sys.ClassicBpf;
@@ -56,6 +58,7 @@ public enum FrameFilter {
     static final int NEIGHBOR_ADVERTISEMENT = 136;
   }
 
+  private static final int ETHERNET = 14;
   private static final int ETHER_TYPE_AT = 12;
   private static final int NEXT_HEADER_AT = 14 + 6;
   private static final int ICMPV6_TYPE_AT = 14 + 40;
@@ -127,6 +130,30 @@ public enum FrameFilter {
         load(LD_H_ABS, UDP_DESTINATION_AT),
         when(14, DHCP_SERVER, keep, -1),
         when(15, DHCP_CLIENT, keep, drop),
+        keep(),
+        drop());
+  }
+
+  /**
+   * UDP in frames longer than a packet of {@code mtu} bytes: what no wire has brought, so
+   * super-packets above all. Not behind IPv6 extension headers.
+   */
+  static List<Instruction> longUdp(int mtu) {
+    int ipv4 = 8;
+    int keep = 11;
+    int drop = 12;
+    return List.of(
+        load(LD_W_LEN, 0),
+        new Instruction(JGT_K, 0, drop - 2, ETHERNET + mtu),
+        load(LD_W_ABS, ClassicBpf.VLAN_TAG_PRESENT),
+        unless(3, 0, drop),
+        load(LD_H_ABS, ETHER_TYPE_AT),
+        unless(5, ETHER_TYPE_IPV6, ipv4),
+        load(LD_B_ABS, NEXT_HEADER_AT),
+        when(7, PROTOCOL_UDP, keep, drop),
+        unless(ipv4, ETHER_TYPE_IPV4, drop),
+        load(LD_B_ABS, PROTOCOL_AT),
+        when(10, PROTOCOL_UDP, keep, drop),
         keep(),
         drop());
   }

@@ -2,6 +2,7 @@ package dev.holdfast.tunnel.device;
 
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.sys.ClassicBpf;
+import dev.holdfast.tunnel.sys.ClassicBpf.Instruction;
 import dev.holdfast.tunnel.sys.Errno;
 import dev.holdfast.tunnel.sys.InterfaceRequest;
 import dev.holdfast.tunnel.sys.Libc;
@@ -13,6 +14,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 
 /**
  * Whole Ethernet frames of one interface (packet(7)), those that a {@link FrameFilter} lets
@@ -30,7 +32,7 @@ public final class PacketSocket implements AutoCloseable {
   private final String interfaceName;
   private final int interfaceIndex;
   private final MacAddress macAddress;
-  private long oversized;
+  private long skipped;
   private boolean closed;
 
   private PacketSocket(int fd, String interfaceName, int interfaceIndex, MacAddress macAddress) {
@@ -68,17 +70,24 @@ public final class PacketSocket implements AutoCloseable {
           request.address(),
           "read the MAC address of " + interfaceName);
       var mac = new MacAddress(request.hardwareAddress());
-      Sockets.setsockopt(
-          fd,
-          Sockets.SOL_SOCKET,
-          Sockets.SO_ATTACH_FILTER,
-          ClassicBpf.program(arena, filter.program()),
-          "attach a filter on " + interfaceName);
+      attach(fd, filter.program(), interfaceName);
       Sockets.bind(fd, SocketAddress.link(arena, ETH_P_ALL, index), "bind to " + interfaceName);
       return new PacketSocket(fd, interfaceName, index, mac);
     } catch (IOException | RuntimeException e) {
       Libc.close(fd);
       throw e;
+    }
+  }
+
+  private static void attach(int fd, List<Instruction> program, String interfaceName)
+      throws IOException {
+    try (Arena arena = Arena.ofConfined()) {
+      Sockets.setsockopt(
+          fd,
+          Sockets.SOL_SOCKET,
+          Sockets.SO_ATTACH_FILTER,
+          ClassicBpf.program(arena, program),
+          "attach a filter on " + interfaceName);
     }
   }
 
@@ -131,17 +140,25 @@ public final class PacketSocket implements AutoCloseable {
   }
 
   /**
-   * From now on each frame that is sent stands behind a {@code virtio_net_hdr}, whose offsets count
-   * from the start of the frame: a super-packet is cut, and a partial checksum completed, by the
-   * interface or by the kernel before it. UDP super-packets need Linux 6.2.
+   * From now on each frame stands behind a {@code virtio_net_hdr}, sent or received, whose offsets
+   * count from the start of the frame: a super-packet is cut, and a partial checksum completed, by
+   * the interface or by the kernel before it. UDP super-packets need Linux 6.2.
    */
-  public void sendBehindVnetHeader() throws IOException {
+  public void useVnetHeader() throws IOException {
     Sockets.setsockopt(
         fd,
         Sockets.SOL_PACKET,
         Sockets.PACKET_VNET_HDR,
         1,
-        "send super-packets on " + interfaceName);
+        "exchange super-packets on " + interfaceName);
+  }
+
+  /**
+   * From now on what is given is UDP in untagged frames longer than a packet of {@code mtu} bytes,
+   * and nothing else: what only a {@code virtio_net_hdr} tells how to cut.
+   */
+  public void receiveLongUdp(int mtu) throws IOException {
+    attach(fd, FrameFilter.longUdp(mtu), interfaceName);
   }
 
   /** Takes frames to every multicast MAC address, such as neighbour solicitations, until closed. */
@@ -177,12 +194,13 @@ public final class PacketSocket implements AutoCloseable {
   }
 
   /**
-   * Receives one frame, appended at the writer index. Frames longer than the buffer has room for
-   * are skipped and counted ({@link #oversized()}).
+   * Receives one frame, appended at the writer index. Frames longer than the buffer has room for,
+   * and those that a kernel cannot describe in a {@code virtio_net_hdr}, are skipped and counted
+   * ({@link #skipped()}).
    *
    * @param into direct
-   * @return bytes appended, from the destination MAC address on; 0 when no frame is there, or the
-   *     interface is down
+   * @return bytes appended, from the destination MAC address on, or from the header on where one
+   *     stands before it; 0 when no frame is there, or the interface is down
    * @throws IOException when the interface is gone
    */
   public int receive(ByteBuf into) throws IOException {
@@ -195,8 +213,12 @@ public final class PacketSocket implements AutoCloseable {
               ? -Errno.EBADF
               : Sockets.recv(fd, address, room, Sockets.MSG_TRUNC | Sockets.MSG_DONTWAIT);
       if (n > room) {
-        oversized++;
+        skipped++;
         continue;
+      }
+      if (n == -Errno.EINVAL) {
+        skipped++;
+        return 0; // no more than one in a call, should it be something else
       }
       if (n > 0) {
         into.writerIndex(at + n);
@@ -226,9 +248,9 @@ public final class PacketSocket implements AutoCloseable {
     return false;
   }
 
-  /** Frames skipped by {@link #receive} because the buffer was too small for them. */
-  public long oversized() {
-    return oversized;
+  /** Frames that {@link #receive} has skipped, in all. */
+  public long skipped() {
+    return skipped;
   }
 
   private void failIfGone(int result) throws IOException {

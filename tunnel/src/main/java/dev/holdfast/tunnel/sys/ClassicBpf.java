@@ -20,6 +20,12 @@ public final class ClassicBpf {
   /** Loads 1 byte at absolute {@code k}. */
   public static final int LD_B_ABS = 0x30;
 
+  /** Loads the frame's length. */
+  public static final int LD_W_LEN = 0x80;
+
+  /** Jumps by {@code jt} where the accumulator is greater than {@code k}, else by {@code jf}. */
+  public static final int JGT_K = 0x25;
+
   /** Jumps by {@code jt} where the accumulator equals {@code k}, else by {@code jf}. */
   public static final int JEQ_K = 0x15;
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.tunnel.sys.ClassicBpf;
 import dev.holdfast.tunnel.sys.ClassicBpf.Instruction;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -11,7 +12,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The programs, run by an interpreter of the five instructions that they use. */
+/** The programs, run by an interpreter of the instructions that they use. */
 class FrameFilterTest {
 
   private static final int ARP = 0x0806;
@@ -19,7 +20,10 @@ class FrameFilterTest {
   private static final int IPV6 = 0x86dd;
 
   private static boolean keeps(FrameFilter filter, byte[] frame, boolean tagged) {
-    List<Instruction> program = filter.program();
+    return keeps(filter.program(), frame, tagged);
+  }
+
+  private static boolean keeps(List<Instruction> program, byte[] frame, boolean tagged) {
     int accumulator = 0;
     for (int at = 0; ; at++) {
       Instruction i = program.get(at);
@@ -28,6 +32,14 @@ class FrameFilterTest {
       }
       if (i.code() == ClassicBpf.JEQ_K) {
         at += accumulator == i.k() ? i.jt() : i.jf();
+        continue;
+      }
+      if (i.code() == ClassicBpf.JGT_K) {
+        at += accumulator > i.k() ? i.jt() : i.jf();
+        continue;
+      }
+      if (i.code() == ClassicBpf.LD_W_LEN) {
+        accumulator = frame.length;
         continue;
       }
       if (i.k() == ClassicBpf.VLAN_TAG_PRESENT) {
@@ -116,14 +128,38 @@ class FrameFilterTest {
     assertThat(keeps(filter, frame(IPV6, 58, 135), true)).isFalse();
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "2048, 17, 1515, false, true",
+    "2048, 17, 1514, false, false",
+    "2048, 17, 1515, true,  false",
+    "2048, 6,  1515, false, false",
+    "34525, 17, 60000, false, true",
+    "34525, 6, 60000, false, false",
+    "34525, 17, 1514, false, false",
+    "2054, 17, 60000, false, false",
+  })
+  void longUdpIsLongerThanTheLanTakes(
+      int etherType, int protocol, int length, boolean tagged, boolean kept) {
+    byte[] frame = new byte[length];
+    frame[12] = (byte) (etherType >> 8);
+    frame[13] = (byte) etherType;
+    frame[etherType == IPV6 ? 20 : 23] = (byte) protocol;
+    assertThat(keeps(FrameFilter.longUdp(1500), frame, tagged)).isEqualTo(kept);
+  }
+
   @Test
   void everyJumpEndsWithinTheProgram() {
+    var programs = new ArrayList<List<Instruction>>();
     for (FrameFilter filter : FrameFilter.values()) {
-      List<Instruction> program = filter.program();
+      programs.add(filter.program());
+    }
+    programs.add(FrameFilter.longUdp(1500));
+    for (List<Instruction> program : programs) {
       for (int at = 0; at < program.size(); at++) {
         Instruction i = program.get(at);
         assertThat(at + Math.max(i.jt(), i.jf()))
-            .as("%s, instruction %d", filter, at)
+            .as("instruction %d of %s", at, program)
             .isLessThan(program.size() - (i.code() == ClassicBpf.RET_K ? 0 : 1));
         assertThat(Math.min(i.jt(), i.jf())).isNotNegative();
       }
