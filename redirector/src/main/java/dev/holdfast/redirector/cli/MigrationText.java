@@ -81,6 +81,7 @@ final class MigrationText {
             .add(
                 "because",
                 migration.encapsulationReason() == null ? "" : migration.encapsulationReason())
+            .add("captured by", capture(migration))
             .add("flows", migration.flows() + ", " + migration.flowsAtHold() + " of them at hold")
             .add("held", held(migration.held()))
             .add("tunnelled", traffic(migration.traffic()))
@@ -96,6 +97,12 @@ final class MigrationText {
       text.append('\n').append(ReportText.of(migration, when));
     }
     return text.toString();
+  }
+
+  private static String capture(MigrationView migration) {
+    return migration.capture() == null
+        ? ""
+        : migration.capture() + (migration.lan() == null ? "" : ", LAN " + migration.lan());
   }
 
   /** The link is not whole: how much of it is missing. */

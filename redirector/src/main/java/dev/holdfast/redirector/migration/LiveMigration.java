@@ -230,7 +230,9 @@ abstract class LiveMigration {
         dnsView(),
         notes,
         ended,
-        now.encapsulationReason());
+        now.encapsulationReason(),
+        now.byPcap() ? "pcap" : "tun",
+        now.lan());
   }
 
   /** What the packet path counted, taken on the data loop. */

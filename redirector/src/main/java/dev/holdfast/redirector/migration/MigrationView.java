@@ -23,6 +23,8 @@ import org.jspecify.annotations.Nullable;
  * @param encapsulation tls or ipip; auto until it has been agreed
  * @param alerts sentences for the operator, newest last
  * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
+ * @param capture tun or pcap, on this host; null from an earlier daemon
+ * @param lan the interface of the guest's LAN on this host; null from an earlier daemon
  */
 public record MigrationView(
     String schema,
@@ -50,7 +52,9 @@ public record MigrationView(
     @Nullable DnsView dns,
     List<String> alerts,
     @Nullable ContinuityReport report,
-    @Nullable String encapsulationReason) {
+    @Nullable String encapsulationReason,
+    @Nullable String capture,
+    @Nullable String lan) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon

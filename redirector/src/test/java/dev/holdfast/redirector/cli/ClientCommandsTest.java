@@ -169,6 +169,7 @@ class ClientCommandsTest {
             new          10.2.0.10
             guest MAC    52:54:00:10:00:10
             carried by   tls, return path symmetric, hold by queue
+            captured by  tun, LAN br0
             flows        2, 2 of them at hold
             held         7 packets (6.8 KiB) now, 8 in all; 7 staged, 1 replaced, 0 dropped
             tunnelled    1000 B to the guest, 1.9 MiB from it

@@ -264,7 +264,9 @@ public final class FakeService implements MigrationService {
                 null),
         List.of("The hold has lasted longer than its limit."),
         null,
-        "auto".equals(request.encapsulation()) ? "auto: tls, since it is a fake" : null);
+        "auto".equals(request.encapsulation()) ? "auto: tls, since it is a fake" : null,
+        "pcap".equals(request.capture()) ? "pcap" : "tun",
+        "br0");
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -294,7 +296,9 @@ public final class FakeService implements MigrationService {
         old.dns(),
         old.alerts(),
         to == MigrationState.DONE ? report() : null,
-        old.encapsulationReason());
+        old.encapsulationReason(),
+        old.capture(),
+        old.lan());
   }
 
   private static ContinuityReport report() {
