@@ -49,6 +49,25 @@ class PreflightIT {
     assertThat(cleanup.problems()).isEmpty();
   }
 
+  /** As if the guest, which runs at the old host, ran at the new one and was to come. */
+  private static MigrationRequest fromTheWrongHost() {
+    return new MigrationRequest(
+        "wrong",
+        List.of("10.1.0.10"),
+        List.of("10.1.0.77"),
+        "old-host",
+        Lab.BRIDGE,
+        null,
+        Lab.GUEST_MAC,
+        Lab.BRIDGE,
+        null,
+        List.of(),
+        "tls",
+        "queue",
+        "true",
+        null);
+  }
+
   private static MigrationRequest request(String mac) {
     return new MigrationRequest(
         "web1",
@@ -169,7 +188,22 @@ class PreflightIT {
                 .contains(" answers for 10.2.0.10 on br0"),
         () -> router.ip("addr del 10.2.0.10/24 dev to-new"));
 
+    expectTheGuestToStayReachableWhenArmedElsewhere(site);
     expectAlertWhenBothHostsHaveTheGuest(site);
+  }
+
+  private static void expectTheGuestToStayReachableWhenArmedElsewhere(Site site) {
+    RequestRefused refused =
+        catchThrowableOfType(
+            RequestRefused.class, () -> site.fresh().control().arm(fromTheWrongHost()));
+    assertThat(refused.checks())
+        .filteredOn(check -> check.host().equals("old-host") && check.result().equals("failed"))
+        .singleElement()
+        .satisfies(check -> {
+          assertThat(check.name()).isEqualTo("new address owner");
+          assertThat(check.detail()).contains("the guest itself", Lab.GUEST_MAC, "10.1.0.10");
+          assertThat(check.fix()).contains("arm at the host where the guest runs");
+        });
   }
 
   private static void expectSoundPlan(MigrationPlan plan) {
@@ -217,6 +251,10 @@ class PreflightIT {
   private static void expectAlertWhenBothHostsHaveTheGuest(Site site) throws Exception {
     var control = site.old().control();
     assertThat(control.arm(request(Lab.GUEST_MAC)).alerts()).isEmpty();
+    RequestRefused twice =
+        catchThrowableOfType(
+            RequestRefused.class, () -> site.fresh().control().arm(fromTheWrongHost()));
+    assertThat(twice.getMessage()).contains("the guest itself");
     control.hold("web1");
     control.release("web1");
     await(() -> {

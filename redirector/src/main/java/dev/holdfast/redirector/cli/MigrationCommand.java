@@ -144,13 +144,18 @@ final class MigrationCommand extends Noun {
   /** {@code migration finish}. */
   @Command(
       name = "finish",
-      description = "Ends the migration now; refuses while connections are left, and lists them.",
+      description = {
+        "Ends the migration now; refuses while connections are left, and lists them, or while there"
+            + " may be some that nobody has seen."
+      },
       footerHeading = "%nExamples:%n",
       footer = {"  holdfast migration finish web1", "  holdfast migration finish web1 --force"})
   static final class Finish extends Verb {
     @Mixin private MigrationId id;
 
-    @Option(names = "--force", description = "Although connections are left: they will break.")
+    @Option(
+        names = "--force",
+        description = "Although connections are or may be left: they will break.")
     private boolean force;
 
     @Override

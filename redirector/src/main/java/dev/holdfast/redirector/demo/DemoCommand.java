@@ -4,6 +4,7 @@ import dev.holdfast.redirector.cli.Main;
 import dev.holdfast.redirector.config.DurationText;
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.migration.RequestRefused;
+import dev.holdfast.redirector.steer.Preflight;
 import java.io.Console;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -43,9 +44,12 @@ public final class DemoCommand implements Callable<Integer> {
 
   @Option(
       names = "--encapsulation",
-      paramLabel = "tls|ipip",
+      paramLabel = "tls|ipip|auto",
       defaultValue = "tls",
-      description = "What carries the packets between the hosts. Default: ${DEFAULT-VALUE}")
+      description = {
+        "What carries the packets between the hosts. Default: ${DEFAULT-VALUE}",
+        "auto: ipip where probes prove it, else tls"
+      })
   private String encapsulation = "tls";
 
   @Option(
@@ -108,6 +112,11 @@ public final class DemoCommand implements Callable<Integer> {
       description = "Keeps configuration files, logs and captures in this folder.")
   private @Nullable Path keep;
 
+  // linux/capability.h
+  private static final int CAP_NET_ADMIN = 12;
+  private static final int CAP_NET_RAW = 13;
+  private static final int CAP_SYS_ADMIN = 21;
+
   @Spec private CommandSpec spec;
 
   /** Durations as the configuration has them. */
@@ -131,10 +140,13 @@ public final class DemoCommand implements Callable<Integer> {
     if (!Files.exists(Path.of("/dev/net/tun"))) {
       throw refused("The demo needs /dev/net/tun: load the kernel module with 'modprobe tun'.");
     }
-    if (!isRoot()) {
+    if (!mayMakeNamespaces()) {
       String missing = Rootless.missing();
       if (!missing.isEmpty()) {
-        throw refused("Run the demo with sudo: without root, " + missing);
+        throw refused(
+            "Run the demo with sudo (it needs CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_NET_RAW): without"
+                + " them, "
+                + missing);
       }
       return Rootless.run(spec.root().commandLine().getParseResult().originalArgs());
     }
@@ -164,7 +176,9 @@ public final class DemoCommand implements Callable<Integer> {
   }
 
   private ScenarioOptions options() {
-    check(List.of("tls", "ipip").contains(encapsulation), "--encapsulation must be tls or ipip.");
+    check(
+        List.of("tls", "ipip", "auto").contains(encapsulation),
+        "--encapsulation must be tls, ipip or auto.");
     check(capture.matches("(tun|pcap)(,(tun|pcap))?"), "--capture must be tun or pcap.");
     check(List.of("queue", "drop").contains(hold), "--hold must be queue or drop.");
     check(
@@ -177,6 +191,7 @@ public final class DemoCommand implements Callable<Integer> {
     return ScenarioOptions.defaults()
         .with(draft -> {
           draft.encapsulation = encapsulation;
+          draft.plaintext = encapsulation.equals("auto");
           draft.capture = capture;
           draft.pause = pause;
           draft.connections = connections;
@@ -204,8 +219,9 @@ public final class DemoCommand implements Callable<Integer> {
     return new RequestRefused(RequestRefused.Kind.REFUSED, sentence);
   }
 
-  private static boolean isRoot() throws IOException {
-    return Files.readAllLines(Path.of("/proc/self/status")).stream()
-        .anyMatch(line -> line.matches("Uid:\\s+\\d+\\s+0\\s.*"));
+  /** Root may lack what it takes, in a container; others may have it. */
+  private static boolean mayMakeNamespaces() throws IOException {
+    long needed = 1L << CAP_NET_ADMIN | 1L << CAP_NET_RAW | 1L << CAP_SYS_ADMIN;
+    return (Preflight.effectiveCapabilities() & needed) == needed;
   }
 }

@@ -62,9 +62,10 @@ record DemoReport(
 
   static DemoReport of(ScenarioResult result) {
     boolean without = result.options().without();
+    MigrationView old = result.old();
     return new DemoReport(
         "holdfast.demo/1",
-        without ? null : result.options().encapsulation(),
+        old == null ? null : old.encapsulation(),
         new Connections(
             result.connections().size(),
             result.count(Outcome.SURVIVED),
@@ -75,7 +76,7 @@ record DemoReport(
         without ? null : backoff(result.guestBackoffs()),
         result.resumeToRelease(),
         result.longestSilence(),
-        held(result.old()),
+        held(old),
         new NewConnection(result.newConnectionAddress(), result.newConnectionOk()),
         new Dns(result.namesBefore(), result.namesAfter(), result.nameUpdate()),
         result.leftBehind(),

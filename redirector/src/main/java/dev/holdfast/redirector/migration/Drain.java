@@ -63,6 +63,15 @@ final class Drain {
     staleUntilEpochNanos = lastStaleEpochNanos;
   }
 
+  /** Why it is not over though no connection is seen; null where it is. */
+  @Nullable String notYet() {
+    return rule.notYet(
+        migration.state(),
+        migration.names() != null,
+        host.clock().nanoTime() - releasedNanos,
+        known.isComplete());
+  }
+
   private void look() {
     if (busy) {
       return;

@@ -1,5 +1,8 @@
 package dev.holdfast.redirector.migration;
 
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
 /**
  * When a released migration drains, and when it is over. Time comes in as numbers.
  *
@@ -36,5 +39,25 @@ record DrainRule(long minimumNanos) {
               : Due.NOTHING;
       case PLANNED, ARMED, HOLDING, DONE, ROLLED_BACK -> Due.NOTHING;
     };
+  }
+
+  /**
+   * Why a migration of which no connection is seen any more is not over for all that: a sentence
+   * for who wants to end it by hand; null where it is over.
+   */
+  @Nullable String notYet(
+      MigrationState state, boolean hasName, long sinceReleaseNanos, boolean isComplete) {
+    if (state == MigrationState.REDIRECTING) {
+      return hasName
+          ? "clients may still be told the old address, and begin connections to it: draining has not begun"
+          : "clients may still begin connections to the old address: draining has not begun (drain.after)";
+    }
+    long left = TimeUnit.NANOSECONDS.toSeconds(minimumNanos - sinceReleaseNanos);
+    return isComplete || left <= 0
+        ? null
+        : "no complete list of the guest's connections is known (--flow-list-command), so one may be"
+            + " asleep: draining lasts "
+            + left
+            + " s more (drain.minimum)";
   }
 }

@@ -161,6 +161,24 @@ final class MigrationEngine implements MigrationService {
     }
   }
 
+  /** Another host cannot send a guest here that is about to leave this one. */
+  private static void requireNotOnItsWayFromHere(MigrationRecord record, MigrationRecord wanted)
+      throws RequestRefused {
+    boolean isLeaving =
+        record.role() == Role.REDIRECTOR
+            && (record.state() == MigrationState.ARMED || record.state() == MigrationState.HOLDING);
+    for (String old : wanted.oldAddresses()) {
+      if (isLeaving && wanted.role() == Role.ENDPOINT && record.oldAddresses().contains(old)) {
+        throw new RequestRefused(
+            RequestRefused.Kind.CONFLICT,
+            old
+                + " is the guest's of migration "
+                + record.name()
+                + ", which runs here and is to leave: roll that back, or wait for its release");
+      }
+    }
+  }
+
   /**
    * @throws RequestRefused {@code CONFLICT} when the name or an old address is that of a live
    *     migration
@@ -173,6 +191,7 @@ final class MigrationEngine implements MigrationService {
     for (LiveMigration other : migrations.values()) {
       MigrationRecord record = other.record;
       requireNameFree(other, wanted);
+      requireNotOnItsWayFromHere(record, wanted);
       if (record.state().isEnded()
           || record.role() != wanted.role()
           || record.id().equals(wanted.id())

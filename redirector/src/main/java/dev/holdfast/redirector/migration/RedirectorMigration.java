@@ -337,9 +337,14 @@ final class RedirectorMigration extends LiveMigration {
                 + record.name()
                 + "); --force ends them");
       }
+      String notYet = drain.notYet();
+      if (notYet != null && !force) {
+        throw new RequestRefused(
+            RequestRefused.Kind.REFUSED, notYet + "; --force ends it nevertheless");
+      }
       end(
           remaining == 0
-              ? "no connection is left"
+              ? notYet == null ? "no connection is left" : "finished by force; " + notYet
               : "finished by force with " + remaining + " connections");
     } finally {
       lock.unlock();

@@ -226,7 +226,7 @@ final class Rollback {
     }
     migration.returned();
     if (lingers) {
-      strays = steps.strays();
+      strays = strays();
       awaitNoStrays(host.clock().nanoTime() + LINGER_AT_MOST_NANOS);
     } else {
       migration.lower();
@@ -242,7 +242,7 @@ final class Rollback {
         LINGER_MILLIS,
         "strays-" + migration.record.name(),
         () -> {
-          long now = steps.strays();
+          long now = strays();
           if (now == strays || host.clock().nanoTime() - deadline >= 0) {
             migration.settle();
             return;
@@ -250,6 +250,14 @@ final class Rollback {
           strays = now;
           awaitNoStrays(deadline);
         });
+  }
+
+  /** Counted by the kernel, or by us where it is we who forward them. */
+  private long strays() {
+    MigrationPath there = migration.path;
+    return migration.record.byPcap() && there != null
+        ? host.data().call(there::passed)
+        : steps.strays();
   }
 
   /** The guest gets what was queued for it. One that was not taken over has nothing queued. */

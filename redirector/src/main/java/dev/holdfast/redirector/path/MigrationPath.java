@@ -53,6 +53,10 @@ public final class MigrationPath {
   final Lane[] lanes;
 
   volatile long toGuestPackets;
+
+  /** Captured packets that were given to the guest on this host. */
+  long passed;
+
   volatile long toGuestBytes;
   volatile long fromGuestPackets;
   volatile long fromGuestBytes;
@@ -235,7 +239,7 @@ public final class MigrationPath {
             hold.bytes(),
             stagedTotal,
             hold.replaced(),
-            hold.dropped(),
+            hold.dropped() + drops.get(DropReason.HOLD_POLICY_DROP),
             hold.total())
         : new MigrationView.HeldView(
             staging.packets(), staging.bytes(), stagedTotal, 0, 0, stagedTotal);
@@ -407,6 +411,11 @@ public final class MigrationPath {
   /** Only on the data loop. */
   public void listenToProbes(@Nullable ProbeListener listener) {
     probes = listener;
+  }
+
+  /** Captured packets that the guest, which is on this host again, was given. Data loop only. */
+  public long passed() {
+    return passed;
   }
 
   public long toGuestPackets() {

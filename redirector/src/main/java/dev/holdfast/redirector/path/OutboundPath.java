@@ -215,6 +215,7 @@ public final class OutboundPath {
   /** It was captured, but the guest is on this host (again): the kernel routes it to the guest. */
   private void giveBack(MigrationPath path, ByteBuf packet) {
     write(path, packet);
+    path.passed++;
     packet.release();
   }
 

@@ -47,7 +47,7 @@ final class HostChecks {
   }
 
   private void privilege() throws IOException {
-    long effective = effectiveCapabilities(Files.readAllLines(STATUS));
+    long effective = effectiveCapabilities();
     boolean enough = (effective >>> CAP_NET_ADMIN & effective >>> CAP_NET_RAW & 1) != 0;
     if (enough) {
       findings.ok("privilege", "CAP_NET_ADMIN and CAP_NET_RAW");
@@ -57,6 +57,10 @@ final class HostChecks {
           "CAP_NET_ADMIN or CAP_NET_RAW is missing",
           "run the daemon as root, or give it both capabilities");
     }
+  }
+
+  static long effectiveCapabilities() throws IOException {
+    return effectiveCapabilities(Files.readAllLines(STATUS));
   }
 
   /** Of the lines of /proc/self/status. */

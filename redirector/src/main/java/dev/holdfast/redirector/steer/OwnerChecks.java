@@ -101,7 +101,10 @@ final class OwnerChecks {
     }
   }
 
-  /** Nobody has the new addresses, and nobody but the guest the old ones, on the new LAN. */
+  /**
+   * Nobody but the guest has the new addresses on the new LAN, and nobody at all the old ones: one
+   * that answers for them is there, and what it says would be taken from it.
+   */
   List<Check> atEndpoint(
       List<IpAddress> olds, List<IpAddress> news, String deliver, @Nullable MacAddress guest) {
     findings.ask(
@@ -109,9 +112,23 @@ final class OwnerChecks {
         () -> {
           List<IpAddress> all = new ArrayList<>(news);
           all.addAll(olds);
-          ask(deliver, all).forEach((address, macs) -> free(address, macs, deliver, guest));
+          ask(deliver, all)
+              .forEach((address, macs) -> {
+                if (guest != null && olds.contains(address) && macs.contains(guest)) {
+                  guestIsHere(address, deliver, guest);
+                } else {
+                  free(address, macs, deliver, guest);
+                }
+              });
         });
     return findings.all();
+  }
+
+  private void guestIsHere(IpAddress old, String deliver, MacAddress guest) {
+    findings.failed(
+        "new address owner",
+        "the guest itself, " + guest + ", answers for " + old + " on " + deliver,
+        "arm at the host where the guest runs; its new host must be on another LAN than its old one");
   }
 
   private void free(

@@ -39,6 +39,15 @@ public final class Preflight {
     this.byPcap = byPcap;
   }
 
+  /**
+   * This process's, a bit for each (capabilities(7)).
+   *
+   * @throws IOException when /proc cannot be read
+   */
+  public static long effectiveCapabilities() throws IOException {
+    return HostChecks.effectiveCapabilities();
+  }
+
   /** No check has failed; there may be warnings. */
   public static boolean passes(List<Check> checks) {
     return checks.stream().noneMatch(check -> check.result().equals("failed"));

@@ -41,6 +41,15 @@ class DrainRuleTest {
   }
 
   @Test
+  void whoEndsItByHandIsToldWhyItIsTooEarly() {
+    assertThat(rule.notYet(REDIRECTING, true, MINIMUM, true)).contains("the old address");
+    assertThat(rule.notYet(REDIRECTING, false, MINIMUM, true)).contains("drain.after");
+    assertThat(rule.notYet(DRAINING, true, 40 * SECOND, false)).contains("7400 s more");
+    assertThat(rule.notYet(DRAINING, true, MINIMUM, false)).isNull();
+    assertThat(rule.notYet(DRAINING, true, SECOND, true)).isNull();
+  }
+
+  @Test
   void otherStatesEndOtherwise() {
     for (MigrationState state : MigrationState.values()) {
       if (state != REDIRECTING && state != DRAINING) {
