@@ -183,7 +183,12 @@ public final class DnsCheck {
       if (e.kind() == Kind.INTERRUPTED) {
         throw e;
       }
-      failed(zone, "update", e.sentence(), "Let the server take updates signed with this key.");
+      failed(
+          zone,
+          "update",
+          e.sentence(),
+          "Make key and clock agree with the server's, and let it take updates signed with that"
+              + " key.");
     }
   }
 

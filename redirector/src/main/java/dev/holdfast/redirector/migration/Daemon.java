@@ -82,7 +82,14 @@ public final class Daemon implements AutoCloseable {
    * @throws IOException with a sentence that says what to do
    */
   public static Daemon start(Config config, String version) throws IOException {
-    Clock clock = SystemClock.INSTANCE;
+    return start(config, SystemClock.INSTANCE, version);
+  }
+
+  /**
+   * The same by another clock, so that what two hosts with different times say to each other can be
+   * seen on one machine.
+   */
+  public static Daemon start(Config config, Clock clock, String version) throws IOException {
     Files.createDirectories(config.daemon().state());
     FileChannel lock = lockState(config);
     HostIdentity identity = identity(config, clock);

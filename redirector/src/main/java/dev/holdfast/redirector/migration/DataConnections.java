@@ -234,23 +234,34 @@ final class DataConnections implements InboundPath.LinkEvents {
         host.data().run(() -> path.listenToProbes(null));
       }
     }
-    throw new RequestRefused(RequestRefused.Kind.REFUSED, unanswered(what, old));
+    throw unanswered(what, old, size > 0);
   }
 
-  private String unanswered(String what, IpAddress old) {
+  private RequestRefused unanswered(String what, IpAddress old, boolean smallPassed) {
     MigrationRecord record = migration.record;
     String by =
         record.isIpInIp() ? "by IP protocol " + (old.isV4() ? 4 : 41) : "through the tunnel";
     String tried =
         "%s %s to %s was not answered (%d tries)".formatted(what, by, record.remote(), PROBE_TRIES);
     if (record.encapsulationReason() != null) {
-      return tried;
+      return new RequestRefused(RequestRefused.Kind.REFUSED, tried);
     }
-    return tried
-        + (record.isIpInIp()
-            ? "; a filter or a NAT between the hosts may be in its way, or the path MTU is smaller:"
-                + " allow it, or use --encapsulation tls"
-            : "; see the remote host's log");
+    String fix = "see the remote host's log";
+    if (record.isIpInIp()) {
+      fix =
+          smallPassed
+              ? "raise the path MTU between the hosts, or use --encapsulation tls"
+              : "allow it in the filter or NAT between the hosts, or use --encapsulation tls";
+    }
+    MigrationPlan.Check check =
+        new MigrationPlan.Check(
+            host.config().daemon().name(),
+            smallPassed ? "path MTU" : "encapsulation",
+            "failed",
+            tried,
+            fix);
+    return new RequestRefused(
+        RequestRefused.Kind.REFUSED, tried + " (" + fix + ")", List.of(check));
   }
 
   /**

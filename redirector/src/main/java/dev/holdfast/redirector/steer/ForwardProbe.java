@@ -199,9 +199,13 @@ public final class ForwardProbe {
     return ways;
   }
 
-  /** Ways take turns: from the LAN, from the TUN. */
   private static boolean isSent(int way, boolean fromLan) {
-    return fromLan || way % 2 == 1;
+    return fromLan || isFromTun(way);
+  }
+
+  /** Ways take turns: from the LAN, from the TUN. */
+  private static boolean isFromTun(int way) {
+    return way % 2 == 1;
   }
 
   private boolean haveAllArrived(long[][] counted, boolean fromLan) {
@@ -276,11 +280,25 @@ public final class ForwardProbe {
           .append(PLACES.get(place))
           .append(";\n");
       for (int way = 0; way < names.size(); way++) {
-        script.append(magic).append(" tcp dport ").append(FIRST_PORT + way).append(verdict);
+        script
+            .append(leaving(place, way))
+            .append(magic)
+            .append(" tcp dport ")
+            .append(FIRST_PORT + way)
+            .append(verdict);
+      }
+      if (place == PLACES.size() - 1) {
+        script.append(magic).append(" drop\n"); // those on a wrong way leave as little
       }
       script.append("}\n");
     }
     return script.append(silence()).append("}\n").toString();
+  }
+
+  /** What comes from the LAN is to go to the TUN: some other route to the guest is no way there. */
+  private String leaving(int place, int way) {
+    boolean routed = place > 0;
+    return routed && !isFromTun(way) ? "oifname \"" + plan.tun() + "\" " : "";
   }
 
   /** What this host would say about the probes, to those who do not exist or to the guest. */

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** Checks of the host itself: privilege, tools, and names that somebody else may have taken. */
@@ -128,8 +129,17 @@ final class HostChecks {
     } else {
       findings.warning(
           "packet marks",
-          "policy rules before ours look at the same bits of the packet mark: " + others,
+          "policy rules before ours look at the same bits of the packet mark: " + words(others),
           "see whether those rules can use other bits");
     }
+  }
+
+  /** As {@code ip rule} shows them. */
+  private static String words(List<Rule> rules) {
+    return rules.stream()
+        .map(rule ->
+            "%d: fwmark 0x%x/0x%x lookup %s"
+                .formatted(rule.priority(), rule.mark(), rule.mask(), rule.table()))
+        .collect(Collectors.joining("; "));
   }
 }

@@ -38,6 +38,7 @@ public final class DemoHost {
   private final Path folder;
   private final Fingerprint fingerprint;
   private final ControlClient control;
+  private List<String> program = ThisProgram.command();
   private @Nullable Process process;
 
   /**
@@ -77,6 +78,14 @@ public final class DemoHost {
     Files.writeString(names(), address + " " + name + "\n");
   }
 
+  /**
+   * The daemon is this command, to which {@code run --config FILE} is added, and not this program
+   * as it is. To be said before it is started.
+   */
+  public void runs(List<String> command) {
+    program = List.copyOf(command);
+  }
+
   /** In the form of /etc/hosts. */
   private Path names() {
     return folder.toAbsolutePath().resolve("hosts");
@@ -102,7 +111,7 @@ public final class DemoHost {
 
   private void launch() throws IOException {
     List<String> command = new ArrayList<>(plan.machine().within());
-    command.addAll(ThisProgram.command());
+    command.addAll(program);
     command.addAll(List.of("run", "--config", configFile().toString()));
     ProcessBuilder builder = new ProcessBuilder(command);
     if (Files.exists(names())) {
