@@ -123,20 +123,21 @@ class EncapsulationIT {
         });
   }
 
-  /** Drops what IP-in-IP is to others, on its way. */
-  private record Filter() implements Bystander {
+  /** Drops what IP-in-IP is to others, on its way or where it arrives. */
+  private record Filter(String hook) implements Bystander {
     @Override
     public void begun(Lab lab) throws Exception {
       Tool.run(
-          lab.router().within("nft", "-f", "-"),
+          (hook.equals("input") ? lab.newHost() : lab.router()).within("nft", "-f", "-"),
           """
           table inet in_the_way {
-            chain forward {
-              type filter hook forward priority filter;
+            chain all {
+              type filter hook %s priority filter;
               meta l4proto { 4, 41 } drop
             }
           }
-          """);
+          """
+              .formatted(hook));
     }
 
     @Override
@@ -147,7 +148,7 @@ class EncapsulationIT {
   void autoFallsBackToTlsWhereAFilterIsInTheWay() throws Exception {
     ScenarioResult result =
         move(
-            new Filter(),
+            new Filter("forward"),
             o -> {
               o.encapsulation = "auto";
               o.plaintext = true;
@@ -158,6 +159,22 @@ class EncapsulationIT {
         .isEqualTo(
             "auto: tls, since a small probe by IP protocol 4 to new-host was not answered (4"
                 + " tries)");
+  }
+
+  @Test
+  void autoIsTlsWhereTheNewHostKnowsOfAFilter() throws Exception {
+    ScenarioResult result =
+        move(
+            new Filter("input"),
+            o -> {
+              o.encapsulation = "auto";
+              o.plaintext = true;
+              o.seed = 38;
+            });
+    assertThat(old(result).encapsulation()).isEqualTo("tls");
+    assertThat(old(result).encapsulationReason())
+        .startsWith("auto: tls, since new-host finds: filters: ")
+        .contains("in_the_way", "IP protocol 4");
   }
 
   @Test

@@ -60,7 +60,7 @@ class EndpointIT {
             INNER_MTU);
     rig.arm(new EndpointSteering(plan, rig.facts), plan);
     var table = new AnswerTable();
-    table.serve(GUEST, plan.oldAddresses(), plan.newAddresses(), plan.oldLans(), BRIDGE);
+    table.serve(GUEST, plan.oldAddresses(), plan.newAddresses(), plan.oldLans(), List.of(), BRIDGE);
     responder = rig.in(() -> NeighbourResponder.start(rig.tun.loop(), "br0", table));
     heard = new FrameLog(rig.tun.loop(), site.neighbour, "eth0");
   }

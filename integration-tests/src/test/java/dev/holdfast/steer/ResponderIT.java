@@ -62,7 +62,7 @@ class ResponderIT {
 
   private void hold() throws Exception {
     old.rig.nft(old.steering.holdScript());
-    OLD.forEach(address -> responder.table().capture(address, BRIDGE));
+    OLD.forEach(address -> responder.table().capture(address, BRIDGE, null));
   }
 
   private static void awaitNeighbour(Namespace where, String device, String address, String mac)

@@ -106,7 +106,7 @@ public final class LanDevice implements PacketDevice {
    * told.
    */
   void limit(int mtu) {
-    innerMtu = Math.min(innerMtu, mtu);
+    innerMtu = Math.min(lan.mtu(), mtu);
   }
 
   /** The guest with this address has {@code mac}, here or when it is back. */
@@ -315,7 +315,7 @@ public final class LanDevice implements PacketDevice {
     }
     long link = neighbours.of(view, clock.nanoTime());
     if (link == LinkAddress.NONE) {
-      neighbours.await(view, packet);
+      neighbours.await(view, packet, clock.nanoTime());
       return true;
     }
     return write(packet, length, link);
@@ -406,8 +406,12 @@ public final class LanDevice implements PacketDevice {
     }
   }
 
-  /** Asks in the name of an old address, which is at this host's MAC as far as the LAN knows. */
-  private void ask(IpAddress target, IpAddress asker) {
+  /**
+   * Asks in the name of an old address, which is at this host's MAC as far as the LAN knows. In the
+   * VLAN where {@code near} was heard, or else whatever was heard last.
+   */
+  private void ask(IpAddress target, IpAddress asker, long near) {
+    int vlan = near == LinkAddress.NONE ? lastVlan : LinkAddress.vlan(near);
     out.clear().writeZero(VirtioNetHeader.LENGTH + TAG);
     if (target.isV4() != asker.isV4()) {
       return;
@@ -418,12 +422,12 @@ public final class LanDevice implements PacketDevice {
       NeighbourMessage.writeSolicitation(out, lan.mac(), asker, target);
     }
     int frameAt = VirtioNetHeader.LENGTH + TAG;
-    if (lastVlan >= 0) {
+    if (vlan >= 0) {
       out.setLong(frameAt - TAG, out.getLong(frameAt)); // both MACs, 12 bytes
       out.setInt(frameAt - TAG + 8, out.getInt(frameAt + 8));
       frameAt -= TAG;
       out.setShort(frameAt + Ethernet.TYPE, TYPE_VLAN);
-      out.setShort(frameAt + Ethernet.TYPE + 2, lastVlan);
+      out.setShort(frameAt + Ethernet.TYPE + 2, vlan);
     }
     VirtioNetHeader.clear(out, frameAt - VirtioNetHeader.LENGTH);
     try {

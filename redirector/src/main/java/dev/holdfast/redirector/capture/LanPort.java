@@ -8,7 +8,9 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,6 +26,7 @@ public final class LanPort implements AutoCloseable {
   private final LanSocket socket;
   private final LanDevice device;
   private final CaptureFilter filter;
+  private final Map<String, Integer> limits = new HashMap<>(); // the data loop's
 
   private LanPort(
       LanInterface lan, FrameTap tap, LanSocket socket, LanDevice device, CaptureFilter filter) {
@@ -94,14 +97,21 @@ public final class LanPort implements AutoCloseable {
   }
 
   /** The guest is on this LAN, now or when it is back. Data loop only. */
-  public void pin(List<IpAddress> olds, MacAddress guest, int innerMtu) {
-    device.limit(innerMtu);
+  public void pin(String migration, List<IpAddress> olds, MacAddress guest, int innerMtu) {
+    limits.put(migration, innerMtu);
+    limit();
     olds.forEach(old -> device.pin(old, guest));
   }
 
   /** Data loop only. */
-  public void unpin(List<IpAddress> olds) {
+  public void unpin(String migration, List<IpAddress> olds) {
+    limits.remove(migration);
+    limit();
     olds.forEach(device::unpin);
+  }
+
+  private void limit() {
+    device.limit(limits.values().stream().mapToInt(Integer::intValue).min().orElse(lan.mtu()));
   }
 
   /** From when this returns, what is for {@code olds} is captured. */

@@ -6,9 +6,7 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayDeque;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.Map;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
@@ -32,12 +30,18 @@ final class Neighbours {
   /** Packets that wait for one neighbour; the oldest give way. */
   static final int WAITING = 64;
 
+  /** Bytes that wait for all of them: a super-packet is as long as fifty others. */
+  static final int WAITING_BYTES = 4 << 20;
+
+  /** Nobody waits for an answer that long; what is sent later than that would only confuse. */
+  static final long WAITING_NANOS = 3_000_000_000L;
+
   /** Neighbours that are asked for; who is asked for longest gives way. */
   static final int ASKED = 256;
 
-  /** Asks who has {@code target}, as {@code asker}. */
+  /** Asks who has {@code target}, as {@code asker}, where {@code near} is or was. */
   interface Questions {
-    void ask(IpAddress target, IpAddress asker);
+    void ask(IpAddress target, IpAddress asker, long near);
   }
 
   private static final class Neighbour {
@@ -45,15 +49,17 @@ final class Neighbours {
     long link = LinkAddress.NONE;
     long confirmedNanos;
     long askedNanos;
+    long waitingSinceNanos;
     boolean wasAsked;
   }
 
   private final LinkCache heard = new LinkCache();
-  private final Map<IpAddress, Long> pinned = new HashMap<>();
+  private final PinnedLinks pinned = new PinnedLinks();
   private final NextHops routes;
   private final Questions questions;
   private final DropCounters drops;
   private final LinkedHashMap<IpAddress, Neighbour> asked = new LinkedHashMap<>();
+  private int waitingBytes;
 
   Neighbours(NextHops routes, Questions questions, DropCounters drops) {
     this.routes = routes;
@@ -70,9 +76,14 @@ final class Neighbours {
     pinned.remove(address);
   }
 
-  /** A frame from {@code link} brought a packet from the address in {@code view}'s source. */
+  /**
+   * A frame from {@code link} brought a packet from the address in {@code view}'s source. Anybody
+   * can write a guest's address there, so of that only the guest's own frames tell anything.
+   */
   void heard(PacketView view, long link, long nowNanos) {
-    heard.put(view.sourceHigh(), view.sourceLow(), link, nowNanos);
+    if (!pinned.heard(view.sourceHigh(), view.sourceLow(), link)) {
+      heard.put(view.sourceHigh(), view.sourceLow(), link, nowNanos);
+    }
   }
 
   /**
@@ -82,17 +93,16 @@ final class Neighbours {
   long of(PacketView view, long nowNanos) {
     long high = view.destinationHigh();
     long low = view.destinationLow();
+    long guest = pinned.get(high, low);
+    if (guest != LinkAddress.NONE) {
+      return guest;
+    }
     long link = heard.get(high, low, nowNanos - FRESH_NANOS);
     return link == LinkAddress.NONE ? find(high, low, view.source(), nowNanos) : link;
   }
 
   private long find(long high, long low, IpAddress asker, long nowNanos) {
     IpAddress destination = new IpAddress(high, low);
-    Long always = pinned.get(destination);
-    if (always != null) {
-      heard.put(high, low, always, nowNanos);
-      return always;
-    }
     long last = heard.get(high, low, Long.MIN_VALUE);
     IpAddress hop = routes.to(destination);
     if (hop == null) {
@@ -108,7 +118,7 @@ final class Neighbours {
     if (!neighbour.wasAsked || nowNanos - neighbour.askedNanos >= ASK_NANOS) {
       neighbour.wasAsked = true;
       neighbour.askedNanos = nowNanos;
-      questions.ask(hop, asker);
+      questions.ask(hop, asker, neighbour.link != LinkAddress.NONE ? neighbour.link : last);
     }
     return neighbour.link != LinkAddress.NONE ? neighbour.link : last;
   }
@@ -127,18 +137,32 @@ final class Neighbours {
   }
 
   /** Keeps a copy of a packet whose receiver {@link #of} did not know. */
-  void await(PacketView view, ByteBuf packet) {
+  void await(PacketView view, ByteBuf packet, long nowNanos) {
     IpAddress hop = routes.to(view.destination());
     Neighbour neighbour = hop == null ? null : asked.get(hop);
     if (neighbour == null) {
       drops.count(DropReason.NO_NEIGHBOUR);
       return;
     }
+    giveUpOld(neighbour, nowNanos);
     if (neighbour.waiting.size() >= WAITING) {
-      neighbour.waiting.remove().release();
+      drop(neighbour.waiting.remove());
+    }
+    if (waitingBytes + packet.readableBytes() > WAITING_BYTES) {
       drops.count(DropReason.NO_NEIGHBOUR);
+      return;
+    }
+    if (neighbour.waiting.isEmpty()) {
+      neighbour.waitingSinceNanos = nowNanos;
     }
     neighbour.waiting.add(packet.copy());
+    waitingBytes += packet.readableBytes();
+  }
+
+  private void giveUpOld(Neighbour neighbour, long nowNanos) {
+    if (nowNanos - neighbour.waitingSinceNanos > WAITING_NANOS) {
+      giveUp(neighbour);
+    }
   }
 
   /**
@@ -154,18 +178,25 @@ final class Neighbours {
     }
     neighbour.link = link;
     neighbour.confirmedNanos = nowNanos;
+    giveUpOld(neighbour, nowNanos);
     for (ByteBuf packet = neighbour.waiting.poll();
         packet != null;
         packet = neighbour.waiting.poll()) {
+      waitingBytes -= packet.readableBytes();
       send.accept(packet, link);
       packet.release();
     }
   }
 
   private void giveUp(Neighbour neighbour) {
-    drops.count(DropReason.NO_NEIGHBOUR, neighbour.waiting.size());
-    neighbour.waiting.forEach(ByteBuf::release);
+    neighbour.waiting.forEach(this::drop);
     neighbour.waiting.clear();
+  }
+
+  private void drop(ByteBuf packet) {
+    drops.count(DropReason.NO_NEIGHBOUR);
+    waitingBytes -= packet.readableBytes();
+    packet.release();
   }
 
   /** Frees what still waits. */

@@ -11,14 +11,20 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What {@code auto} chooses, and why. IP-in-IP is taken where both hosts' configs allow clear text
- * to the other, both have an address for it, and probes at arm have proven it both ways; TLS
- * otherwise, and the first thing that spoke against IP-in-IP is told.
+ * to the other, both have an address for it, no filter or MTU of either is known to be in the way,
+ * and probes at arm have proven it both ways; TLS otherwise, and the first thing that spoke against
+ * IP-in-IP is told.
  */
 final class EncapsulationChoice {
   static final String IP_IN_IP = "ipip";
   static final String TLS = "tls";
 
   private static final int LONGEST_SENTENCE = 500;
+
+  /** Looks at this host: why IP-in-IP cannot be for this record, as a clause; null if it can. */
+  interface HostLook {
+    @Nullable String against(MigrationRecord record);
+  }
 
   private EncapsulationChoice() {}
 
@@ -54,6 +60,12 @@ final class EncapsulationChoice {
             .formatted(config.daemon().name(), remote.name());
   }
 
+  /** The config is asked first: the host is not looked at for what may not be. */
+  private static @Nullable String against(Config config, MigrationRecord record, HostLook look) {
+    String against = againstTrying(config, Paths.remote(config, record.remote()));
+    return against != null ? against : look.against(record);
+  }
+
   /** What is said of TLS, with the clause that speaks against IP-in-IP. */
   static String tlsSince(String against) {
     return "auto: tls, since " + against;
@@ -72,11 +84,11 @@ final class EncapsulationChoice {
   }
 
   /** What the endpoint is asked for: {@code auto} only where this host would try IP-in-IP. */
-  static MigrationRecord asked(Config config, MigrationRecord record) {
+  static MigrationRecord asked(Config config, MigrationRecord record, HostLook look) {
     if (!record.isAuto()) {
       return record;
     }
-    String against = againstTrying(config, Paths.remote(config, record.remote()));
+    String against = against(config, record, look);
     return against == null ? record : record.carriedBy(TLS, tlsSince(against), record.epoch());
   }
 
@@ -124,11 +136,11 @@ final class EncapsulationChoice {
   }
 
   /** The endpoint's answer to {@code auto}: its record with what it agrees to. */
-  static MigrationRecord answered(Config config, MigrationRecord record) {
+  static MigrationRecord answered(Config config, MigrationRecord record, HostLook look) {
     if (!record.isAuto()) {
       return record;
     }
-    String against = againstTrying(config, Paths.remote(config, record.remote()));
+    String against = against(config, record, look);
     return against == null
         ? record.carriedBy(IP_IN_IP, ipInIpAllowed(), record.epoch())
         : record.carriedBy(TLS, tlsSince(against), record.epoch());

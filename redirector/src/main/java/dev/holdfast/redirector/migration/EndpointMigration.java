@@ -168,7 +168,8 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
           long accepted = host.clock().epochNanos();
           MigrationPath there = raised();
           journalled(MigrationState.REDIRECTING, accepted);
-          delivered = host.data().call(() -> host.objects().deliverStaged(there));
+          delivered =
+              host.data().call(() -> host.objects().deliverStaged(there, steps::answerQuestions));
           event(
               "state",
               String.format(

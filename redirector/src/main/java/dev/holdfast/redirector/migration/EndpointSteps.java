@@ -11,6 +11,7 @@ import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.Steering;
 import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
@@ -86,20 +87,30 @@ final class EndpointSteps {
       host.ledger().apply(record.id(), steers.arm());
       MacAddress guest = made.guestMac();
       MacAddress here = made.bridgeMac();
+      List<IpAddress> hosts = List.of();
       if (record.byPcap() && guest != null) {
         LanPort port = host.objects().lanPort(record);
         port.captureAnswers(record.id(), made.oldAddresses(), guest);
         here = port.lan().mac();
+        hosts = port.lan().own(); // the guest's solicitations are kept from this host's kernel
       }
       if (guest != null && here != null) {
         AnswerTable answers = new AnswerTable();
-        answers.serve(guest, made.oldAddresses(), made.newAddresses(), made.oldLans(), here);
+        answers.serve(guest, made.oldAddresses(), made.newAddresses(), made.oldLans(), hosts, here);
         closeResponder();
         responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
       }
     } catch (IOException e) {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "the kernel could not be set up: " + e.getMessage(), e);
+    }
+  }
+
+  /** Answers what the guest has asked of its neighbours by now. Data loop. */
+  void answerQuestions() {
+    NeighbourResponder answering = responder;
+    if (answering != null) {
+      answering.answerNow();
     }
   }
 

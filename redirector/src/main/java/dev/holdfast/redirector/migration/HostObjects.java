@@ -334,9 +334,13 @@ final class HostObjects {
     return IpAddress.of(far.getAddress());
   }
 
-  /** Gives the guest what was staged for it. Data loop; returns how many packets. */
-  long deliverStaged(MigrationPath path) {
-    return outbound(path).deliverStaged(path);
+  /**
+   * Gives the guest what was staged for it. Data loop; returns how many packets.
+   *
+   * @param questions answers what the guest asks meanwhile of its neighbours
+   */
+  long deliverStaged(MigrationPath path, Runnable questions) {
+    return outbound(path).deliverStaged(path, questions);
   }
 
   /**

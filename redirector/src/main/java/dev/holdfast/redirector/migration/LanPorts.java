@@ -88,7 +88,7 @@ final class LanPorts {
     opened.users.add(record.id());
     byMigration.put(record.id(), opened);
     LanPort port = opened.port;
-    data.run(() -> port.pin(record.olds(), guest, Paths.innerMtu(config, record)));
+    data.run(() -> port.pin(record.id(), record.olds(), guest, Paths.innerMtu(config, record)));
   }
 
   private Opened open(String name) throws IOException {
@@ -148,7 +148,7 @@ final class LanPorts {
       } catch (IOException e) {
         log.warn("{} is still captured: {}", record.oldAddresses(), e.getMessage());
       }
-      data.run(() -> port.unpin(record.olds()));
+      data.run(() -> port.unpin(record.id(), record.olds()));
       return;
     }
     byInterface.remove(port.lan().name());

@@ -156,7 +156,9 @@ final class Planner {
    *     plan
    */
   static MigrationPlan plan(Host host, MigrationRecord wanted) throws RequestRefused {
-    MigrationRecord record = EncapsulationChoice.asked(host.config(), wanted);
+    MigrationRecord record =
+        EncapsulationChoice.asked(
+            host.config(), wanted, each -> WayChecks.againstIpInIp(host, each));
     List<MigrationPlan.Check> checks = new ArrayList<>(checks(host, record));
     List<MigrationPlan.Step> theirSteps = new ArrayList<>();
     int connections = record.connections();

@@ -175,7 +175,7 @@ final class RedirectorSteps {
       capturing = true;
       MacAddress mac = here;
       if (mac != null) {
-        made.oldAddresses().forEach(old -> answers.capture(old, mac));
+        made.oldAddresses().forEach(old -> answers.capture(old, mac, made.guestMac()));
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e);

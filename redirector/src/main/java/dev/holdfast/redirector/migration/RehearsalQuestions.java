@@ -36,7 +36,7 @@ final class RehearsalQuestions implements AutoCloseable {
     this.askers = askers;
     this.targets = targets;
     var answers = new AnswerTable();
-    targets.forEach(target -> answers.capture(target, ANSWER));
+    targets.forEach(target -> answers.capture(target, ANSWER, null));
     responder = NeighbourResponder.start(loop.loop(), LOOPBACK, answers);
     socket = PacketSocket.open(LOOPBACK, FrameFilter.NONE);
   }

@@ -184,7 +184,7 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
   /** Returns up to which of the staged packets the guest has. */
   long release() {
     return loop.call(() -> {
-      long unused = outbound.deliverStaged(path);
+      long unused = outbound.deliverStaged(path, () -> {});
       return path.deliveredUpTo().getFirst();
     });
   }

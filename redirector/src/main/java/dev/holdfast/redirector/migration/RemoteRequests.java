@@ -287,7 +287,9 @@ final class RemoteRequests implements EndpointHandler {
     try {
       MigrationRecord record =
           EncapsulationChoice.answered(
-              running.host().config(), granted(running, channel.remoteName(), request));
+              running.host().config(),
+              granted(running, channel.remoteName(), request),
+              wanted -> WayChecks.againstIpInIp(running.host(), wanted));
       List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
       addAll(checks, found);
       Planner.requirePassed(found);

@@ -33,7 +33,9 @@ final class TunnelProof {
       attempt(channel);
       return;
     }
-    migration.amend(record -> EncapsulationChoice.asked(host.config(), record));
+    migration.amend(record ->
+        EncapsulationChoice.asked(
+            host.config(), record, wanted -> WayChecks.againstIpInIp(host, wanted)));
     if (migration.record.isAuto()) {
       String against = tryIpInIp(channel);
       if (against != null) {

@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Checks of the way between two hosts, and of what they must agree on: reachability, filters on the
@@ -69,8 +70,28 @@ final class WayChecks {
     return check.name().equals(CONTROL_PORT) && check.result().equals("failed");
   }
 
+  /**
+   * What is known on this host to be in the way of IP-in-IP: a filter, or the uplink's MTU. As a
+   * clause, for {@code auto}; null where nothing is.
+   */
+  static @Nullable String againstIpInIp(Host host, MigrationRecord record) {
+    WayChecks way =
+        new WayChecks(host, record.carriedBy(EncapsulationChoice.IP_IN_IP, null, record.epoch()));
+    way.pathMtu();
+    way.filters(-1);
+    return way.checks.stream()
+        .filter(check -> check.result().equals("failed"))
+        .findFirst()
+        .map(check -> way.name + " finds: " + check.name() + ": " + check.detail())
+        .orElse(null);
+  }
+
   private void common() {
     certificate();
+    pathMtu();
+  }
+
+  private void pathMtu() {
     try {
       packetSize();
     } catch (IOException e) {

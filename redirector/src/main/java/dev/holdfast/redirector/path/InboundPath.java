@@ -247,7 +247,7 @@ public final class InboundPath implements LinkReceiver {
       }
     } catch (IOException e) {
       path.drops.count(DropReason.DEVICE_FULL);
-      log.error("cannot deliver to the guest: {}", e.getMessage());
+      log.debug("cannot deliver to the guest: {}", e.getMessage()); // its device has said so
     }
   }
 

@@ -106,14 +106,21 @@ public final class OutboundPath {
    * Gives the guest, which runs here now, what was staged for it. The guest answers while there is
    * still more for it: its first answers do not wait for the last packet.
    *
+   * @param questions answers what the guest asks of its neighbours, which its first answers wait
+   *     for; called after 1, 2, 4, 8 ... packets
    * @return how many packets
    */
-  public long deliverStaged(MigrationPath path) {
+  public long deliverStaged(MigrationPath path, Runnable questions) {
     int[] written = new int[1];
     return path.deliverStaged(
         packet -> {
           write(path, packet);
-          if (++written[0] % ANSWER_EVERY == 0) {
+          int count = ++written[0];
+          boolean isTurn = count % ANSWER_EVERY == 0;
+          if (isTurn || Integer.bitCount(count) == 1) {
+            questions.run();
+          }
+          if (isTurn) {
             carryAnswers();
           }
         },

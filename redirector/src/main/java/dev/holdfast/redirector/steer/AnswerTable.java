@@ -15,8 +15,18 @@ import org.jspecify.annotations.Nullable;
  * may change it while it is in use.
  */
 public final class AnswerTable {
+  /**
+   * @param answer the MAC that is told
+   * @param guest is not answered: when it is back, it asks whether somebody has its address
+   */
+  private record Captured(MacAddress answer, @Nullable MacAddress guest) {}
+
   private record Guest(
-      Set<IpAddress> olds, Set<IpAddress> news, List<IpPrefix> oldLans, MacAddress answer) {
+      Set<IpAddress> olds,
+      Set<IpAddress> news,
+      List<IpPrefix> oldLans,
+      Set<IpAddress> hosts,
+      MacAddress answer) {
 
     /** Asks as one of its old addresses; or, to find out whether we are still here, just us. */
     boolean mayAsk(IpAddress as, MacAddress whom) {
@@ -28,12 +38,16 @@ public final class AnswerTable {
     }
   }
 
-  private final Map<IpAddress, MacAddress> captured = new ConcurrentHashMap<>();
+  private final Map<IpAddress, Captured> captured = new ConcurrentHashMap<>();
   private final Map<MacAddress, Guest> guests = new ConcurrentHashMap<>();
 
-  /** At the redirector, while it captures: whoever asks for {@code old} is told {@code answer}. */
-  public void capture(IpAddress old, MacAddress answer) {
-    captured.put(old, answer);
+  /**
+   * At the redirector, while it captures: whoever asks for {@code old} is told {@code answer}, but
+   * {@code guest} itself is not, or its duplicate address detection (RFC 4862 section 5.4, RFC
+   * 5227) would fail when it comes back before anybody has said so.
+   */
+  public void capture(IpAddress old, MacAddress answer, @Nullable MacAddress guest) {
+    captured.put(old, new Captured(answer, guest));
   }
 
   public void release(IpAddress old) {
@@ -47,14 +61,19 @@ public final class AnswerTable {
    *
    * @param olds its old addresses. These and the new ones are never answered for: it asks for them
    *     to find out whether somebody else has them
+   * @param hosts this host's own addresses, where its kernel does not hear the guest ask
    */
   public void serve(
       MacAddress guest,
       Collection<IpAddress> olds,
       Collection<IpAddress> news,
       List<IpPrefix> oldLans,
+      Collection<IpAddress> hosts,
       MacAddress answer) {
-    guests.put(guest, new Guest(Set.copyOf(olds), Set.copyOf(news), List.copyOf(oldLans), answer));
+    guests.put(
+        guest,
+        new Guest(
+            Set.copyOf(olds), Set.copyOf(news), List.copyOf(oldLans), Set.copyOf(hosts), answer));
   }
 
   public void stopServing(MacAddress guest) {
@@ -67,7 +86,8 @@ public final class AnswerTable {
 
   /** With which MAC a captured address is answered for; null for one that is not captured. */
   @Nullable MacAddress captured(IpAddress address) {
-    return captured.get(address);
+    Captured there = captured.get(address);
+    return there == null ? null : there.answer();
   }
 
   /** Whether there is anything to answer. */
@@ -82,13 +102,16 @@ public final class AnswerTable {
    * @return the MAC to answer with; null where this host has nothing to say
    */
   @Nullable MacAddress answer(MacAddress asker, IpAddress as, MacAddress whom, IpAddress target) {
-    MacAddress here = captured.get(target);
+    Captured here = captured.get(target);
     if (here != null) {
-      return here;
+      return asker.equals(here.guest()) ? null : here.answer();
     }
     Guest guest = guests.get(asker);
     if (guest == null || guest.isOwn(target) || !guest.mayAsk(as, whom)) {
       return null;
+    }
+    if (guest.hosts().contains(target)) {
+      return guest.answer();
     }
     for (IpPrefix lan : guest.oldLans()) {
       if (lan.contains(target)) {
@@ -124,7 +147,8 @@ public final class AnswerTable {
   }
 
   /** Answers to guests stand for their routers too, and must not deny that they are routers. */
-  boolean speaksForRouters(IpAddress target) {
-    return !captured.containsKey(target);
+  boolean speaksForRouters(MacAddress asker, IpAddress target) {
+    Guest guest = guests.get(asker);
+    return guest != null && !guest.hosts().contains(target) && !captured.containsKey(target);
   }
 }

@@ -153,7 +153,9 @@ final class FilterChecks {
         () -> {
           boolean back = facts.routeTo(remote).equals(Optional.of(uplink));
           List<Passage> passages = new ArrayList<>();
-          passages.add(received("TCP port " + port, uplink, here, port, remote, "tcp", back));
+          if (port >= 0) {
+            passages.add(received("TCP port " + port, uplink, here, port, remote, "tcp", back));
+          }
           for (IpAddress old : inner) {
             String protocol = old.isV4() ? "ipencap" : "ipv6";
             String name = "IP protocol " + (old.isV4() ? 4 : 41);

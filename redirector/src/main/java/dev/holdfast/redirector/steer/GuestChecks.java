@@ -49,6 +49,9 @@ final class GuestChecks {
         findings.ask("old address", () -> notOurs("old address", old));
         findings.ask("old LAN", () -> insideLan(old, from));
       }
+      if (byPcap) {
+        findings.ask("capture", () -> seenByPcap(oldAddresses, from, guestPort));
+      }
       findings.ask("forwarding", () -> forwarding(oldAddresses, from));
     }
     return findings.all();
@@ -107,6 +110,12 @@ final class GuestChecks {
         .ifPresent(why ->
             findings.failed(
                 name, why, "give the guest a port of a Linux bridge, or an interface of its own"));
+    if (device.equals("lo") || facts.device(device).map(each -> each.mac() == null).orElse(false)) {
+      findings.failed(
+          name,
+          device + " is no Ethernet interface: no guest can be there",
+          "name the interface of the guest's LAN, as 'ip link' shows it");
+    }
   }
 
   private void guestPort(String port, String from) throws IOException {
@@ -160,13 +169,45 @@ final class GuestChecks {
     }
   }
 
+  /**
+   * A capture sees what comes in by {@code from}. What this host routes to the guest goes out by
+   * it, and so does what its own programs send.
+   */
+  private void seenByPcap(List<IpAddress> oldAddresses, String from, @Nullable String guestPort)
+      throws IOException {
+    String fix = "use --capture tun";
+    boolean isBridge = facts.device(from).map(Device::isBridge).orElse(false);
+    for (IpAddress old : oldAddresses) {
+      boolean isHostRoute = !isBridge && facts.lanPrefixes(from).contains(IpPrefix.host(old));
+      if (from.equals(guestPort) || isHostRoute) {
+        findings.failed(
+            "capture",
+            "this host routes " + old + " out by " + from + ", and pcap sees only what comes in",
+            fix);
+      } else if (facts.routeTo(old).equals(Optional.of(from))
+          && facts.forwards("all", old.isV4() ? "4" : "6")) {
+        findings.warning(
+            "capture",
+            "this host forwards: if it is the guest's router, what it routes to %s by %s from"
+                    .formatted(old, from)
+                + " other networks is not seen by pcap",
+            fix + " if it is");
+      } else {
+        findings.ok(
+            "capture",
+            "pcap sees what comes in by %s for %s; what this host's own programs send is not captured"
+                .formatted(from, old));
+      }
+    }
+  }
+
   private void notOurs(String name, IpAddress address) throws IOException {
     Optional<String> device = facts.interfaceOf(address);
     if (device.isPresent()) {
       findings.failed(
           name,
           address + " is this host's own, on " + device.get(),
-          "ip addr del " + address + " dev " + device.get());
+          "give the guest's address; this host cannot have it as well");
     } else {
       findings.ok(name, address + " is not this host's");
     }

@@ -41,7 +41,7 @@ public final class NeighbourResponder implements AutoCloseable {
   private final NeighbourMessage neighbour = new NeighbourMessage();
   private final LongAdder answered = new LongAdder();
   private final FdReadiness readiness;
-  private boolean closed;
+  private volatile boolean closed;
 
   private NeighbourResponder(
       IoEventLoop loop, PacketSocket socket, AnswerTable table, @Nullable AddressClaims claims)
@@ -92,6 +92,16 @@ public final class NeighbourResponder implements AutoCloseable {
   /** Answers sent so far. */
   public long answered() {
     return answered.sum();
+  }
+
+  /**
+   * Answers what has been asked by now, for who keeps the loop busy meanwhile: a guest to which
+   * packets are given cannot answer them before it knows its neighbours. On the loop only.
+   */
+  public void answerNow() {
+    if (!closed) {
+      answerAll();
+    }
   }
 
   /** Takes a batch at most, so that others on the loop have their turn. */
@@ -159,7 +169,7 @@ public final class NeighbourResponder implements AutoCloseable {
       if (mac == null || mac.equals(neighbour.frameSource())) {
         return false;
       }
-      boolean router = table.speaksForRouters(neighbour.target());
+      boolean router = table.speaksForRouters(neighbour.frameSource(), neighbour.target());
       neighbour.writeAnswer(out, mac, router ? NeighbourMessage.ROUTER : 0);
       return true;
     }

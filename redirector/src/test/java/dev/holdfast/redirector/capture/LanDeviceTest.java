@@ -304,6 +304,58 @@ class LanDeviceTest {
   }
 
   @Test
+  void nobodyElseCanSayWhereTheGuestIs() throws IOException {
+    lan.pin(OLD4, GUEST);
+    hear(OLD4, PEER); // a spoofed source
+    write(new PacketBuilder(FAR4, OLD4).udp(1, 2).payload(9));
+    ByteBuf frame = sent();
+    assertThat(to(frame)).isEqualTo(GUEST);
+    frame.release();
+  }
+
+  @Test
+  void theGuestsVlanIsKept() throws IOException {
+    lan.pin(OLD4, GUEST);
+    ByteBuf bytes = Unpooled.buffer(200);
+    Ethernet.writeHeader(bytes, OWN, GUEST, 0x8100);
+    bytes.writeShort(77).writeShort(Ethernet.TYPE_IPV4);
+    new PacketBuilder(OLD4, FAR4).udp(1, 2).payload(1).write(bytes);
+    byte[] frame = new byte[bytes.writerIndex()];
+    bytes.getBytes(0, frame);
+    lan.arrive(frame);
+    assertThat(read()).isPositive();
+    now += 10 * Neighbours.FRESH_NANOS;
+    write(new PacketBuilder(FAR4, OLD4).udp(1, 2).payload(9));
+    ByteBuf sent = sent();
+    assertThat(sent.getInt(VirtioNetHeader.LENGTH + 12)).isEqualTo(0x8100_0000 | 77);
+    sent.release();
+  }
+
+  @Test
+  void whatWaitsCostsABoundedNumberOfBytesAndNotForLong() throws IOException {
+    int each = 60_000;
+    for (int i = 0; i < 2 * Neighbours.WAITING_BYTES / each; i++) {
+      write(
+          new PacketBuilder(OLD6, IpAddress.parse("fd00:1::" + Integer.toHexString(0x1000 + i)))
+              .udp(1, 2)
+              .payload(each));
+      sent().release(); // the question
+    }
+    assertThat(drops.get(DropReason.NO_NEIGHBOUR))
+        .isGreaterThanOrEqualTo(Neighbours.WAITING_BYTES / each);
+    write(new PacketBuilder(OLD4, NEAR4).udp(1, 2).payload(9));
+    sent().release();
+    now += Neighbours.WAITING_NANOS + 1;
+    ByteBuf reply = Unpooled.buffer(64);
+    ArpMessage.writeReply(reply, PEER, NEAR4, OWN, OLD4);
+    byte[] frame = new byte[ArpMessage.FRAME];
+    reply.getBytes(0, frame);
+    lan.arrive(frame);
+    assertThat(read()).isZero();
+    assertThat(lan.take()).as("too late").isNull();
+  }
+
+  @Test
   void whoIsNotKnownIsAskedForAndWaitedFor() throws IOException {
     for (int i = 0; i < 3; i++) {
       write(new PacketBuilder(OLD4, FAR4).udp(1, i).payload(9));

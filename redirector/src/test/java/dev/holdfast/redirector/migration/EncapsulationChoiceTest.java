@@ -51,9 +51,9 @@ class EncapsulationChoiceTest {
   }
 
   private static String reason(Config config) {
-    MigrationRecord asked = EncapsulationChoice.asked(config, auto());
+    MigrationRecord asked = EncapsulationChoice.asked(config, auto(), wanted -> null);
     assertThat(asked.encapsulation()).isEqualTo("tls");
-    assertThat(EncapsulationChoice.answered(config, auto())).isEqualTo(asked);
+    assertThat(EncapsulationChoice.answered(config, auto(), wanted -> null)).isEqualTo(asked);
     return String.valueOf(asked.encapsulationReason());
   }
 
@@ -68,8 +68,8 @@ class EncapsulationChoiceTest {
             "auto: tls, since the config of host-a does not allow clear text to host-b (plaintext ="
                 + " true in [[remote]])");
     Config allowed = config("10.1.0.2", THERE, true);
-    assertThat(EncapsulationChoice.asked(allowed, auto())).isEqualTo(auto());
-    assertThat(EncapsulationChoice.answered(allowed, auto()).isIpInIp()).isTrue();
+    assertThat(EncapsulationChoice.asked(allowed, auto(), wanted -> null)).isEqualTo(auto());
+    assertThat(EncapsulationChoice.answered(allowed, auto(), wanted -> null).isIpInIp()).isTrue();
   }
 
   @Test
@@ -79,15 +79,18 @@ class EncapsulationChoiceTest {
     assertThat(reason(config("fd00::2", THERE, true))).contains("the same family at both");
     // A name may have an address of the right family: the probe will tell.
     InetSocketAddress name = InetSocketAddress.createUnresolved("host-b.example", 4754);
-    assertThat(EncapsulationChoice.asked(config("fd00::2", name, true), auto()).isAuto()).isTrue();
+    assertThat(
+            EncapsulationChoice.asked(config("fd00::2", name, true), auto(), wanted -> null)
+                .isAuto())
+        .isTrue();
   }
 
   @Test
   void whatWasAskedForIsNotChosenAnew() throws RequestRefused {
     MigrationRecord told = MigrationJournalTest.sample("web1");
     Config config = config("10.1.0.2", THERE, true);
-    assertThat(EncapsulationChoice.asked(config, told)).isSameAs(told);
-    assertThat(EncapsulationChoice.answered(config, told)).isSameAs(told);
+    assertThat(EncapsulationChoice.asked(config, told, wanted -> null)).isSameAs(told);
+    assertThat(EncapsulationChoice.answered(config, told, wanted -> null)).isSameAs(told);
     assertThat(EncapsulationChoice.agreed(told, reply("ipip", ""))).isSameAs(told);
   }
 

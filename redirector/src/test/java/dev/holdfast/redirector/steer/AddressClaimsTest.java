@@ -51,8 +51,8 @@ class AddressClaimsTest {
 
   @BeforeEach
   void capture() {
-    table.capture(OLD4, HERE);
-    table.capture(OLD6, HERE);
+    table.capture(OLD4, HERE, GUEST);
+    table.capture(OLD6, HERE, GUEST);
   }
 
   private @Nullable IpAddress look(Consumer<ByteBuf> writer) {

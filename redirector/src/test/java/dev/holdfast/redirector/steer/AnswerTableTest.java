@@ -18,6 +18,7 @@ class AnswerTableTest {
   private static final IpAddress NEW = IpAddress.parse("10.1.0.130");
   private static final IpAddress GATEWAY = IpAddress.parse("10.1.0.1");
 
+  private static final List<IpPrefix> LANS = List.of(IpPrefix.parse("10.1.0.0/24"));
   private final AnswerTable table = new AnswerTable();
 
   private @Nullable MacAddress answer(MacAddress asker, IpAddress target) {
@@ -26,7 +27,7 @@ class AnswerTableTest {
 
   @Test
   void answersTheGuestForItsOldLanOnlyWhereItAsksAsAnOldAddress() {
-    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(), BRIDGE);
     IpAddress stranger = IpAddress.parse("10.9.0.77"); // another machine with that MAC
     assertThat(table.answer(GUEST, stranger, MacAddress.BROADCAST, GATEWAY)).isNull();
     assertThat(table.answer(GUEST, NEW, MacAddress.BROADCAST, GATEWAY)).isNull();
@@ -37,10 +38,10 @@ class AnswerTableTest {
   }
 
   @Test
-  void answersAnybodyForACapturedAddressAlone() {
-    table.capture(OLD, BRIDGE);
+  void answersAnybodyButTheGuestForACapturedAddressAlone() {
+    table.capture(OLD, BRIDGE, GUEST);
     assertThat(answer(OTHER, OLD)).isEqualTo(BRIDGE);
-    assertThat(answer(GUEST, OLD)).isEqualTo(BRIDGE);
+    assertThat(answer(GUEST, OLD)).as("it asks whether somebody else has it").isNull();
     assertThat(answer(OTHER, GATEWAY)).isNull();
     table.release(OLD);
     assertThat(answer(OTHER, OLD)).isNull();
@@ -49,7 +50,7 @@ class AnswerTableTest {
 
   @Test
   void answersTheGuestAloneForTheLanItHasLeft() {
-    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(), BRIDGE);
     assertThat(answer(GUEST, GATEWAY)).isEqualTo(BRIDGE);
     assertThat(answer(OTHER, GATEWAY)).isNull();
     assertThat(answer(GUEST, IpAddress.parse("10.2.0.1"))).isNull();
@@ -58,22 +59,33 @@ class AnswerTableTest {
   }
 
   @Test
+  void answersTheGuestForThisHostWhereItsKernelDoesNotHearIt() {
+    IpAddress host = IpAddress.parse("10.2.0.2");
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(host), BRIDGE);
+    assertThat(answer(GUEST, host)).isEqualTo(BRIDGE);
+    assertThat(answer(OTHER, host)).isNull();
+    assertThat(table.speaksForRouters(GUEST, host)).isFalse();
+    assertThat(table.speaksForRouters(GUEST, GATEWAY)).isTrue();
+  }
+
+  @Test
   void neverAnswersTheGuestForItsOwnAddresses() {
-    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(), BRIDGE);
     assertThat(answer(GUEST, OLD)).isNull();
     assertThat(answer(GUEST, NEW)).isNull();
   }
 
   @Test
   void saysThatAnOldNeighbourIsARouterButTheGuestIsNot() {
-    table.capture(OLD, BRIDGE);
-    assertThat(table.speaksForRouters(OLD)).isFalse();
-    assertThat(table.speaksForRouters(GATEWAY)).isTrue();
+    table.capture(OLD, BRIDGE, GUEST);
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(), BRIDGE);
+    assertThat(table.speaksForRouters(OTHER, OLD)).isFalse();
+    assertThat(table.speaksForRouters(GUEST, GATEWAY)).isTrue();
   }
 
   @Test
   void asksAsTheNewAddressWhatIsNotOfTheOldLan() {
-    table.serve(GUEST, Set.of(OLD), Set.of(NEW), List.of(IpPrefix.parse("10.1.0.0/24")), BRIDGE);
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(), BRIDGE);
     IpAddress neighbour = IpAddress.parse("10.2.0.1");
     assertThat(table.renamed(GUEST, OLD, neighbour)).isEqualTo(NEW);
     assertThat(table.renamed(GUEST, NEW, neighbour)).as("by itself").isNull();
