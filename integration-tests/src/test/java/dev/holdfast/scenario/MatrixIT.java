@@ -27,13 +27,16 @@ import org.junit.jupiter.params.provider.MethodSource;
 /**
  * Every way to capture with every encapsulation in both families, at three pauses: 64 connections
  * of all four kinds, of which none is lost, none reset, every byte is right, and nothing is left
- * behind. The lab is the demo's, drawn in {@code dev.holdfast.redirector.demo.lab}; what else
- * varies from row to row is spread over them, and in the row's last column.
+ * behind; and packets were captured and carried as the row says. A row of which any of that is not
+ * so says FAILED in the table, whatever its figures are. The lab is the demo's, drawn in {@code
+ * dev.holdfast.redirector.demo.lab}; what else varies from row to row is spread over them, and in
+ * the row's last column.
  */
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 class MatrixIT {
   private static final int CONNECTIONS = 64;
   private static final Duration LONG = Duration.ofSeconds(30);
+  private static final int WORDS = 100;
   private static final MatrixTable TABLE = new MatrixTable();
 
   /** What a row has besides, for each of the four ways to carry packets. */
@@ -148,16 +151,29 @@ class MatrixIT {
   }
 
   private static void play(Row row) throws Exception {
+    var carriage = new Carriage();
     ScenarioResult result;
     try {
-      result = Scenario.run(row.options(), Story.silent());
-    } catch (Exception e) {
-      TABLE.add(row.key(), "FAILED: " + e.getMessage());
+      result = Scenario.run(row.options(), Story.silent(), carriage);
+    } catch (Exception | AssertionError e) {
+      TABLE.add(row.key(), failed(e));
+      throw e;
+    }
+    try {
+      everythingSurvived(result);
+      routerKnewTheGuest(result);
+      carriage.wasAsAsked(result.options());
+    } catch (AssertionError e) {
+      TABLE.add(row.key(), result, failed(e));
       throw e;
     }
     TABLE.add(row.key(), result, row.besides().words);
-    everythingSurvived(result);
-    routerKnewTheGuest(result);
+  }
+
+  /** On one line, and not all of it: the runner's report has the rest. */
+  private static String failed(Throwable why) {
+    String words = String.valueOf(why.getMessage()).strip().replaceAll("\\s+", " ");
+    return "FAILED: " + (words.length() > WORDS ? words.substring(0, WORDS) + " ..." : words);
   }
 
   @ParameterizedTest

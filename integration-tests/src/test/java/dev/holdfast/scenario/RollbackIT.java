@@ -13,10 +13,14 @@ import dev.holdfast.redirector.demo.Story;
 import dev.holdfast.redirector.demo.host.DemoHost;
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.migration.MigrationState;
+import dev.holdfast.redirector.migration.MigrationView;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,17 +32,15 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 class RollbackIT {
+  private static final Duration LIMIT = Duration.ofSeconds(20);
 
-  @ParameterizedTest
-  @CsvSource({
-    "ROLLED_BACK_FROM_ARMED,   false, tls,  false, tun",
-    "ROLLED_BACK_FROM_HOLDING, false, ipip, true, tun",
-    "ROLLED_BACK_FROM_REDIRECTING, true,  tls,  false, tun",
-    "ROLLED_BACK_FROM_REDIRECTING, false, ipip, true, tun",
-    "ROLLED_BACK_FROM_HOLDING, true,  tls,  true,  pcap",
-  })
-  void theConnectionsGoOnAtTheOldHost(
-      Ending ending, boolean ipv6, String encapsulation, boolean lowestMac, String capture)
+  private static ScenarioResult takeBack(
+      Ending ending,
+      boolean ipv6,
+      String encapsulation,
+      boolean lowestMac,
+      String capture,
+      Bystander bystander)
       throws Exception {
     ScenarioResult result =
         Scenario.run(
@@ -52,14 +54,89 @@ class RollbackIT {
                   o.pause = Duration.ofSeconds(1);
                   o.peerConnections = 4;
                 }),
-            Story.silent());
+            Story.silent(),
+            bystander);
     everythingSurvived(result);
+    return result;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "ROLLED_BACK_FROM_ARMED,   false, tls,  false, tun",
+    "ROLLED_BACK_FROM_HOLDING, false, ipip, true, tun",
+    "ROLLED_BACK_FROM_REDIRECTING, true,  tls,  false, tun",
+    "ROLLED_BACK_FROM_REDIRECTING, false, ipip, true, tun",
+    "ROLLED_BACK_FROM_REDIRECTING, false, tls,  false, pcap",
+    "ROLLED_BACK_FROM_HOLDING, true,  tls,  true,  pcap",
+  })
+  void theConnectionsGoOnAtTheOldHost(
+      Ending ending, boolean ipv6, String encapsulation, boolean lowestMac, String capture)
+      throws Exception {
+    var unused = takeBack(ending, ipv6, encapsulation, lowestMac, capture, Bystander.NONE);
+  }
+
+  @Tag("suite-ways")
+  @ParameterizedTest
+  @CsvSource({
+    "true,  ipip, true,  pcap",
+    "false, ipip, false, 'tun,pcap'",
+    "true,  tls,  false, 'pcap,tun'",
+  })
+  void theConnectionsGoOnAtTheOldHostInOtherWays(
+      boolean ipv6, String encapsulation, boolean lowestMac, String capture) throws Exception {
+    Ending ending = Ending.ROLLED_BACK_FROM_REDIRECTING;
+    var unused = takeBack(ending, ipv6, encapsulation, lowestMac, capture, Bystander.NONE);
+  }
+
+  /** The guest goes on at the new host until the migration drains, and only then comes back. */
+  private static final Bystander UNTIL_IT_DRAINS =
+      new Bystander() {
+        @Override
+        public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost)
+            throws Exception {
+          if (state == MigrationState.REDIRECTING) {
+            await(() -> oldHost.control().show("web1").state().equals("draining"));
+          }
+        }
+
+        @Override
+        public void moved(Lab lab) {}
+      };
+
+  private static void fromDraining(boolean ipv6, String encapsulation, String capture)
+      throws Exception {
+    Ending ending = Ending.ROLLED_BACK_FROM_REDIRECTING;
+    ScenarioResult result = takeBack(ending, ipv6, encapsulation, false, capture, UNTIL_IT_DRAINS);
+    assertThat(Objects.requireNonNull(result.old()).history())
+        .extracting(MigrationView.HistoryEntry::state)
+        .endsWith("redirecting", "draining", "rolled-back");
+  }
+
+  @Test
+  void theConnectionsGoOnAtTheOldHostAfterDraining() throws Exception {
+    fromDraining(false, "tls", "tun");
+  }
+
+  @Tag("suite-ways")
+  @Test
+  void theConnectionsGoOnAtTheOldHostAfterDrainingByPcap() throws Exception {
+    fromDraining(true, "ipip", "pcap");
+  }
+
+  private interface Condition {
+    boolean isMet() throws Exception;
+  }
+
+  private static void await(Condition condition) throws Exception {
+    long end = System.nanoTime() + LIMIT.toNanos();
+    while (!condition.isMet()) {
+      assertThat(System.nanoTime() - end).as("it does not come").isNegative();
+      Thread.sleep(20);
+    }
   }
 
   /** The endpoint is frozen when it is asked, and one of the two is killed before it answers. */
   private record KilledInTheMiddle(boolean old) implements Bystander {
-    private static final Duration LIMIT = Duration.ofSeconds(20);
-
     @Override
     public void moved(Lab lab) {}
 
@@ -82,18 +159,6 @@ class RollbackIT {
       }
       asking.join();
       await(() -> oldHost.control().show("web1").state().equals("rolled-back"));
-    }
-
-    private interface Condition {
-      boolean isMet() throws Exception;
-    }
-
-    private static void await(Condition condition) throws Exception {
-      long end = System.nanoTime() + LIMIT.toNanos();
-      while (!condition.isMet()) {
-        assertThat(System.nanoTime() - end).as("it does not come").isNegative();
-        Thread.sleep(20);
-      }
     }
   }
 
