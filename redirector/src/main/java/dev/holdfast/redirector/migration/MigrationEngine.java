@@ -156,8 +156,33 @@ final class MigrationEngine implements MigrationService {
   void admit(LiveMigration migration) throws RequestRefused {
     synchronized (admission) {
       requireFree(migration.record);
+      requireUnused(migration.record, false);
       settleEnded(); // their kernel objects may have the same names
       migrations.put(migration.record.id(), migration);
+    }
+  }
+
+  /**
+   * The id is the redirector's choice, so a remote host may name one that is not its own: the other
+   * host of a migration here knows its id. What may come again is an attempt that was taken back at
+   * an endpoint, as {@code auto} makes it.
+   *
+   * @param ending whether one that {@link #supersede} would end counts as ended
+   * @throws RequestRefused {@code CONFLICT}
+   */
+  void requireUnused(MigrationRecord wanted, boolean ending) throws RequestRefused {
+    LiveMigration known = migrations.get(wanted.id());
+    boolean isEarlierAttempt =
+        known instanceof EndpointMigration earlier
+            && wanted.role() == Role.ENDPOINT
+            && earlier.record.remote().equals(wanted.remote())
+            && earlier.record.epoch() < wanted.epoch()
+            && (earlier.state().isEnded() || (ending && isSuperseded(earlier, wanted)));
+    if ((known != null && !isEarlierAttempt)
+        || abandoned.stream().anyMatch(other -> other.record.id().equals(wanted.id()))) {
+      throw new RequestRefused(
+          RequestRefused.Kind.CONFLICT,
+          "a migration has the id " + wanted.id() + " here already: arm it anew, under another");
     }
   }
 
@@ -228,7 +253,7 @@ final class MigrationEngine implements MigrationService {
   }
 
   void forget(LiveMigration migration) {
-    migrations.remove(migration.record.id());
+    boolean unused = migrations.remove(migration.record.id(), migration);
   }
 
   @Override

@@ -400,34 +400,37 @@ final class RemoteRequests implements EndpointHandler {
       throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", wrong));
     }
     MacAddress mac = request.guestMac();
-    return new MigrationRecord(
-        request.migration().toString(),
-        request.name(),
-        request.epoch(),
-        Role.ENDPOINT,
-        MigrationState.PLANNED,
-        remoteName,
-        request.oldAddresses().stream().map(IpAddress::toString).toList(),
-        request.newAddresses().stream().map(IpAddress::toString).toList(),
-        mac == null ? null : mac.toString(),
-        "",
-        null,
-        request.deliver(),
-        request.oldLans().stream().map(IpPrefix::toString).toList(),
-        request.encapsulation(),
-        Math.min(request.connections(), host.config().tunnel().connections()),
-        request.returnPath(),
-        "queue",
-        null,
-        List.of(),
-        null,
-        "",
-        0,
-        null,
-        List.of(),
-        null,
-        EncapsulationChoice.told(request.encapsulationReason()),
-        host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
+    MigrationRecord record =
+        new MigrationRecord(
+            request.migration().toString(),
+            request.name(),
+            request.epoch(),
+            Role.ENDPOINT,
+            MigrationState.PLANNED,
+            remoteName,
+            request.oldAddresses().stream().map(IpAddress::toString).toList(),
+            request.newAddresses().stream().map(IpAddress::toString).toList(),
+            mac == null ? null : mac.toString(),
+            "",
+            null,
+            request.deliver(),
+            request.oldLans().stream().map(IpPrefix::toString).toList(),
+            request.encapsulation(),
+            Math.min(request.connections(), host.config().tunnel().connections()),
+            request.returnPath(),
+            "queue",
+            null,
+            List.of(),
+            null,
+            "",
+            0,
+            null,
+            List.of(),
+            null,
+            EncapsulationChoice.told(request.encapsulationReason()),
+            host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
+    running.requireUnused(record, true);
+    return record;
   }
 
   @Override

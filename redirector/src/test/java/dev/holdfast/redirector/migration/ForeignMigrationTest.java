@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.migration;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.holdfast.redirector.control.ControlClient;
 import dev.holdfast.redirector.decide.Role;
@@ -12,6 +13,7 @@ import dev.holdfast.tunnel.endpoint.RemoteHost;
 import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
@@ -20,6 +22,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
@@ -89,6 +92,25 @@ class ForeignMigrationTest {
     public void counted(DropReason reason) {}
   }
 
+  private static ControlMessage armRequest(long epoch) {
+    return new ControlMessage.ArmRequest(
+        1,
+        ID,
+        "mine",
+        epoch,
+        false,
+        List.of(IpAddress.parse("192.0.2.7")),
+        List.of(IpAddress.parse("203.0.113.7")),
+        null,
+        "lo",
+        "tls",
+        "symmetric",
+        List.of(),
+        "",
+        1,
+        "");
+  }
+
   @Test
   void aMigrationOfAnotherRemoteHostIsUnknownToThisOne() throws Exception {
     HostIdentity identity =
@@ -116,6 +138,7 @@ class ForeignMigrationTest {
                 new ControlMessage.Rollback(ID, 7),
                 new ControlMessage.Finish(ID, 7),
                 new ControlMessage.FlowSnapshot(ID, 7, List.of()),
+                new ControlMessage.TakeBack(ID, 7, 8, true),
                 new ControlMessage.Inquiry(ID, 7))) {
           channel.send(message);
           ControlMessage answer = listener.said.poll(20, TimeUnit.SECONDS);
@@ -125,6 +148,24 @@ class ForeignMigrationTest {
           assertThat(fault.text()).contains("there is no migration " + ID + " of yours here");
           assertThat(client.show(NAME).state()).isEqualTo("armed");
         }
+        channel.send(new ControlMessage.Released(ID, 7, 0, 0, List.of(9L))); // has no answer
+        channel.send(armRequest(9));
+        assertThat(listener.said.poll(20, TimeUnit.SECONDS))
+            .isInstanceOfSatisfying(
+                ControlMessage.ArmReply.class,
+                reply -> assertThat(reply.refusal()).contains("a migration has the id " + ID));
+        byte[] token = HexFormat.of().parseHex(record().token());
+        assertThatThrownBy(() ->
+                endpoint
+                    .openLink("host", ID, 7, token, 0, (type, payload) -> {})
+                    .get(20, TimeUnit.SECONDS))
+            .hasMessageContaining("no migration here has that id, epoch and token for friend");
+        assertThat(client.show(NAME))
+            .satisfies(left -> {
+              assertThat(left.state()).isEqualTo("armed");
+              assertThat(left.remote()).isEqualTo("somebody-else");
+              assertThat(left.epoch()).isEqualTo(7);
+            });
       }
     }
   }

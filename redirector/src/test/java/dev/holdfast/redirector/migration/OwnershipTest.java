@@ -219,6 +219,47 @@ class OwnershipTest {
     assertThat(first.state()).isEqualTo(MigrationState.REDIRECTING);
   }
 
+  /** The other host of a migration knows its id, and may not have it replaced by naming it. */
+  @Test
+  void anIdInUseIsNotGivenAway() throws Exception {
+    EndpointMigration first = endpoint(MigrationState.REDIRECTING);
+    for (MigrationRecord wanted :
+        List.of(
+            record("first", Role.ENDPOINT, MigrationState.PLANNED, 6, "host-c"),
+            record("first", Role.ENDPOINT, MigrationState.PLANNED, 8, "host-c"),
+            record("first", Role.ENDPOINT, MigrationState.PLANNED, 8, "host-a"))) {
+      EndpointMigration replacing = new EndpointMigration(first.host, wanted);
+      assertThatThrownBy(() -> engine.admit(replacing))
+          .hasMessageContaining("a migration has the id " + wanted.id() + " here already");
+      engine.forget(replacing);
+      assertThat(engine.byId(wanted.id())).isSameAs(first);
+    }
+    assertThat(first.takeBack(8, true).refusal()).isEmpty();
+    for (long stale : List.of(7L, 8L)) {
+      MigrationRecord late =
+          record("first", Role.ENDPOINT, MigrationState.PLANNED, stale, "host-a");
+      assertThatThrownBy(() -> engine.admit(new EndpointMigration(first.host, late)))
+          .hasMessageContaining("has the id");
+    }
+    MigrationRecord next = record("first", Role.ENDPOINT, MigrationState.PLANNED, 9, "host-a");
+    engine.admit(new EndpointMigration(first.host, next));
+  }
+
+  @Test
+  void theIdOfAMigrationThatBeganHereIsNotGivenAway() {
+    MigrationRecord mine =
+        record("first", Role.REDIRECTOR, MigrationState.ROLLED_BACK, 7, "host-a");
+    journal.record(mine);
+    journal.record(record("name", Role.REDIRECTOR, MigrationState.PLANNED, 7, "host-a"));
+    engine.takeOver();
+    for (String name : List.of("first", "name")) {
+      MigrationRecord wanted = record(name, Role.ENDPOINT, MigrationState.PLANNED, 8, "host-a");
+      assertThatThrownBy(() -> engine.admit(new EndpointMigration(engine.host(), wanted)))
+          .hasMessageContaining("has the id");
+    }
+    assertThat(journal.records()).extracting(MigrationRecord::role).containsOnly(Role.REDIRECTOR);
+  }
+
   @Test
   void aReleasedAddressIsGivenBackOnceAndTheAnswerStays() {
     EndpointMigration first = endpoint(MigrationState.REDIRECTING);
