@@ -31,21 +31,24 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A proven remote host speaks of a migration that is another remote host's: nothing happens. */
+/**
+ * A proven remote host speaks of a migration that is another remote host's, and nothing happens; or
+ * of its own without end, and is cut off.
+ */
 class ForeignMigrationTest {
   private static final String NAME = "foreign";
   private static final UUID ID = UUID.fromString("00000000-0000-0000-0000-000000000002");
 
   @TempDir private Path folder;
 
-  private static MigrationRecord record() {
+  private static MigrationRecord record(String remote) {
     return new MigrationRecord(
         ID.toString(),
         NAME,
         7,
         Role.ENDPOINT,
         MigrationState.ARMED,
-        "somebody-else",
+        remote,
         List.of("192.0.2.1"),
         List.of("203.0.113.1"),
         "02:00:5e:00:53:01",
@@ -71,12 +74,15 @@ class ForeignMigrationTest {
 
   private static final class Listener implements EndpointHandler {
     final BlockingQueue<ControlMessage> said = new LinkedBlockingQueue<>();
+    final BlockingQueue<String> down = new LinkedBlockingQueue<>();
 
     @Override
     public void controlUp(ControlChannel channel) {}
 
     @Override
-    public void controlDown(ControlChannel channel, String reason) {}
+    public void controlDown(ControlChannel channel, String reason) {
+      down.add(reason);
+    }
 
     @Override
     public void message(ControlChannel channel, ControlMessage message) {
@@ -111,19 +117,61 @@ class ForeignMigrationTest {
         "");
   }
 
-  @Test
-  void aMigrationOfAnotherRemoteHostIsUnknownToThisOne() throws Exception {
-    HostIdentity identity =
-        HostIdentity.create("both", Duration.ofDays(1), SystemClock.INSTANCE, new SecureRandom());
+  private static HostIdentity identity() throws Exception {
+    return HostIdentity.create(
+        "both", Duration.ofDays(1), SystemClock.INSTANCE, new SecureRandom());
+  }
+
+  private static FakeKernel kernel() {
     var kernel = new FakeKernel();
     kernel.answer("sysctl net/ipv4/conf/lo/forwarding", "1");
     kernel.answer("sysctl net/ipv4/conf/lo/rp_filter", "0");
     kernel.answer("sysctl net/ipv4/conf/all/rp_filter", "0");
+    return kernel;
+  }
+
+  /** Each of these waits for the word of the hold; a thousand of them may, and not any number. */
+  @Test
+  void whoeverAsksForMoreThanCanBeDoneIsCutOff() throws Exception {
+    HostIdentity identity = identity();
     InetSocketAddress nobody = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
     try (var loop = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
         var host =
             new RehearsalHost(
-                folder, identity, kernel, SystemClock.INSTANCE, List.of(), record())) {
+                folder, identity, kernel(), SystemClock.INSTANCE, List.of(), record("friend"))) {
+      InetSocketAddress address = host.start(nobody, "friend");
+      var listener = new Listener();
+      var remote = new RemoteHost("host", address, identity.fingerprint().toString(), List.of());
+      try (var endpoint =
+          new TunnelEndpoint(identity, List.of(remote), loop, listener, SystemClock.INSTANCE)) {
+        ControlChannel channel = endpoint.control("host").get(20, TimeUnit.SECONDS);
+        for (int i = 0; i < 1_000; i++) {
+          channel.send(new ControlMessage.Release(ID, 7, 0));
+        }
+        assertThat(listener.down.poll(1, TimeUnit.SECONDS)).isNull();
+        for (int i = 0; i < 20_000; i++) {
+          channel.send(new ControlMessage.Release(ID, 7, 0));
+        }
+        assertThat(listener.down.poll(20, TimeUnit.SECONDS)).isNotNull();
+        assertThat(host.client().show(NAME).state()).isEqualTo("armed");
+      }
+    }
+  }
+
+  @Test
+  void aMigrationOfAnotherRemoteHostIsUnknownToThisOne() throws Exception {
+    HostIdentity identity = identity();
+    FakeKernel kernel = kernel();
+    InetSocketAddress nobody = new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
+    try (var loop = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
+        var host =
+            new RehearsalHost(
+                folder,
+                identity,
+                kernel,
+                SystemClock.INSTANCE,
+                List.of(),
+                record("somebody-else"))) {
       InetSocketAddress address = host.start(nobody, "friend");
       var listener = new Listener();
       var remote = new RemoteHost("host", address, identity.fingerprint().toString(), List.of());
@@ -154,7 +202,7 @@ class ForeignMigrationTest {
             .isInstanceOfSatisfying(
                 ControlMessage.ArmReply.class,
                 reply -> assertThat(reply.refusal()).contains("a migration has the id " + ID));
-        byte[] token = HexFormat.of().parseHex(record().token());
+        byte[] token = HexFormat.of().parseHex(record("somebody-else").token());
         assertThatThrownBy(() ->
                 endpoint
                     .openLink("host", ID, 7, token, 0, (type, payload) -> {})
