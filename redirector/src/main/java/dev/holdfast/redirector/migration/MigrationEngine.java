@@ -31,6 +31,9 @@ final class MigrationEngine implements MigrationService {
   private final long startedEpochNanos;
   private static final long RESUME_MILLIS = 5_000;
 
+  /** How many migrations can still be shown after they have ended. */
+  private static final int KEPT = 64;
+
   private final Map<String, LiveMigration> migrations = new ConcurrentHashMap<>();
   private final Object admission = new Object();
 
@@ -159,7 +162,29 @@ final class MigrationEngine implements MigrationService {
       requireUnused(migration.record, false);
       settleEnded(); // their kernel objects may have the same names
       migrations.put(migration.record.id(), migration);
+      forgetOldest();
     }
+  }
+
+  /** Of those that have ended, the last can still be shown; all of them would be ever more. */
+  private void forgetOldest() {
+    List<LiveMigration> ended =
+        migrations.values().stream()
+            .filter(LiveMigration::isSettled)
+            .sorted(Comparator.comparingLong(migration -> endedEpochNanos(migration.record)))
+            .toList();
+    if (ended.size() > KEPT) {
+      List<String> oldest =
+          ended.subList(0, ended.size() - KEPT).stream()
+              .filter(each -> !(each instanceof RedirectorMigration r && r.isNameEnding()))
+              .map(each -> each.record.id())
+              .toList();
+      migrations.keySet().removeAll(host.journal().forgetEnded(oldest));
+    }
+  }
+
+  private static long endedEpochNanos(MigrationRecord record) {
+    return record.history().isEmpty() ? 0 : record.history().getLast().epochNanos();
   }
 
   /**
@@ -429,7 +454,7 @@ final class MigrationEngine implements MigrationService {
   /** Takes down what ended ones still keep for a while, such as the way of stray frames. */
   void settleEnded() {
     for (LiveMigration migration : migrations.values()) {
-      if (migration.state().isEnded()) {
+      if (migration.state().isEnded() && !migration.isSettled()) {
         migration.settle();
       }
     }

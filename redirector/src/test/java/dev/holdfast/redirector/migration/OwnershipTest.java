@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Executors;
@@ -258,6 +259,27 @@ class OwnershipTest {
           .hasMessageContaining("has the id");
     }
     assertThat(journal.records()).extracting(MigrationRecord::role).containsOnly(Role.REDIRECTOR);
+  }
+
+  /** A daemon runs for years, and a remote host may arm and roll back as often as it likes. */
+  @Test
+  void onlyTheLastOfThoseThatHaveEndedAreKept() throws Exception {
+    for (int i = 0; i < 100; i++) {
+      MigrationRecord one = record("e" + i, Role.ENDPOINT, MigrationState.ARMED, i, "host-a");
+      journal.record(one.entering(MigrationState.ROLLED_BACK, i));
+    }
+    engine.takeOver();
+    MigrationRecord live = record("live", Role.ENDPOINT, MigrationState.PLANNED, 100, "host-a");
+    engine.admit(new EndpointMigration(engine.host(), live));
+    journal.record(live);
+    List<String> kept = new ArrayList<>(List.of("live"));
+    for (int i = 99; i >= 36; i--) {
+      kept.add("e" + i);
+    }
+    assertThat(engine.list()).extracting(MigrationView::name).containsExactlyElementsOf(kept);
+    assertThat(journal.records())
+        .extracting(MigrationRecord::name)
+        .containsExactlyInAnyOrderElementsOf(kept);
   }
 
   @Test
