@@ -240,6 +240,28 @@ class ControlCodecTest {
     assertThat(out.readableBytes()).isOne();
   }
 
+  /** It goes to logs and terminals. */
+  @Test
+  void aTextIsOneLineWithoutControlsAndIsCutWhereItIsEndless() throws Exception {
+    String hostile = "a\u001b]0;owned\u0007b\r\n12:00 WARN c\u009b2J\u202e\u2028\u0000d größer";
+    String clean = "a ]0;owned b  12:00 WARN c 2J   d größer";
+    assertThat(decode(encode(new Fault(hostile, hostile, null))))
+        .isEqualTo(new Fault(clean, clean, null));
+    assertThat(decode(encode(new Hello(1, 1, "x", hostile, List.of(hostile)))))
+        .isEqualTo(new Hello(1, 1, "x", clean, List.of(clean)));
+    var check = new ControlMessage.CheckEntry(hostile, hostile, hostile, "f".repeat(60_000));
+    var reply = new ArmReply(1, hostile, List.of(check), List.of(), TOKEN, 1, "", hostile);
+    ArmReply read = (ArmReply) java.util.Objects.requireNonNull(decode(encode(reply)));
+    assertThat(read.refusal()).isEqualTo(clean);
+    assertThat(read.encapsulationReason()).isEqualTo(clean);
+    assertThat(read.checks())
+        .containsExactly(
+            new ControlMessage.CheckEntry(clean, clean, clean, "f".repeat(4_000) + "..."));
+    assertThat(decode(encode(new RolledBack(ID, 1, "x" + "\ud83d\ude00".repeat(500_000)))))
+        .isEqualTo(
+            new RolledBack(ID, 1, "x" + "\ud83d\ude00".repeat(1_999) + " ..."));
+  }
+
   /** Broken messages end in the one exception that says so, whatever is broken in them. */
   @Test
   void garbageIsReadOrRefusedButNothingElse() {
