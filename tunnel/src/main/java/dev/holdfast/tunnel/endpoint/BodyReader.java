@@ -90,8 +90,7 @@ record BodyReader(ByteBuf in) {
    */
   String text() throws ControlFormatException {
     try {
-      String text =
-          StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes())).toString();
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes())).toString();
       String read = text.length() > LONGEST_TEXT ? text.substring(0, LONGEST_TEXT) + "..." : text;
       return UNPRINTABLE.matcher(read).replaceAll(" ");
     } catch (CharacterCodingException e) {

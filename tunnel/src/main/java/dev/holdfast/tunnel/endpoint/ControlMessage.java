@@ -3,6 +3,7 @@ package dev.holdfast.tunnel.endpoint;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -101,8 +102,19 @@ public sealed interface ControlMessage {
    * Redirector to endpoint: the connections alive at hold, for its drain count and its ownership of
    * replies.
    */
-  record FlowSnapshot(UUID migration, long epoch, List<FlowEntry> flows)
-      implements ControlMessage {}
+  record FlowSnapshot(UUID migration, long epoch, List<FlowEntry> flows) implements ControlMessage {
+    /** All of {@code flows}, in as many messages as that takes; one at least. */
+    public static List<FlowSnapshot> of(UUID migration, long epoch, List<FlowEntry> flows) {
+      List<FlowSnapshot> messages = new ArrayList<>();
+      int at = 0;
+      do {
+        int end = Math.min(flows.size(), at + ControlCodec.MAX_FLOWS);
+        messages.add(new FlowSnapshot(migration, epoch, flows.subList(at, end)));
+        at = end;
+      } while (at < flows.size());
+      return messages;
+    }
+  }
 
   /** One connection as a flow snapshot names it. */
   record FlowEntry(int protocol, IpAddress guest, int guestPort, IpAddress peer, int peerPort) {}

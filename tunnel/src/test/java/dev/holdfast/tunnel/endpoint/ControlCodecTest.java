@@ -26,6 +26,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -240,6 +241,25 @@ class ControlCodecTest {
     assertThat(out.readableBytes()).isOne();
   }
 
+  @Test
+  void aLongListOfFlowsIsSentAsSeveral() throws Exception {
+    List<FlowEntry> flows = new ArrayList<>();
+    for (int i = 0; i < 2 * ControlCodec.MAX_FLOWS + 5; i++) {
+      flows.add(
+          new FlowEntry(6, IpAddress.parse("fd00::1"), i & 0xffff, IpAddress.parse("fd00::2"), 2));
+    }
+    List<FlowEntry> read = new ArrayList<>();
+    for (FlowSnapshot message : FlowSnapshot.of(ID, 1, flows)) {
+      ControlMessage part = java.util.Objects.requireNonNull(decode(encode(message)));
+      read.addAll(((FlowSnapshot) part).flows());
+    }
+    assertThat(read).isEqualTo(flows);
+    assertThat(FlowSnapshot.of(ID, 1, flows)).hasSize(3);
+    assertThat(FlowSnapshot.of(ID, 1, flows.subList(0, ControlCodec.MAX_FLOWS))).hasSize(1);
+    assertThat(FlowSnapshot.of(ID, 1, List.of()))
+        .containsExactly(new FlowSnapshot(ID, 1, List.of()));
+  }
+
   /** It goes to logs and terminals. */
   @Test
   void aTextIsOneLineWithoutControlsAndIsCutWhereItIsEndless() throws Exception {
@@ -258,8 +278,7 @@ class ControlCodecTest {
         .containsExactly(
             new ControlMessage.CheckEntry(clean, clean, clean, "f".repeat(4_000) + "..."));
     assertThat(decode(encode(new RolledBack(ID, 1, "x" + "\ud83d\ude00".repeat(500_000)))))
-        .isEqualTo(
-            new RolledBack(ID, 1, "x" + "\ud83d\ude00".repeat(1_999) + " ..."));
+        .isEqualTo(new RolledBack(ID, 1, "x" + "\ud83d\ude00".repeat(1_999) + " ..."));
   }
 
   /** Broken messages end in the one exception that says so, whatever is broken in them. */
