@@ -133,42 +133,44 @@ final class RemoteRequests implements EndpointHandler {
           endpoint(
               running,
               channel,
+              snapshot,
               snapshot.migration(),
-              FLOWS,
-              1 + snapshot.flows().size() / FLOWS_PER_ROOM,
               snapshot::epoch,
               m -> m.snapshot(snapshot.flows()));
       case ControlMessage.Held held ->
-          endpoint(
-              running, channel, held.migration(), HOLD, 1, held::epoch, EndpointMigration::held);
-      case ControlMessage.Release release ->
-          endpoint(running, channel, release.migration(), release::epoch, m -> release(channel, m));
-      case ControlMessage.Rollback rollback ->
+          endpoint(running, channel, held, held.migration(), held::epoch, EndpointMigration::held);
+      case ControlMessage.Release release -> // answered with Released
           endpoint(
               running,
               channel,
-              rollback.migration(),
-              rollback::epoch,
-              m ->
-                  channel.send(
-                      new ControlMessage.RolledBack(
-                          rollback.migration(), rollback.epoch(), m.rollback())));
+              release,
+              release.migration(),
+              release::epoch,
+              EndpointMigration::release);
+      case ControlMessage.Rollback(UUID id, long epoch) ->
+          endpoint(
+              running,
+              channel,
+              message,
+              id,
+              () -> epoch,
+              m -> channel.send(new ControlMessage.RolledBack(id, epoch, m.rollback())));
       case ControlMessage.TakeBack wanted ->
           endpoint(
               running,
               channel,
+              wanted,
               wanted.migration(),
               () -> epochOf(running, wanted),
               m -> channel.send(m.takeBack(wanted.nextEpoch(), wanted.force())));
-      case ControlMessage.Finish finish ->
+      case ControlMessage.Finish(UUID id, long epoch) ->
           endpoint(
               running,
               channel,
-              finish.migration(),
-              finish::epoch,
-              m ->
-                  channel.send(
-                      new ControlMessage.Finished(finish.migration(), finish.epoch(), m.finish())));
+              message,
+              id,
+              () -> epoch,
+              m -> channel.send(new ControlMessage.Finished(id, epoch, m.finish())));
       case ControlMessage.Fault fault -> {
         String said = channel.remoteName() + " says: " + fault.text();
         String line = inbox(channel).lines.line(said, host.clock().nanoTime());
@@ -211,7 +213,7 @@ final class RemoteRequests implements EndpointHandler {
     String text = channel.remoteName() + ": " + fault.text();
     UUID id = fault.migration();
     if (id == null || !fault.code().equals(ControlMessage.Fault.UNKNOWN_MIGRATION)) {
-      running.host().calls().fail(channel.remoteName(), id, text);
+      running.host().calls().fail(channel.remoteName(), id, fault.request(), text);
       return;
     }
     running.host().calls().unknown(channel.remoteName(), id, text);
@@ -227,7 +229,7 @@ final class RemoteRequests implements EndpointHandler {
     UUID id = asked.migration();
     if (!(running.byId(id.toString()) instanceof RedirectorMigration redirector)
         || !redirector.record.remote().equals(channel.remoteName())) {
-      channel.send(unknown(id));
+      channel.send(ControlMessage.Fault.unknown(id));
       return;
     }
     long epoch = redirector.record.epoch();
@@ -237,16 +239,10 @@ final class RemoteRequests implements EndpointHandler {
           channel.send(
               asked.epoch() < epoch
                   ? new ControlMessage.TakeBack(id, asked.epoch(), epoch, true)
-                  : unknown(id)); // a plain rollback is refused by one that has released since
+                  : ControlMessage.Fault.unknown(
+                      id)); // a plain rollback is refused by one that has released since
       default -> log.trace("{} asks for {}", channel.remoteName(), id);
     }
-  }
-
-  private static ControlMessage unknown(UUID id) {
-    return new ControlMessage.Fault(
-        ControlMessage.Fault.UNKNOWN_MIGRATION,
-        "there is no migration " + id + " of yours here",
-        id);
   }
 
   /** One that was agreed to may be asked for again, when the answer was lost. */
@@ -267,20 +263,20 @@ final class RemoteRequests implements EndpointHandler {
   private void endpoint(
       MigrationEngine running,
       ControlChannel channel,
+      ControlMessage message,
       UUID id,
       LongSupplier epoch,
       EndpointAction action) {
-    endpoint(running, channel, id, REQUESTS, 1, epoch, action);
-  }
-
-  private void endpoint(
-      MigrationEngine running,
-      ControlChannel channel,
-      UUID id,
-      String part,
-      int weight,
-      LongSupplier epoch,
-      EndpointAction action) {
+    String part =
+        switch (message) {
+          case ControlMessage.Held held -> HOLD;
+          case ControlMessage.FlowSnapshot snapshot -> FLOWS;
+          default -> REQUESTS;
+        };
+    int weight =
+        message instanceof ControlMessage.FlowSnapshot snapshot
+            ? 1 + snapshot.flows().size() / FLOWS_PER_ROOM
+            : 1;
     later(
         channel,
         id.toString(),
@@ -290,25 +286,20 @@ final class RemoteRequests implements EndpointHandler {
           LiveMigration migration = running.byId(id.toString());
           if (!(migration instanceof EndpointMigration endpoint)
               || !endpoint.record.remote().equals(channel.remoteName())) {
-            channel.send(unknown(id));
+            channel.send(ControlMessage.Fault.unknown(id));
           } else if (endpoint.record.epoch() != epoch.getAsLong()) {
             channel.send(
-                new ControlMessage.Fault(
-                    "stale-epoch", "that is an earlier ownership of the address", id));
+                ControlMessage.Fault.of(
+                    message, "stale-epoch", "that is an earlier ownership of the address", id));
           } else {
             try {
               action.on(endpoint);
             } catch (RequestRefused | RuntimeException e) {
-              channel.send(new ControlMessage.Fault("refused", String.valueOf(e.getMessage()), id));
+              channel.send(
+                  ControlMessage.Fault.of(message, "refused", String.valueOf(e.getMessage()), id));
             }
           }
         });
-  }
-
-  private static void release(ControlChannel channel, EndpointMigration migration)
-      throws RequestRefused {
-    log.debug("{} asks to release", channel.remoteName());
-    migration.release(); // answers with Released on the control channel
   }
 
   private static void arm(MigrationEngine running, ControlChannel channel, ArmRequest request) {

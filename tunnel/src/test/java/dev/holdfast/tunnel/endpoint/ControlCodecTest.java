@@ -92,7 +92,8 @@ class ControlCodecTest {
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),
         new Fault("state", "no such migration", ID),
-        new Fault("version", "too old", null));
+        new Fault("version", "too old", null),
+        Fault.of(new Rollback(ID, 3), "refused", "released here", ID));
   }
 
   @Test
@@ -138,6 +139,7 @@ class ControlCodecTest {
         yield List.of(last, before, before + 2);
       }
       case Released released -> List.of(4 + 8 * (released.stagedUpTo().size() - 1));
+      case Fault fault -> List.of(4 + length(fault.request()));
       default -> List.of();
     };
   }
@@ -166,6 +168,7 @@ class ControlCodecTest {
         assertThat(reply.encapsulationReason()).isEmpty();
       }
       case Released released -> assertThat(released.stagedUpTo()).containsExactly(7L);
+      case Fault fault -> assertThat(fault.request()).isEmpty();
       case null, default -> throw new AssertionError("not what was written: " + message);
     }
   }
