@@ -19,11 +19,27 @@ import org.jspecify.annotations.Nullable;
  * nobody waits for is late, and ignored; so is one of a host that was not asked.
  */
 final class ControlCalls {
+  private static final Map<Class<? extends ControlMessage>, String> REQUESTS =
+      Map.of(
+          ControlMessage.Released.class,
+          ControlMessage.Fault.RELEASE,
+          ControlMessage.RolledBack.class,
+          ControlMessage.Fault.ROLLBACK,
+          ControlMessage.TakenBack.class,
+          ControlMessage.Fault.TAKE_BACK,
+          ControlMessage.Finished.class,
+          ControlMessage.Fault.FINISH);
+
   private final AtomicLong nextRequest = new AtomicLong(1);
   private final Map<Object, CompletableFuture<ControlMessage>> waiting = new ConcurrentHashMap<>();
 
   /** What kind of answer about which migration, from whom. */
-  private record Topic(String remote, Class<? extends ControlMessage> answer, UUID migration) {}
+  private record Topic(String remote, Class<? extends ControlMessage> answer, UUID migration) {
+    /** As a refusal names it. */
+    String request() {
+      return REQUESTS.getOrDefault(answer, ControlMessage.Fault.NOTHING_ASKED);
+    }
+  }
 
   /** The answer to one request. */
   private record Reply(String remote, long request) {}
@@ -76,17 +92,21 @@ final class ControlCalls {
         complete(remote, new ControlMessage.RolledBack(migration, 0, ""))
             | complete(remote, new ControlMessage.TakenBack(migration, 0, "", List.of()))
             | complete(remote, new ControlMessage.Finished(migration, 0, ""));
-    fail(remote, migration, text);
+    fail(remote, migration, "", text);
   }
 
   /**
    * Fails what waits for an answer of {@code remote} about {@code migration}, with its own words.
+   *
+   * @param request what it has refused, as {@link ControlMessage.Fault} names it: who waits for
+   *     something else goes on waiting; empty where the remote host does not say
    */
-  void fail(String remote, @Nullable UUID migration, String text) {
+  void fail(String remote, @Nullable UUID migration, String request, String text) {
     waiting.forEach((key, future) -> {
       if (key instanceof Topic topic
           && topic.remote().equals(remote)
-          && topic.migration().equals(migration)) {
+          && topic.migration().equals(migration)
+          && (request.isEmpty() || request.equals(topic.request()))) {
         future.completeExceptionally(new RequestRefused(RequestRefused.Kind.REFUSED, text));
       }
     });

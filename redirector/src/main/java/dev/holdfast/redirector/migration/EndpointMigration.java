@@ -13,6 +13,7 @@ import java.util.Locale;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,7 +30,11 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   /** How often the redirector is asked whether it still knows of it. */
   private static final long ASK_MILLIS = 10_000;
 
+  /** Some times as many as are known at a time. */
+  static final long MOST_FLOWS_TOLD = 4L * Paths.MAX_FLOWS;
+
   private final EndpointSteps steps;
+  private final AtomicLong flowsTold = new AtomicLong();
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
   private final LinkNews news;
@@ -146,10 +151,13 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     heldKnown.countDown();
   }
 
-  /** Learns which connections were alive at hold. */
+  /**
+   * Learns which connections were alive at hold. It may be told again when a channel comes back,
+   * and not for ever: it is the packets' thread that takes them in.
+   */
   void snapshot(List<ControlMessage.FlowEntry> flows) {
     MigrationPath there = path;
-    if (there != null) {
+    if (there != null && flowsTold.addAndGet(flows.size()) <= MOST_FLOWS_TOLD) {
       Paths.addSnapshot(host, there, flows);
     }
   }

@@ -25,6 +25,7 @@ abstract class LiveMigration {
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
   volatile @Nullable ContinuityReport report;
+  private volatile boolean settled;
   private volatile Figures last = Figures.NONE;
 
   LiveMigration(Host host, MigrationRecord record) {
@@ -59,10 +60,16 @@ abstract class LiveMigration {
     try {
       if (record.state().isEnded()) {
         lower();
+        settled = !host.ledger().owners().contains(record.id()); // else it is tried again
       }
     } finally {
       lock.unlock();
     }
+  }
+
+  /** It has ended, and nothing of it is left on this host. */
+  final boolean isSettled() {
+    return settled;
   }
 
   /** How many connections are known, where the packet path knows {@code inPath} of them. */

@@ -31,6 +31,9 @@ final class MigrationEngine implements MigrationService {
   private final long startedEpochNanos;
   private static final long RESUME_MILLIS = 5_000;
 
+  /** How many migrations can still be shown after they have ended. */
+  private static final int KEPT = 64;
+
   private final Map<String, LiveMigration> migrations = new ConcurrentHashMap<>();
   private final Object admission = new Object();
 
@@ -156,8 +159,55 @@ final class MigrationEngine implements MigrationService {
   void admit(LiveMigration migration) throws RequestRefused {
     synchronized (admission) {
       requireFree(migration.record);
+      requireUnused(migration.record, false);
       settleEnded(); // their kernel objects may have the same names
       migrations.put(migration.record.id(), migration);
+      forgetOldest();
+    }
+  }
+
+  /** Of those that have ended, the last can still be shown; all of them would be ever more. */
+  private void forgetOldest() {
+    List<LiveMigration> ended =
+        migrations.values().stream()
+            .filter(LiveMigration::isSettled)
+            .sorted(Comparator.comparingLong(migration -> endedEpochNanos(migration.record)))
+            .toList();
+    if (ended.size() > KEPT) {
+      List<String> oldest =
+          ended.subList(0, ended.size() - KEPT).stream()
+              .filter(each -> !(each instanceof RedirectorMigration r && r.isNameEnding()))
+              .map(each -> each.record.id())
+              .toList();
+      migrations.keySet().removeAll(host.journal().forgetEnded(oldest));
+    }
+  }
+
+  private static long endedEpochNanos(MigrationRecord record) {
+    return record.history().isEmpty() ? 0 : record.history().getLast().epochNanos();
+  }
+
+  /**
+   * The id is the redirector's choice, so a remote host may name one that is not its own: the other
+   * host of a migration here knows its id. What may come again is an attempt that was taken back at
+   * an endpoint, as {@code auto} makes it.
+   *
+   * @param ending whether one that {@link #supersede} would end counts as ended
+   * @throws RequestRefused {@code CONFLICT}
+   */
+  void requireUnused(MigrationRecord wanted, boolean ending) throws RequestRefused {
+    LiveMigration known = migrations.get(wanted.id());
+    boolean isEarlierAttempt =
+        known instanceof EndpointMigration earlier
+            && wanted.role() == Role.ENDPOINT
+            && earlier.record.remote().equals(wanted.remote())
+            && earlier.record.epoch() < wanted.epoch()
+            && (earlier.state().isEnded() || (ending && isSuperseded(earlier, wanted)));
+    if ((known != null && !isEarlierAttempt)
+        || abandoned.stream().anyMatch(other -> other.record.id().equals(wanted.id()))) {
+      throw new RequestRefused(
+          RequestRefused.Kind.CONFLICT,
+          "a migration has the id " + wanted.id() + " here already: arm it anew, under another");
     }
   }
 
@@ -247,7 +297,7 @@ final class MigrationEngine implements MigrationService {
   }
 
   void forget(LiveMigration migration) {
-    migrations.remove(migration.record.id());
+    boolean unused = migrations.remove(migration.record.id(), migration);
   }
 
   @Override
@@ -423,7 +473,7 @@ final class MigrationEngine implements MigrationService {
   /** Takes down what ended ones still keep for a while, such as the way of stray frames. */
   void settleEnded() {
     for (LiveMigration migration : migrations.values()) {
-      if (migration.state().isEnded()) {
+      if (migration.state().isEnded() && !migration.isSettled()) {
         migration.settle();
       }
     }

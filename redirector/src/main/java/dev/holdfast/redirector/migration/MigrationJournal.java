@@ -2,6 +2,8 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.steer.AppendFile;
+import java.io.ByteArrayOutputStream;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -12,9 +14,13 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Collection;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
@@ -29,12 +35,16 @@ import tools.jackson.databind.json.JsonMapper;
  * and not a thousand.
  */
 public final class MigrationJournal implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(MigrationJournal.class);
   private static final int COMPACT_ABOVE = 1 << 20;
+  private static final int GROWN = 4;
 
   private final Path file;
   private final ObjectMapper json = JsonMapper.builder().build();
   private final Map<String, MigrationRecord> records = new LinkedHashMap<>();
   private AppendFile lines;
+  private long length;
+  private long shortest;
   private long written;
   private long synced;
   private boolean syncing;
@@ -42,7 +52,10 @@ public final class MigrationJournal implements AutoCloseable {
   private MigrationJournal(Path file) throws IOException {
     this.file = file;
     load();
-    this.lines = compacted();
+    dropEndedOfLong();
+    replaceBy(shortened());
+    this.lines = new AppendFile(file);
+    syncFolder();
   }
 
   /**
@@ -70,6 +83,43 @@ public final class MigrationJournal implements AutoCloseable {
                 && other.dnsName().equals(record.dnsName()));
   }
 
+  /**
+   * Strikes out those of {@code ids} of which nothing is needed any more, in this order.
+   *
+   * @return those that the journal does not have now
+   */
+  synchronized Set<String> forgetEnded(List<String> ids) {
+    Set<String> gone = new LinkedHashSet<>();
+    var text = new ByteArrayOutputStream();
+    for (String id : ids) {
+      MigrationRecord record = records.get(id);
+      if (record != null && !mayBeForgotten(record)) {
+        continue;
+      }
+      gone.add(id);
+      if (records.remove(id) != null) {
+        text.writeBytes(forgotten(id));
+      }
+    }
+    if (text.size() > 0) {
+      appendAndSync(text.toByteArray());
+    }
+    return gone;
+  }
+
+  /**
+   * As long as an earlier one of the same name is known, a later one is, too: by it the earlier one
+   * knows that the name is no longer its own.
+   */
+  private boolean mayBeForgotten(MigrationRecord record) {
+    return record.state().isEnded()
+        && !hasNameToSettle(record)
+        && (record.dnsName() == null
+            || records.values().stream()
+                .noneMatch(other ->
+                    other.epoch() < record.epoch() && record.dnsName().equals(other.dnsName())));
+  }
+
   /** Whether a daemon would go on with the DNS of this one, which has ended. */
   private boolean hasNameToSettle(MigrationRecord record) {
     String dns = record.dns();
@@ -85,6 +135,7 @@ public final class MigrationJournal implements AutoCloseable {
     try {
       long mine = append(record, line);
       awaitSync(mine);
+      compactIfGrown();
     } catch (IOException e) {
       putBack(record.id(), before);
       throw new UncheckedIOException(
@@ -95,12 +146,18 @@ public final class MigrationJournal implements AutoCloseable {
   /** Strikes a migration out that never came to be armed. */
   public synchronized void forget(String id) {
     records.remove(id);
+    appendAndSync(forgotten(id));
+  }
+
+  private synchronized void appendAndSync(byte[] line) {
     try {
-      lines.append(forgotten(id));
+      lines.append(line);
+      length += line.length;
       lines.sync();
     } catch (IOException e) {
       throw new UncheckedIOException("cannot write the journal " + file + ": " + e.getMessage(), e);
     }
+    compactIfGrown();
   }
 
   private byte[] forgotten(String id) {
@@ -154,6 +211,7 @@ public final class MigrationJournal implements AutoCloseable {
 
   private synchronized long append(MigrationRecord record, byte[] line) throws IOException {
     lines.append(line);
+    length += line.length;
     records.put(record.id(), record);
     return ++written;
   }
@@ -224,30 +282,76 @@ public final class MigrationJournal implements AutoCloseable {
     }
   }
 
-  /**
-   * A journal with one line for each migration that still matters; ended ones are kept while there
-   * is room.
-   */
-  private AppendFile compacted() throws IOException {
-    boolean large = Files.exists(file) && Files.size(file) > COMPACT_ABOVE;
-    if (large) {
+  /** Ended ones are kept while there is room. */
+  private void dropEndedOfLong() throws IOException {
+    if (Files.exists(file) && Files.size(file) > COMPACT_ABOVE) {
       List<MigrationRecord> over =
           records.values().stream()
               .filter(record -> record.state().isEnded() && !hasNameToSettle(record))
               .toList();
       over.forEach(record -> records.remove(record.id()));
     }
+  }
+
+  /**
+   * A daemon may run for years: the file is written anew where most of it is of the past. What was
+   * recorded is on the disk before and after.
+   */
+  private synchronized void compactIfGrown() {
+    if (length <= COMPACT_ABOVE || length < GROWN * shortest || syncing) {
+      return; // whoever syncs does so with the file that is there
+    }
+    boolean interrupted = Thread.interrupted(); // it would close a channel, not end the work
+    try {
+      Path fresh = shortened();
+      lines.close(); // if no file can be opened any more, nothing is recorded in one that is gone
+      try {
+        replaceBy(fresh);
+      } finally {
+        lines = new AppendFile(file);
+      }
+      synced = written;
+      notifyAll();
+      syncFolder();
+      log.debug("{} has {} bytes now", file, length);
+    } catch (IOException e) {
+      log.warn("the journal {} could not be made shorter: {}", file, e.getMessage());
+      shortest = length; // tried again when it has grown by as much
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** A file with one line for each migration, beside the one that is there. */
+  private Path shortened() throws IOException {
     Path fresh = file.resolveSibling(file.getFileName() + ".new");
     StringBuilder text = new StringBuilder();
     for (MigrationRecord record : records.values()) {
       text.append(json.writeValueAsString(record)).append('\n');
     }
-    Files.writeString(fresh, text);
-    try (FileChannel c = FileChannel.open(fresh, StandardOpenOption.WRITE)) {
-      c.force(true);
+    try (var out = new FileOutputStream(fresh.toFile())) {
+      out.write(text.toString().getBytes(StandardCharsets.UTF_8));
+      out.getFD().sync();
     }
+    return fresh;
+  }
+
+  private void replaceBy(Path fresh) throws IOException {
     Files.move(fresh, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-    return new AppendFile(file);
+    length = Files.size(file);
+    shortest = length;
+  }
+
+  /** That the name is the new file's is on the disk, and so is what is appended to it. */
+  private void syncFolder() throws IOException {
+    Path folder = file.toAbsolutePath().getParent();
+    if (folder != null) {
+      try (FileChannel directory = FileChannel.open(folder, StandardOpenOption.READ)) {
+        directory.force(true);
+      }
+    }
   }
 
   @Override

@@ -24,7 +24,11 @@ import java.util.Locale;
  * table.
  */
 final class Paths {
-  private static final int MAX_FLOWS = 262_144;
+  static final int MAX_FLOWS = 262_144;
+
+  /** Some milliseconds of the packets' thread. */
+  private static final int FLOWS_AT_ONCE = 8_192;
+
   private static final int LAN_MTU = 1500;
   private static final SecureRandom RANDOM = new SecureRandom();
 
@@ -104,24 +108,28 @@ final class Paths {
     }
   }
 
-  /** Adds what the redirector knows, at the endpoint. */
+  /** Adds what the redirector knows, at the endpoint; packets pass between the parts of it. */
   static void addSnapshot(Host host, MigrationPath path, List<FlowEntry> entries) {
     long now = host.clock().nanoTime();
-    host.data()
-        .post(() -> {
-          for (FlowEntry entry : entries) {
-            path.flows()
-                .list(
-                    new FlowKey(
-                        entry.protocol(),
-                        entry.guest(),
-                        entry.guestPort(),
-                        entry.peer(),
-                        entry.peerPort()),
-                    now,
-                    Origin.SNAPSHOT);
-          }
-        });
+    for (int at = 0; at < entries.size(); at += FLOWS_AT_ONCE) {
+      List<FlowEntry> part = entries.subList(at, Math.min(entries.size(), at + FLOWS_AT_ONCE));
+      host.data().run(() -> add(path, part, now));
+    }
+  }
+
+  private static void add(MigrationPath path, List<FlowEntry> entries, long now) {
+    for (FlowEntry entry : entries) {
+      path.flows()
+          .list(
+              new FlowKey(
+                  entry.protocol(),
+                  entry.guest(),
+                  entry.guestPort(),
+                  entry.peer(),
+                  entry.peerPort()),
+              now,
+              Origin.SNAPSHOT);
+    }
   }
 
   /** The connections that are alive, as the endpoint is told them. */

@@ -162,9 +162,8 @@ final class RedirectorMigration extends LiveMigration {
         .control(record.remote())
         .thenAccept(channel -> {
           channel.send(new ControlMessage.Held(record.uuid(), record.epoch()));
-          channel.send(
-              new ControlMessage.FlowSnapshot(
-                  record.uuid(), record.epoch(), Paths.snapshot(host, there)));
+          ControlMessage.FlowSnapshot.of(record.uuid(), record.epoch(), Paths.snapshot(host, there))
+              .forEach(channel::send);
         })
         .exceptionally(failure -> {
           alert("the endpoint could not be told of the hold: " + failure.getMessage());

@@ -13,7 +13,6 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -25,6 +24,7 @@ import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,16 +34,27 @@ import org.slf4j.LoggerFactory;
  * it comes here; what it may ask for is decided here: only addresses that the config grants it,
  * only migrations that are its own.
  *
- * <p>Called on the data loop, which must not wait: each request is handled on a thread of its own,
- * in order within one migration by that migration's lock.
+ * <p>Called on the data loop, which must not wait: answers that somebody waits for are handed over
+ * at once, and requests go through the remote host's {@link Inbox}, in order within one migration.
  */
 final class RemoteRequests implements EndpointHandler {
   private static final Logger log = LoggerFactory.getLogger(RemoteRequests.class);
   private static final SecureRandom RANDOM = new SecureRandom();
 
+  // Of one migration, what is done in order. A release waits for the word of the hold, which may
+  // come after it, and for no list of flows; a lost channel is looked at while a rollback waits.
+  private static final String REQUESTS = "requests";
+  private static final String HOLD = "hold";
+  private static final String FLOWS = "flows";
+  private static final String CHANNEL = "channel";
+
+  /** So many flows take as much room as a message. */
+  private static final int FLOWS_PER_ROOM = 256;
+
   /** By remote host; each has dialled the other perhaps, so there may be two. */
   private final Map<String, List<ControlChannel>> channels = new ConcurrentHashMap<>();
 
+  private final Map<String, Inbox> inboxes = new ConcurrentHashMap<>();
   private volatile @Nullable MigrationEngine engine;
 
   void attach(MigrationEngine started) {
@@ -51,32 +62,12 @@ final class RemoteRequests implements EndpointHandler {
   }
 
   HostStatus.RemoteStatus status(Config.Remote remote) {
-    ControlChannel up =
+    return HostStatus.RemoteStatus.of(
+        remote,
         channels.getOrDefault(remote.name(), List.of()).stream()
             .filter(ControlChannel::isUp)
             .findFirst()
-            .orElse(null);
-    return new HostStatus.RemoteStatus(
-        remote.name(),
-        remote.endpointText(),
-        up != null,
-        up == null ? -1 : up.rttMillis(),
-        up == null ? "" : elsewhere(remote, up));
-  }
-
-  /** Where it is, if that is not where the config says; "" otherwise. */
-  private static String elsewhere(Config.Remote remote, ControlChannel channel) {
-    InetSocketAddress configured = remote.endpoint();
-    InetSocketAddress real = channel.remoteAddress();
-    if (real == null || (configured != null && configured.getAddress() == null)) {
-      return "";
-    }
-    if (configured == null) {
-      return "it connects from " + IpAddress.of(real.getAddress());
-    }
-    return configured.getAddress().equals(real.getAddress())
-        ? ""
-        : "it is at " + IpAddress.of(real.getAddress()) + " now";
+            .orElse(null));
   }
 
   @Override
@@ -84,11 +75,10 @@ final class RemoteRequests implements EndpointHandler {
     channels
         .computeIfAbsent(channel.remoteName(), name -> new CopyOnWriteArrayList<>())
         .add(channel);
-    redirectors(channel, "control-up", RedirectorMigration::controlUp);
+    redirectors(channel, RedirectorMigration::controlUp);
   }
 
-  private void redirectors(
-      ControlChannel channel, String name, Consumer<RedirectorMigration> action) {
+  private void redirectors(ControlChannel channel, Consumer<RedirectorMigration> action) {
     MigrationEngine running = engine;
     if (running == null) {
       return;
@@ -96,20 +86,19 @@ final class RemoteRequests implements EndpointHandler {
     for (LiveMigration migration : running.live()) {
       if (migration.record.remote().equals(channel.remoteName())
           && migration instanceof RedirectorMigration redirector) {
-        apart(name, () -> action.accept(redirector));
+        later(channel, redirector.record.id(), CHANNEL, 1, () -> action.accept(redirector));
       }
     }
   }
 
   @Override
   public void controlDown(ControlChannel channel, String reason) {
-    log.info("control channel to {} is down: {}", channel.remoteName(), reason);
     List<ControlChannel> there = channels.get(channel.remoteName());
     MigrationEngine running = engine;
     if (there != null && there.remove(channel) && there.isEmpty() && running != null) {
       running.host().calls().lost(channel.remoteName(), reason);
     }
-    redirectors(channel, "control-down", RedirectorMigration::controlDown);
+    redirectors(channel, RedirectorMigration::controlDown);
   }
 
   @Override
@@ -125,47 +114,69 @@ final class RemoteRequests implements EndpointHandler {
       case ControlMessage.TakenBack reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.Finished reply -> host.calls().complete(channel.remoteName(), reply);
       case ControlMessage.Released released -> released(running, channel, released);
-      case ArmRequest request -> apart("arm", () -> arm(running, channel, request));
+      case ArmRequest request ->
+          later(
+              channel,
+              request.migration().toString(),
+              REQUESTS,
+              1,
+              () -> {
+                Inbox inbox = inbox(channel);
+                inbox.arming.lock();
+                try {
+                  arm(running, channel, request);
+                } finally {
+                  inbox.arming.unlock();
+                }
+              });
       case ControlMessage.FlowSnapshot snapshot ->
           endpoint(
               running,
               channel,
+              snapshot,
               snapshot.migration(),
-              snapshot.epoch(),
+              snapshot::epoch,
               m -> m.snapshot(snapshot.flows()));
       case ControlMessage.Held held ->
-          endpoint(running, channel, held.migration(), held.epoch(), EndpointMigration::held);
-      case ControlMessage.Release release ->
-          endpoint(
-              running, channel, release.migration(), release.epoch(), m -> release(channel, m));
-      case ControlMessage.Rollback rollback ->
+          endpoint(running, channel, held, held.migration(), held::epoch, EndpointMigration::held);
+      case ControlMessage.Release release -> // answered with Released
           endpoint(
               running,
               channel,
-              rollback.migration(),
-              rollback.epoch(),
-              m ->
-                  channel.send(
-                      new ControlMessage.RolledBack(
-                          rollback.migration(), rollback.epoch(), m.rollback())));
+              release,
+              release.migration(),
+              release::epoch,
+              EndpointMigration::release);
+      case ControlMessage.Rollback(UUID id, long epoch) ->
+          endpoint(
+              running,
+              channel,
+              message,
+              id,
+              () -> epoch,
+              m -> channel.send(new ControlMessage.RolledBack(id, epoch, m.rollback())));
       case ControlMessage.TakeBack wanted ->
           endpoint(
               running,
               channel,
+              wanted,
               wanted.migration(),
-              epochOf(running, wanted),
+              () -> epochOf(running, wanted),
               m -> channel.send(m.takeBack(wanted.nextEpoch(), wanted.force())));
-      case ControlMessage.Finish finish ->
+      case ControlMessage.Finish(UUID id, long epoch) ->
           endpoint(
               running,
               channel,
-              finish.migration(),
-              finish.epoch(),
-              m ->
-                  channel.send(
-                      new ControlMessage.Finished(finish.migration(), finish.epoch(), m.finish())));
+              message,
+              id,
+              () -> epoch,
+              m -> channel.send(new ControlMessage.Finished(id, epoch, m.finish())));
       case ControlMessage.Fault fault -> {
-        log.warn("{} says: {}", channel.remoteName(), fault.text());
+        String said = channel.remoteName() + " says: " + fault.text();
+        String line = inbox(channel).lines.line(said, host.clock().nanoTime());
+        if (line != null) {
+          log.warn("{}", line);
+        }
         fault(running, channel, fault);
       }
       case ControlMessage.Inquiry inquiry -> inquiry(running, channel, inquiry);
@@ -175,12 +186,18 @@ final class RemoteRequests implements EndpointHandler {
     }
   }
 
-  private static void apart(String name, Runnable task) {
-    Thread.ofVirtual().name(name).start(task);
+  private Inbox inbox(ControlChannel channel) {
+    return inboxes.computeIfAbsent(channel.remoteName(), name -> new Inbox());
+  }
+
+  private void later(ControlChannel channel, String id, String part, int weight, Runnable work) {
+    if (!inbox(channel).offer(new Inbox.About(id, part), weight, work)) {
+      channel.close(channel.remoteName() + " asks for more at a time than can be done here");
+    }
   }
 
   /** The endpoint has released: whoever waits for that is told, or it is news. */
-  private static void released(
+  private void released(
       MigrationEngine running, ControlChannel channel, ControlMessage.Released message) {
     if (running.host().calls().complete(channel.remoteName(), message)) {
       return;
@@ -188,22 +205,21 @@ final class RemoteRequests implements EndpointHandler {
     LiveMigration migration = running.byId(message.migration().toString());
     if (migration instanceof RedirectorMigration redirector
         && redirector.record.remote().equals(channel.remoteName())) {
-      apart("released", () -> redirector.released(message));
+      later(channel, redirector.record.id(), REQUESTS, 1, () -> redirector.released(message));
     }
   }
 
-  private static void fault(
-      MigrationEngine running, ControlChannel channel, ControlMessage.Fault fault) {
+  private void fault(MigrationEngine running, ControlChannel channel, ControlMessage.Fault fault) {
     String text = channel.remoteName() + ": " + fault.text();
     UUID id = fault.migration();
     if (id == null || !fault.code().equals(ControlMessage.Fault.UNKNOWN_MIGRATION)) {
-      running.host().calls().fail(channel.remoteName(), id, text);
+      running.host().calls().fail(channel.remoteName(), id, fault.request(), text);
       return;
     }
     running.host().calls().unknown(channel.remoteName(), id, text);
     if (running.byId(id.toString()) instanceof EndpointMigration endpoint
         && endpoint.record.remote().equals(channel.remoteName())) {
-      apart("disowned", endpoint::disowned);
+      later(channel, endpoint.record.id(), REQUESTS, 1, endpoint::disowned);
     }
   }
 
@@ -213,7 +229,7 @@ final class RemoteRequests implements EndpointHandler {
     UUID id = asked.migration();
     if (!(running.byId(id.toString()) instanceof RedirectorMigration redirector)
         || !redirector.record.remote().equals(channel.remoteName())) {
-      channel.send(unknown(id));
+      channel.send(ControlMessage.Fault.unknown(id));
       return;
     }
     long epoch = redirector.record.epoch();
@@ -223,16 +239,10 @@ final class RemoteRequests implements EndpointHandler {
           channel.send(
               asked.epoch() < epoch
                   ? new ControlMessage.TakeBack(id, asked.epoch(), epoch, true)
-                  : unknown(id)); // a plain rollback is refused by one that has released since
+                  : ControlMessage.Fault.unknown(
+                      id)); // a plain rollback is refused by one that has released since
       default -> log.trace("{} asks for {}", channel.remoteName(), id);
     }
-  }
-
-  private static ControlMessage unknown(UUID id) {
-    return new ControlMessage.Fault(
-        ControlMessage.Fault.UNKNOWN_MIGRATION,
-        "there is no migration " + id + " of yours here",
-        id);
   }
 
   /** One that was agreed to may be asked for again, when the answer was lost. */
@@ -250,35 +260,46 @@ final class RemoteRequests implements EndpointHandler {
   }
 
   /** Runs {@code action} on the migration of that id and epoch, if it is this remote host's. */
-  private static void endpoint(
-      MigrationEngine running, ControlChannel channel, UUID id, long epoch, EndpointAction action) {
-    LiveMigration migration = running.byId(id.toString());
-    if (!(migration instanceof EndpointMigration endpoint)
-        || !endpoint.record.remote().equals(channel.remoteName())) {
-      channel.send(unknown(id));
-      return;
-    }
-    if (endpoint.record.epoch() != epoch) {
-      channel.send(
-          new ControlMessage.Fault(
-              "stale-epoch", "that is an earlier ownership of the address", id));
-      return;
-    }
-    apart(
-        "endpoint",
+  private void endpoint(
+      MigrationEngine running,
+      ControlChannel channel,
+      ControlMessage message,
+      UUID id,
+      LongSupplier epoch,
+      EndpointAction action) {
+    String part =
+        switch (message) {
+          case ControlMessage.Held held -> HOLD;
+          case ControlMessage.FlowSnapshot snapshot -> FLOWS;
+          default -> REQUESTS;
+        };
+    int weight =
+        message instanceof ControlMessage.FlowSnapshot snapshot
+            ? 1 + snapshot.flows().size() / FLOWS_PER_ROOM
+            : 1;
+    later(
+        channel,
+        id.toString(),
+        part,
+        weight,
         () -> {
-          try {
-            action.on(endpoint);
-          } catch (RequestRefused | RuntimeException e) {
-            channel.send(new ControlMessage.Fault("refused", String.valueOf(e.getMessage()), id));
+          LiveMigration migration = running.byId(id.toString());
+          if (!(migration instanceof EndpointMigration endpoint)
+              || !endpoint.record.remote().equals(channel.remoteName())) {
+            channel.send(ControlMessage.Fault.unknown(id));
+          } else if (endpoint.record.epoch() != epoch.getAsLong()) {
+            channel.send(
+                ControlMessage.Fault.of(
+                    message, "stale-epoch", "that is an earlier ownership of the address", id));
+          } else {
+            try {
+              action.on(endpoint);
+            } catch (RequestRefused | RuntimeException e) {
+              channel.send(
+                  ControlMessage.Fault.of(message, "refused", String.valueOf(e.getMessage()), id));
+            }
           }
         });
-  }
-
-  private static void release(ControlChannel channel, EndpointMigration migration)
-      throws RequestRefused {
-    log.debug("{} asks to release", channel.remoteName());
-    migration.release(); // answers with Released on the control channel
   }
 
   private static void arm(MigrationEngine running, ControlChannel channel, ArmRequest request) {
@@ -402,34 +423,37 @@ final class RemoteRequests implements EndpointHandler {
       throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", wrong));
     }
     MacAddress mac = request.guestMac();
-    return new MigrationRecord(
-        request.migration().toString(),
-        request.name(),
-        request.epoch(),
-        Role.ENDPOINT,
-        MigrationState.PLANNED,
-        remoteName,
-        request.oldAddresses().stream().map(IpAddress::toString).toList(),
-        request.newAddresses().stream().map(IpAddress::toString).toList(),
-        mac == null ? null : mac.toString(),
-        "",
-        null,
-        request.deliver(),
-        request.oldLans().stream().map(IpPrefix::toString).toList(),
-        request.encapsulation(),
-        Math.min(request.connections(), host.config().tunnel().connections()),
-        request.returnPath(),
-        "queue",
-        null,
-        List.of(),
-        null,
-        "",
-        0,
-        null,
-        List.of(),
-        null,
-        EncapsulationChoice.told(request.encapsulationReason()),
-        host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
+    MigrationRecord record =
+        new MigrationRecord(
+            request.migration().toString(),
+            request.name(),
+            request.epoch(),
+            Role.ENDPOINT,
+            MigrationState.PLANNED,
+            remoteName,
+            request.oldAddresses().stream().map(IpAddress::toString).toList(),
+            request.newAddresses().stream().map(IpAddress::toString).toList(),
+            mac == null ? null : mac.toString(),
+            "",
+            null,
+            request.deliver(),
+            request.oldLans().stream().map(IpPrefix::toString).toList(),
+            request.encapsulation(),
+            Math.min(request.connections(), host.config().tunnel().connections()),
+            request.returnPath(),
+            "queue",
+            null,
+            List.of(),
+            null,
+            "",
+            0,
+            null,
+            List.of(),
+            null,
+            EncapsulationChoice.told(request.encapsulationReason()),
+            host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
+    running.requireUnused(record, true);
+    return record;
   }
 
   @Override

@@ -202,6 +202,55 @@ class MigrationJournalTest {
   }
 
   @Test
+  void aJournalIsMadeShorterWhileItIsWritten() throws Exception {
+    Path file = folder.resolve("migrations.jsonl");
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      journal.record(sample("db1"));
+      List<Thread> threads =
+          java.util.stream.IntStream.range(0, 8)
+              .mapToObj(i ->
+                  Thread.ofVirtual()
+                      .start(() -> {
+                        for (long epoch = 1; epoch <= 500; epoch++) {
+                          journal.record(sample("m" + i).inEpoch(epoch));
+                        }
+                      }))
+              .toList();
+      for (Thread thread : threads) {
+        thread.join();
+      }
+      assertThat(Files.size(file)).isLessThan((1 << 20) + 20_000);
+      journal.forget(sample("m7").id());
+    }
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      assertThat(journal.records())
+          .extracting(MigrationRecord::epoch)
+          .containsExactlyInAnyOrder(7L, 500L, 500L, 500L, 500L, 500L, 500L, 500L);
+    }
+  }
+
+  @Test
+  void whatHasEndedIsForgottenUnlessItsNameNeedsIt() throws Exception {
+    MigrationRecord older = ended("older", 7, OPEN_NAME);
+    MigrationRecord newer = ended("newer", 8, OPEN_NAME.replace("failed", "restored"));
+    MigrationRecord open = ended("open", 9, OPEN_NAME);
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      for (MigrationRecord each : List.of(older, newer, open, sample("live"))) {
+        journal.record(each);
+      }
+      String unknown = "00000000-0000-0000-0000-000000000009";
+      assertThat(journal.forgetEnded(List.of(newer.id(), open.id(), sample("live").id(), unknown)))
+          .as("without the newer ones the older would think that the name is its own")
+          .containsExactly(unknown);
+      assertThat(journal.forgetEnded(List.of(older.id(), newer.id(), open.id())))
+          .containsExactly(older.id(), newer.id());
+    }
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      assertThat(journal.records()).containsExactly(open, sample("live"));
+    }
+  }
+
+  @Test
   void aLongJournalKeepsEndedOnesWhoseNameIsStillOpen() throws IOException {
     Path file = folder.resolve("migrations.jsonl");
     MigrationRecord open = ended("open", 9, OPEN_NAME);

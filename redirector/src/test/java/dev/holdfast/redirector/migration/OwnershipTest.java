@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import java.util.concurrent.Executors;
@@ -217,6 +218,68 @@ class OwnershipTest {
     assertThatThrownBy(() -> engine.requireFree(later)).hasMessageContaining("is redirecting");
     engine.supersede(later);
     assertThat(first.state()).isEqualTo(MigrationState.REDIRECTING);
+  }
+
+  /** The other host of a migration knows its id, and may not have it replaced by naming it. */
+  @Test
+  void anIdInUseIsNotGivenAway() throws Exception {
+    EndpointMigration first = endpoint(MigrationState.REDIRECTING);
+    for (MigrationRecord wanted :
+        List.of(
+            record("first", Role.ENDPOINT, MigrationState.PLANNED, 6, "host-c"),
+            record("first", Role.ENDPOINT, MigrationState.PLANNED, 8, "host-c"),
+            record("first", Role.ENDPOINT, MigrationState.PLANNED, 8, "host-a"))) {
+      EndpointMigration replacing = new EndpointMigration(first.host, wanted);
+      assertThatThrownBy(() -> engine.admit(replacing))
+          .hasMessageContaining("a migration has the id " + wanted.id() + " here already");
+      engine.forget(replacing);
+      assertThat(engine.byId(wanted.id())).isSameAs(first);
+    }
+    assertThat(first.takeBack(8, true).refusal()).isEmpty();
+    for (long stale : List.of(7L, 8L)) {
+      MigrationRecord late =
+          record("first", Role.ENDPOINT, MigrationState.PLANNED, stale, "host-a");
+      assertThatThrownBy(() -> engine.admit(new EndpointMigration(first.host, late)))
+          .hasMessageContaining("has the id");
+    }
+    MigrationRecord next = record("first", Role.ENDPOINT, MigrationState.PLANNED, 9, "host-a");
+    engine.admit(new EndpointMigration(first.host, next));
+  }
+
+  @Test
+  void theIdOfAMigrationThatBeganHereIsNotGivenAway() {
+    MigrationRecord mine =
+        record("first", Role.REDIRECTOR, MigrationState.ROLLED_BACK, 7, "host-a");
+    journal.record(mine);
+    journal.record(record("name", Role.REDIRECTOR, MigrationState.PLANNED, 7, "host-a"));
+    engine.takeOver();
+    for (String name : List.of("first", "name")) {
+      MigrationRecord wanted = record(name, Role.ENDPOINT, MigrationState.PLANNED, 8, "host-a");
+      assertThatThrownBy(() -> engine.admit(new EndpointMigration(engine.host(), wanted)))
+          .hasMessageContaining("has the id");
+    }
+    assertThat(journal.records()).extracting(MigrationRecord::role).containsOnly(Role.REDIRECTOR);
+  }
+
+  /** A daemon runs for years, and a remote host may arm and roll back as often as it likes. */
+  @Test
+  void onlyTheLastOfThoseThatHaveEndedAreKept() throws Exception {
+    for (int i = 0; i < 100; i++) {
+      MigrationRecord one = record("e" + i, Role.ENDPOINT, MigrationState.ARMED, i, "host-a");
+      journal.record(one.entering(MigrationState.ROLLED_BACK, i));
+    }
+    engine.takeOver();
+    MigrationRecord live = record("live", Role.ENDPOINT, MigrationState.PLANNED, 100, "host-a");
+    engine.admit(new EndpointMigration(engine.host(), live));
+    journal.record(live);
+    List<String> kept = new ArrayList<>(List.of("live"));
+    for (int i = 99; i >= 36; i--) {
+      kept.add("e" + i);
+    }
+    assertThat(engine.list()).extracting(MigrationView::name).containsExactlyElementsOf(kept);
+    assertThat(journal.records())
+        .extracting(MigrationRecord::name)
+        .containsExactlyInAnyOrderElementsOf(kept);
   }
 
   @Test

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,7 +18,13 @@ import org.jspecify.annotations.Nullable;
  * with what is there before anything is allocated for it.
  */
 record BodyReader(ByteBuf in) {
+  /** In UTF-16 units. */
+  static final int LONGEST_TEXT = 4_000;
+
   private static final int FIRST_CAPACITY = 64;
+
+  // controls, formats, halves of surrogate pairs, and the two line separators that are none of them
+  private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\p{Zl}\\p{Zp}]");
 
   /** Reads one value. */
   interface Field<T> {
@@ -77,9 +84,15 @@ record BodyReader(ByteBuf in) {
     return value;
   }
 
+  /**
+   * A text that may be logged and shown as it is: on one line, without what steers a terminal or
+   * turns the direction of writing, and no longer than anybody reads.
+   */
   String text() throws ControlFormatException {
     try {
-      return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes())).toString();
+      String text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes())).toString();
+      String read = text.length() > LONGEST_TEXT ? text.substring(0, LONGEST_TEXT) + "..." : text;
+      return UNPRINTABLE.matcher(read).replaceAll(" ");
     } catch (CharacterCodingException e) {
       throw new ControlFormatException("a text is not UTF-8");
     }

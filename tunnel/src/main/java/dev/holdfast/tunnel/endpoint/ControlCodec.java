@@ -205,6 +205,7 @@ public final class ControlCodec {
         out.text(m.code());
         out.text(m.text());
         out.optional(m.migration(), BodyWriter::uuid);
+        out.text(m.request());
       }
       case Inquiry m -> {
         out.uuid(m.migration());
@@ -291,7 +292,8 @@ public final class ControlCodec {
       case ROLLED_BACK -> new RolledBack(in.uuid(), in.s64(), in.text());
       case FINISH -> new Finish(in.uuid(), in.s64());
       case FINISHED -> new Finished(in.uuid(), in.s64(), in.text());
-      case FAULT -> new Fault(in.text(), in.text(), in.optional(BodyReader::uuid));
+      case FAULT ->
+          new Fault(in.text(), in.text(), in.optional(BodyReader::uuid), in.appendedText());
       case INQUIRY -> new Inquiry(in.uuid(), in.s64());
       case TAKE_BACK -> new TakeBack(in.uuid(), in.s64(), in.s64(), in.flag());
       case TAKEN_BACK -> new TakenBack(in.uuid(), in.s64(), in.text(), in.list(BodyReader::s64));

@@ -3,6 +3,7 @@ package dev.holdfast.tunnel.endpoint;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.UUID;
 import org.jspecify.annotations.Nullable;
@@ -101,8 +102,19 @@ public sealed interface ControlMessage {
    * Redirector to endpoint: the connections alive at hold, for its drain count and its ownership of
    * replies.
    */
-  record FlowSnapshot(UUID migration, long epoch, List<FlowEntry> flows)
-      implements ControlMessage {}
+  record FlowSnapshot(UUID migration, long epoch, List<FlowEntry> flows) implements ControlMessage {
+    /** All of {@code flows}, in as many messages as that takes; one at least. */
+    public static List<FlowSnapshot> of(UUID migration, long epoch, List<FlowEntry> flows) {
+      List<FlowSnapshot> messages = new ArrayList<>();
+      int at = 0;
+      do {
+        int end = Math.min(flows.size(), at + ControlCodec.MAX_FLOWS);
+        messages.add(new FlowSnapshot(migration, epoch, flows.subList(at, end)));
+        at = end;
+      } while (at < flows.size());
+      return messages;
+    }
+  }
 
   /** One connection as a flow snapshot names it. */
   record FlowEntry(int protocol, IpAddress guest, int guestPort, IpAddress peer, int peerPort) {}
@@ -178,9 +190,44 @@ public sealed interface ControlMessage {
   /**
    * Something the sender could not do. {@code migration} is null where it concerns the channel
    * itself.
+   *
+   * @param request what was asked for: {@link #RELEASE} and so on; empty of a daemon that does not
+   *     say, and where it is no answer to a message
    */
-  record Fault(String code, String text, @Nullable UUID migration) implements ControlMessage {
+  record Fault(String code, String text, @Nullable UUID migration, String request)
+      implements ControlMessage {
     /** The sender has no such migration with the receiver: it never was, or it has ended. */
     public static final String UNKNOWN_MIGRATION = "unknown-migration";
+
+    public static final String RELEASE = "release";
+    public static final String ROLLBACK = "rollback";
+    public static final String TAKE_BACK = "take-back";
+    public static final String FINISH = "finish";
+
+    /** Of what was said, and has no answer of its own that somebody waits for. */
+    public static final String NOTHING_ASKED = "nothing-asked";
+
+    public Fault(String code, String text, @Nullable UUID migration) {
+      this(code, text, migration, "");
+    }
+
+    /** That {@code message} was refused. */
+    public static Fault of(ControlMessage message, String code, String text, UUID migration) {
+      String request =
+          switch (message) {
+            case Release m -> RELEASE;
+            case Rollback m -> ROLLBACK;
+            case TakeBack m -> TAKE_BACK;
+            case Finish m -> FINISH;
+            default -> NOTHING_ASKED;
+          };
+      return new Fault(code, text, migration, request);
+    }
+
+    /** That the receiver has no migration of that id here. */
+    public static Fault unknown(UUID migration) {
+      return new Fault(
+          UNKNOWN_MIGRATION, "there is no migration " + migration + " of yours here", migration);
+    }
   }
 }

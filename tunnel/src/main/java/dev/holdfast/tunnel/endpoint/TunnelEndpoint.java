@@ -44,6 +44,12 @@ import org.slf4j.LoggerFactory;
 public final class TunnelEndpoint implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(TunnelEndpoint.class);
   private static final long CLOSE_MILLIS = 2_000;
+
+  /**
+   * With one remote host: each may have dialled the other, and one may be lost and not known so.
+   */
+  private static final int CHANNELS = 4;
+
   private static final String STOPPING = "this daemon is stopping";
 
   private final HostIdentity identity;
@@ -314,6 +320,14 @@ public final class TunnelEndpoint implements AutoCloseable {
     channel.start();
     LOG.info("control channel with {} ({}) is up", channel.remoteName(), channel.remoteSoftware());
     handler.controlUp(channel);
+    List<ControlChannel> its =
+        channels.stream()
+            .filter(each -> each.isUp() && each.remoteName().equals(channel.remoteName()))
+            .toList();
+    if (its.size() > CHANNELS) {
+      its.getFirst()
+          .close("newer control channels with " + channel.remoteName() + " took its place");
+    }
   }
 
   void controlDown(ControlChannel channel, String reason) {

@@ -26,6 +26,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
@@ -91,7 +92,8 @@ class ControlCodecTest {
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),
         new Fault("state", "no such migration", ID),
-        new Fault("version", "too old", null));
+        new Fault("version", "too old", null),
+        Fault.of(new Rollback(ID, 3), "refused", "released here", ID));
   }
 
   @Test
@@ -137,6 +139,7 @@ class ControlCodecTest {
         yield List.of(last, before, before + 2);
       }
       case Released released -> List.of(4 + 8 * (released.stagedUpTo().size() - 1));
+      case Fault fault -> List.of(4 + length(fault.request()));
       default -> List.of();
     };
   }
@@ -165,6 +168,7 @@ class ControlCodecTest {
         assertThat(reply.encapsulationReason()).isEmpty();
       }
       case Released released -> assertThat(released.stagedUpTo()).containsExactly(7L);
+      case Fault fault -> assertThat(fault.request()).isEmpty();
       case null, default -> throw new AssertionError("not what was written: " + message);
     }
   }
@@ -238,6 +242,46 @@ class ControlCodecTest {
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("FlowSnapshot");
     assertThat(out.readableBytes()).isOne();
+  }
+
+  @Test
+  void aLongListOfFlowsIsSentAsSeveral() throws Exception {
+    List<FlowEntry> flows = new ArrayList<>();
+    for (int i = 0; i < 2 * ControlCodec.MAX_FLOWS + 5; i++) {
+      flows.add(
+          new FlowEntry(6, IpAddress.parse("fd00::1"), i & 0xffff, IpAddress.parse("fd00::2"), 2));
+    }
+    List<FlowEntry> read = new ArrayList<>();
+    for (FlowSnapshot message : FlowSnapshot.of(ID, 1, flows)) {
+      ControlMessage part = java.util.Objects.requireNonNull(decode(encode(message)));
+      read.addAll(((FlowSnapshot) part).flows());
+    }
+    assertThat(read).isEqualTo(flows);
+    assertThat(FlowSnapshot.of(ID, 1, flows)).hasSize(3);
+    assertThat(FlowSnapshot.of(ID, 1, flows.subList(0, ControlCodec.MAX_FLOWS))).hasSize(1);
+    assertThat(FlowSnapshot.of(ID, 1, List.of()))
+        .containsExactly(new FlowSnapshot(ID, 1, List.of()));
+  }
+
+  /** It goes to logs and terminals. */
+  @Test
+  void aTextIsOneLineWithoutControlsAndIsCutWhereItIsEndless() throws Exception {
+    String hostile = "a\u001b]0;owned\u0007b\r\n12:00 WARN c\u009b2J\u202e\u2028\u0000d größer";
+    String clean = "a ]0;owned b  12:00 WARN c 2J   d größer";
+    assertThat(decode(encode(new Fault(hostile, hostile, null))))
+        .isEqualTo(new Fault(clean, clean, null));
+    assertThat(decode(encode(new Hello(1, 1, "x", hostile, List.of(hostile)))))
+        .isEqualTo(new Hello(1, 1, "x", clean, List.of(clean)));
+    var check = new ControlMessage.CheckEntry(hostile, hostile, hostile, "f".repeat(60_000));
+    var reply = new ArmReply(1, hostile, List.of(check), List.of(), TOKEN, 1, "", hostile);
+    ArmReply read = (ArmReply) java.util.Objects.requireNonNull(decode(encode(reply)));
+    assertThat(read.refusal()).isEqualTo(clean);
+    assertThat(read.encapsulationReason()).isEqualTo(clean);
+    assertThat(read.checks())
+        .containsExactly(
+            new ControlMessage.CheckEntry(clean, clean, clean, "f".repeat(4_000) + "..."));
+    assertThat(decode(encode(new RolledBack(ID, 1, "x" + "\ud83d\ude00".repeat(500_000)))))
+        .isEqualTo(new RolledBack(ID, 1, "x" + "\ud83d\ude00".repeat(1_999) + " ..."));
   }
 
   /** Broken messages end in the one exception that says so, whatever is broken in them. */

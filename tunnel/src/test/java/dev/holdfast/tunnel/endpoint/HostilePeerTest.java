@@ -241,6 +241,24 @@ class HostilePeerTest {
     assertThat(atB.up).isEmpty();
   }
 
+  @Test
+  void ofManyControlChannelsTheNewestStay() throws Exception {
+    List<Hosts.Outsider> outsiders = new ArrayList<>();
+    for (int i = 0; i < 6; i++) {
+      outsiders.add(greeted());
+    }
+    for (Hosts.Outsider old : outsiders.subList(0, 2)) {
+      assertThat(next(atB.down).reason())
+          .isEqualTo("newer control channels with host-a took its place");
+      assertThat(next(old.closed)).isNotEmpty();
+    }
+    for (Hosts.Outsider left : outsiders.subList(2, 6)) {
+      left.send(FrameType.CONTROL, encoded(new Held(new UUID(1, 2), 3)));
+      assertThat(next(atB.said).message()).isEqualTo(new Held(new UUID(1, 2), 3));
+      assertThat(left.closed).isEmpty();
+    }
+  }
+
   /** A message that never ends is silence, however many bytes of it come. */
   @Test
   void anEndlessMessageIsCutOff() throws Exception {
