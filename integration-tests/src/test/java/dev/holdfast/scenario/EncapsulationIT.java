@@ -131,7 +131,7 @@ class EncapsulationIT {
           (hook.equals("input") ? lab.newHost() : lab.router()).within("nft", "-f", "-"),
           """
           table inet in_the_way {
-            chain all {
+            chain passing {
               type filter hook %s priority filter;
               meta l4proto { 4, 41 } drop
             }

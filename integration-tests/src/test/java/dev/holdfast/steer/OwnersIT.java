@@ -106,6 +106,13 @@ class OwnersIT {
     try (LinuxKernel kernel = new LinuxKernel();
         NewSite site = new NewSite()) {
       Preflight preflight = preflight(kernel);
+      List<Check> alreadyHere = atNew(site, preflight);
+      assertThat(alreadyHere.stream().filter(check -> check.result().equals("failed")))
+          .hasSize(2)
+          .allMatch(check -> check.detail().startsWith("the guest itself, " + OldSite.GUEST_MAC))
+          .allMatch(check -> check.fix().startsWith("arm at the host where the guest runs"));
+
+      site.guest.ip("link set eth0 down");
       expect(atNew(site, preflight), "new address owner", "ok", 4, "nobody else has");
 
       site.neighbour.ip("addr add " + NewSite.NEW4 + "/24 dev eth0");
