@@ -16,7 +16,9 @@ import dev.holdfast.redirector.demo.lab.Lab;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -28,6 +30,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 class RollbackIT {
+  private static final Duration LIMIT = Duration.ofSeconds(20);
 
   @ParameterizedTest
   @CsvSource({
@@ -58,8 +61,6 @@ class RollbackIT {
 
   /** The endpoint is frozen when it is asked, and one of the two is killed before it answers. */
   private record KilledInTheMiddle(boolean old) implements Bystander {
-    private static final Duration LIMIT = Duration.ofSeconds(20);
-
     @Override
     public void moved(Lab lab) {}
 
@@ -83,17 +84,17 @@ class RollbackIT {
       asking.join();
       await(() -> oldHost.control().show("web1").state().equals("rolled-back"));
     }
+  }
 
-    private interface Condition {
-      boolean isMet() throws Exception;
-    }
+  private interface Condition {
+    boolean isMet() throws Exception;
+  }
 
-    private static void await(Condition condition) throws Exception {
-      long end = System.nanoTime() + LIMIT.toNanos();
-      while (!condition.isMet()) {
-        assertThat(System.nanoTime() - end).as("it does not come").isNegative();
-        Thread.sleep(20);
-      }
+  private static void await(Condition condition) throws Exception {
+    long end = System.nanoTime() + LIMIT.toNanos();
+    while (!condition.isMet()) {
+      assertThat(System.nanoTime() - end).as("it does not come").isNegative();
+      Thread.sleep(20);
     }
   }
 
@@ -110,6 +111,47 @@ class RollbackIT {
                 }),
             Story.silent(),
             new KilledInTheMiddle(old));
+    // A daemon that is dead has no port open, and the other one knocks.
+    everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(":4754 "));
+  }
+
+  /**
+   * The endpoint agrees to forget a guest that is held and runs at the old host again, and the
+   * daemon there is killed before it reads that.
+   */
+  private static final class KilledBeforeItReadsTheAnswer implements Bystander {
+    @Override
+    public void moved(Lab lab) {}
+
+    @Override
+    public void takeBack(Cleanup.Step rollback, DemoHost oldHost, DemoHost newHost)
+        throws Exception {
+      newHost.freeze(true);
+      var asking = new FutureTask<>(() -> assertThatThrownBy(rollback::run).isNotNull());
+      Thread.ofPlatform().start(asking);
+      Thread.sleep(Duration.ofSeconds(1)); // the question is on its way
+      oldHost.freeze(true);
+      newHost.freeze(false);
+      await(() -> newHost.control().show("web1").state().equals("rolled-back"));
+      oldHost.kill();
+      var _ = asking.get();
+      oldHost.startAgain();
+      await(() -> oldHost.control().show("web1").state().equals("rolled-back"));
+    }
+  }
+
+  @Tag("suite-ways")
+  @Test
+  void oneThatWasHeldIsNotHeldAgainByTheNextDaemon() throws Exception {
+    ScenarioResult result =
+        Scenario.run(
+            ScenarioOptions.defaults()
+                .with(o -> {
+                  o.ending = Ending.ROLLED_BACK_FROM_HOLDING;
+                  o.pause = Duration.ofSeconds(1);
+                }),
+            Story.silent(),
+            new KilledBeforeItReadsTheAnswer());
     // A daemon that is dead has no port open, and the other one knocks.
     everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(":4754 "));
   }

@@ -238,7 +238,10 @@ final class RedirectorMigration extends LiveMigration {
         return;
       }
       if (record.state() == MigrationState.HOLDING) {
-        journalled(MigrationState.REDIRECTING, host.clock().epochNanos());
+        journalled(
+            MigrationState.REDIRECTING,
+            host.clock().epochNanos(),
+            asked -> asked.takingBack(null)); // a rollback that it has not heard of came too late
         host.data().run(() -> there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime()));
         event(
             "state",
