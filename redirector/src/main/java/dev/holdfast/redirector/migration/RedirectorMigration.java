@@ -322,6 +322,13 @@ final class RedirectorMigration extends LiveMigration {
           && record.state() != MigrationState.DRAINING) {
         throw illegal("finish");
       }
+      if (record.takingBack() != null) {
+        throw new RequestRefused(
+            RequestRefused.Kind.CONFLICT,
+            record.remote()
+                + " was asked for the address back and may have agreed, so the guest may run here again: it is asked"
+                + " until it answers; if it is gone for good, rollback --force ends it");
+      }
       MigrationPath there = path;
       if (there == null && !force) {
         throw new RequestRefused(
