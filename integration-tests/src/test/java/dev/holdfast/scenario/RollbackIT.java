@@ -59,6 +59,14 @@ class RollbackIT {
     everythingSurvived(result);
   }
 
+  /** Asks on a thread of its own; whether it got no answer is known when the task is over. */
+  private static FutureTask<?> refused(Cleanup.Step rollback) {
+    var asking =
+        new FutureTask<>(() -> assertThatThrownBy(rollback::run).as("no answer").isNotNull());
+    Thread.ofPlatform().start(asking);
+    return asking;
+  }
+
   /** The endpoint is frozen when it is asked, and one of the two is killed before it answers. */
   private record KilledInTheMiddle(boolean old) implements Bystander {
     @Override
@@ -68,9 +76,7 @@ class RollbackIT {
     public void takeBack(Cleanup.Step rollback, DemoHost oldHost, DemoHost newHost)
         throws Exception {
       newHost.freeze(true);
-      Thread asking =
-          Thread.ofPlatform()
-              .start(() -> assertThatThrownBy(rollback::run).as("no answer").isNotNull());
+      FutureTask<?> asking = refused(rollback);
       Path journal = oldHost.configFile().resolveSibling("state").resolve("migrations.jsonl");
       await(() -> Files.readString(journal).matches("(?s).*\"takingBack\":\\d.*"));
       if (old) {
@@ -81,7 +87,7 @@ class RollbackIT {
         newHost.kill();
         newHost.startAgain();
       }
-      asking.join();
+      var _ = asking.get();
       await(() -> oldHost.control().show("web1").state().equals("rolled-back"));
     }
   }
@@ -127,8 +133,7 @@ class RollbackIT {
     public void takeBack(Cleanup.Step rollback, DemoHost oldHost, DemoHost newHost)
         throws Exception {
       newHost.freeze(true);
-      var asking = new FutureTask<>(() -> assertThatThrownBy(rollback::run).isNotNull());
-      Thread.ofPlatform().start(asking);
+      FutureTask<?> asking = refused(rollback);
       Thread.sleep(Duration.ofSeconds(1)); // the question is on its way
       oldHost.freeze(true);
       newHost.freeze(false);
