@@ -10,6 +10,7 @@ import dev.holdfast.redirector.demo.ScenarioResult;
 import dev.holdfast.redirector.demo.Story;
 import dev.holdfast.redirector.demo.host.DemoHost;
 import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.Namespace;
 import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.redirector.demo.load.Outcome;
 import dev.holdfast.redirector.migration.MigrationState;
@@ -128,7 +129,7 @@ class EncapsulationIT {
     @Override
     public void begun(Lab lab) throws Exception {
       Tool.run(
-          (hook.equals("input") ? lab.newHost() : lab.router()).within("nft", "-f", "-"),
+          host(lab).within("nft", "-f", "-"),
           """
           table inet in_the_way {
             chain passing {
@@ -141,7 +142,13 @@ class EncapsulationIT {
     }
 
     @Override
-    public void moved(Lab lab) {}
+    public void moved(Lab lab) throws Exception {
+      Tool.run(host(lab).within("nft", "delete table inet in_the_way"));
+    }
+
+    private Namespace host(Lab lab) {
+      return hook.equals("input") ? lab.newHost() : lab.router();
+    }
   }
 
   @Test

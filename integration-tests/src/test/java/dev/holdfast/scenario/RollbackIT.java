@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Objects;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -135,6 +136,14 @@ class RollbackIT {
     }
   }
 
+  /** Asks on a thread of its own; whether it got no answer is known when the task is over. */
+  private static FutureTask<?> refused(Cleanup.Step rollback) {
+    var asking =
+        new FutureTask<>(() -> assertThatThrownBy(rollback::run).as("no answer").isNotNull());
+    Thread.ofPlatform().start(asking);
+    return asking;
+  }
+
   /** The endpoint is frozen when it is asked, and one of the two is killed before it answers. */
   private record KilledInTheMiddle(boolean old) implements Bystander {
     @Override
@@ -144,9 +153,7 @@ class RollbackIT {
     public void takeBack(Cleanup.Step rollback, DemoHost oldHost, DemoHost newHost)
         throws Exception {
       newHost.freeze(true);
-      Thread asking =
-          Thread.ofPlatform()
-              .start(() -> assertThatThrownBy(rollback::run).as("no answer").isNotNull());
+      FutureTask<?> asking = refused(rollback);
       Path journal = oldHost.configFile().resolveSibling("state").resolve("migrations.jsonl");
       await(() -> Files.readString(journal).matches("(?s).*\"takingBack\":\\d.*"));
       if (old) {
@@ -157,7 +164,7 @@ class RollbackIT {
         newHost.kill();
         newHost.startAgain();
       }
-      asking.join();
+      var _ = asking.get();
       await(() -> oldHost.control().show("web1").state().equals("rolled-back"));
     }
   }
@@ -175,6 +182,46 @@ class RollbackIT {
                 }),
             Story.silent(),
             new KilledInTheMiddle(old));
+    // A daemon that is dead has no port open, and the other one knocks.
+    everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(":4754 "));
+  }
+
+  /**
+   * The endpoint agrees to forget a guest that is held and runs at the old host again, and the
+   * daemon there is killed before it reads that.
+   */
+  private static final class KilledBeforeItReadsTheAnswer implements Bystander {
+    @Override
+    public void moved(Lab lab) {}
+
+    @Override
+    public void takeBack(Cleanup.Step rollback, DemoHost oldHost, DemoHost newHost)
+        throws Exception {
+      newHost.freeze(true);
+      FutureTask<?> asking = refused(rollback);
+      Thread.sleep(Duration.ofSeconds(1)); // the question is on its way
+      oldHost.freeze(true);
+      newHost.freeze(false);
+      await(() -> newHost.control().show("web1").state().equals("rolled-back"));
+      oldHost.kill();
+      var _ = asking.get();
+      oldHost.startAgain();
+      await(() -> oldHost.control().show("web1").state().equals("rolled-back"));
+    }
+  }
+
+  @Tag("suite-ways")
+  @Test
+  void oneThatWasHeldIsNotHeldAgainByTheNextDaemon() throws Exception {
+    ScenarioResult result =
+        Scenario.run(
+            ScenarioOptions.defaults()
+                .with(o -> {
+                  o.ending = Ending.ROLLED_BACK_FROM_HOLDING;
+                  o.pause = Duration.ofSeconds(1);
+                }),
+            Story.silent(),
+            new KilledBeforeItReadsTheAnswer());
     // A daemon that is dead has no port open, and the other one knocks.
     everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(":4754 "));
   }

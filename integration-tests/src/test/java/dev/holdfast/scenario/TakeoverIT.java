@@ -11,6 +11,7 @@ import dev.holdfast.redirector.demo.ScenarioResult;
 import dev.holdfast.redirector.demo.Story;
 import dev.holdfast.redirector.demo.host.DemoHost;
 import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
 import java.time.Duration;
@@ -33,8 +34,13 @@ class TakeoverIT {
 
   private static final String DAEMON = ":4754 ";
 
-  /** Kills daemons with SIGKILL in one state, and starts them again. */
-  private record Killer(MigrationState when, boolean old, boolean fresh) implements Bystander {
+  /**
+   * Kills daemons with SIGKILL in one state, and starts them again.
+   *
+   * @param flushed the host's firewall is loaded anew meanwhile, which takes our tables along
+   */
+  private record Killer(MigrationState when, boolean old, boolean fresh, boolean flushed)
+      implements Bystander {
     @Override
     public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
       if (state != when) {
@@ -48,11 +54,20 @@ class TakeoverIT {
       }
       Thread.sleep(Duration.ofMillis(300)); // the kernel is alone with the packets
       if (old) {
-        oldHost.startAgain();
+        again(oldHost);
       }
       if (fresh) {
-        newHost.startAgain();
+        again(newHost);
       }
+    }
+
+    private void again(DemoHost host) throws Exception {
+      if (flushed) {
+        String unused = Tool.run(host.plan().machine().within("nft", "flush", "ruleset"));
+      }
+      host.startAgain();
+      assertThat(host.control().show("web1").alerts())
+          .noneMatch(alert -> alert.contains("could not be taken over"));
     }
 
     @Override
@@ -61,15 +76,23 @@ class TakeoverIT {
 
   @ParameterizedTest
   @CsvSource({
-    "ARMED,       true,  true,  tls,  tun",
-    "HOLDING,     true,  false, tls,  tun",
-    "HOLDING,     false, true,  ipip, tun",
-    "REDIRECTING, true,  false, tls,  tun",
-    "REDIRECTING, false, true,  ipip, tun",
-    "REDIRECTING, true,  true,  tls,  pcap",
+    "ARMED,       true,  true,  tls,  tun,  false",
+    "HOLDING,     true,  false, tls,  tun,  false",
+    "HOLDING,     false, true,  ipip, tun,  false",
+    "REDIRECTING, true,  false, tls,  tun,  false",
+    "REDIRECTING, false, true,  ipip, tun,  false",
+    "ARMED,       true,  true,  ipip, pcap, false",
+    "HOLDING,     true,  false, tls,  pcap, false",
+    "REDIRECTING, true,  true,  tls,  pcap, false",
+    "REDIRECTING, true,  true,  tls,  pcap, true",
   })
   void theNextDaemonGoesOn(
-      MigrationState when, boolean old, boolean fresh, String encapsulation, String capture)
+      MigrationState when,
+      boolean old,
+      boolean fresh,
+      String encapsulation,
+      String capture,
+      boolean flushed)
       throws Exception {
     ScenarioResult result =
         Scenario.run(
@@ -80,7 +103,7 @@ class TakeoverIT {
                   o.pause = Duration.ofSeconds(1);
                 }),
             Story.silent(),
-            new Killer(when, old, fresh));
+            new Killer(when, old, fresh, flushed));
     // A daemon that is dead has no port open, and the other one knocks; and its kernel resets what
     // it had not yet read.
     everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(DAEMON));

@@ -220,7 +220,13 @@ public final class Scenario {
       story.tell("the guest is at the new host; nobody cares for its old address");
       return new Moments(hold, resumed, resumed, 0);
     }
-    long released = back ? migration.rollBack() : migration.release();
+    long released;
+    if (back) {
+      bystander.takeBack(migration::rollBack, stage.oldHost(), stage.newHost());
+      released = migration.rolledBack();
+    } else {
+      released = migration.release();
+    }
     story.tell(
         back
             ? "the guest goes on at the old host, and the migration is taken back"

@@ -75,27 +75,15 @@ final class Asking {
   /**
    * Tells the endpoint to forget it. Answers with its refusal, "" when it agrees.
    *
-   * @throws RequestRefused when a held guest's endpoint cannot be asked: it may have released
+   * @throws RequestRefused when it has not answered; it may have agreed
    */
-  static String rollback(Host host, MigrationRecord record, long millis) throws RequestRefused {
-    try {
-      ControlChannel channel = host.control(record.remote());
-      CompletableFuture<ControlMessage> answer =
-          host.calls().expect(record.remote(), RolledBack.class, record.uuid());
-      channel.send(new ControlMessage.Rollback(record.uuid(), record.epoch()));
-      return ControlCalls.await(answer, RolledBack.class, millis, record.remote(), "the rollback")
-          .refusal();
-    } catch (RequestRefused e) {
-      if (record.state() != MigrationState.HOLDING) {
-        return ""; // it cannot have released what was never held
-      }
-      throw new RequestRefused(
-          RequestRefused.Kind.REFUSED,
-          e.getMessage()
-              + "; it may have released the guest already, so this host goes on holding: try again when it answers,"
-              + " or make sure that the guest does not run there and use --force",
-          e);
-    }
+  static String rollback(Host host, ControlChannel channel, MigrationRecord record, long millis)
+      throws RequestRefused {
+    CompletableFuture<ControlMessage> answer =
+        host.calls().expect(record.remote(), RolledBack.class, record.uuid());
+    channel.send(new ControlMessage.Rollback(record.uuid(), record.epoch()));
+    return ControlCalls.await(answer, RolledBack.class, millis, record.remote(), "the rollback")
+        .refusal();
   }
 
   /**

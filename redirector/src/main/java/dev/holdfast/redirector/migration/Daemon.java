@@ -92,10 +92,10 @@ public final class Daemon implements AutoCloseable {
   public static Daemon start(Config config, Clock clock, String version) throws IOException {
     Files.createDirectories(config.daemon().state());
     FileChannel lock = lockState(config);
-    HostIdentity identity = identity(config, clock);
+    MigrationJournal journal = MigrationJournal.open(config.daemon().state());
+    HostIdentity identity = identity(config, clock, isIdle(journal));
     LinuxKernel kernel = new LinuxKernel();
     KernelLedger ledger = KernelLedger.open(ledgerFile(config), kernel);
-    MigrationJournal journal = MigrationJournal.open(config.daemon().state());
     DataLoop data = new DataLoop();
     ScheduledExecutorService timer =
         Executors.newSingleThreadScheduledExecutor(
@@ -134,6 +134,10 @@ public final class Daemon implements AutoCloseable {
     try {
       requests.attach(engine);
       engine.takeOver();
+      String fault = identity.outOfDate(clock);
+      if (!fault.isEmpty()) {
+        engine.live().forEach(migration -> migration.alert(outOfDate(fault)));
+      }
       endpoint.listen(config.tunnel().listen());
       ControlServer control = new ControlServer(config.daemon().control(), engine);
       control.start();
@@ -169,14 +173,36 @@ public final class Daemon implements AutoCloseable {
 
   /** Where a migration is taken over, its raw sockets would get the rehearsal's packets too. */
   private static InetAddress rehearsalAddress(Config config, MigrationJournal journal) {
-    boolean idle = journal.records().stream().allMatch(record -> record.state().isEnded());
-    return idle ? config.tunnel().listen().getAddress() : InetAddress.getLoopbackAddress();
+    return isIdle(journal)
+        ? config.tunnel().listen().getAddress()
+        : InetAddress.getLoopbackAddress();
   }
 
-  private static HostIdentity identity(Config config, Clock clock) throws IOException {
+  private static boolean isIdle(MigrationJournal journal) {
+    return journal.records().stream().allMatch(record -> record.state().isEnded());
+  }
+
+  private static String outOfDate(String fault) {
+    return "this host's certificate "
+        + fault
+        + ": the other host accepts no connection from here. Release at the new host, or rollback --force, work"
+        + " without; to go on together, make another (holdfast cert init), give its fingerprint to the other host,"
+        + " and restart both daemons";
+  }
+
+  /**
+   * A migration that was left must be looked after, even where no remote host believes who this one
+   * is: its capture stands, and only a daemon can release it here or take it back.
+   */
+  private static HostIdentity identity(Config config, Clock clock, boolean idle)
+      throws IOException {
+    Path certificate = config.identity().certificate();
+    Path key = config.identity().key();
     try {
       HostIdentity identity =
-          HostIdentity.load(config.identity().certificate(), config.identity().key(), clock);
+          idle
+              ? HostIdentity.load(certificate, key, clock)
+              : HostIdentity.loadOutOfDate(certificate, key, clock);
       identity.warnings().forEach(log::warn);
       return identity;
     } catch (IdentityException e) {

@@ -6,7 +6,6 @@ import dev.holdfast.redirector.steer.EndpointSteering;
 import dev.holdfast.redirector.steer.GuestProbe;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
-import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.Steering;
@@ -82,9 +81,7 @@ final class EndpointSteps {
       }
       SteeringPlan made = plan(host, record);
       Steering steers = steering(host, record, made);
-      host.ledger().reapply(record.id());
-      host.ledger().apply(KernelLedger.HOST, steers.shared());
-      host.ledger().apply(record.id(), steers.arm());
+      Steps.apply(host, record, steers);
       MacAddress guest = made.guestMac();
       MacAddress here = made.bridgeMac();
       List<IpAddress> hosts = List.of();

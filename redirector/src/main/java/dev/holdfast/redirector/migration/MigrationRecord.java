@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
  * @param encapsulation tls or ipip; auto until it has been agreed
  * @param acceptedEpochNanos when release was accepted; 0 before
- * @param takingBack the epoch under which the released address was asked back, where the endpoint's
- *     answer is not known; null otherwise
+ * @param takingBack the epoch under which the address was asked back, where the endpoint's answer
+ *     is not known: the next one after release, the present one before it; null otherwise
  * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  * @param capture tun or pcap, on this host; null in journals of before there was a choice: tun
  */

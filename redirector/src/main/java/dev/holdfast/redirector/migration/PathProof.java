@@ -81,7 +81,7 @@ final class PathProof {
           try {
             boolean unused = host.objects().device(record).write(packet); // one lost is sent again
           } catch (IOException e) {
-            throw new UncheckedIOException(e);
+            throw new UncheckedIOException(e.getMessage(), e);
           } finally {
             packet.release();
           }

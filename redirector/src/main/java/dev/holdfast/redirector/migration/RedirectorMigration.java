@@ -237,7 +237,10 @@ final class RedirectorMigration extends LiveMigration {
         return;
       }
       if (record.state() == MigrationState.HOLDING) {
-        journalled(MigrationState.REDIRECTING, host.clock().epochNanos());
+        journalled(
+            MigrationState.REDIRECTING,
+            host.clock().epochNanos(),
+            asked -> asked.takingBack(null)); // a rollback that it has not heard of came too late
         host.data().run(() -> there.beginRedirect(message.stagedUpTo(), host.clock().nanoTime()));
         event(
             "state",
@@ -317,6 +320,13 @@ final class RedirectorMigration extends LiveMigration {
       if (record.state() != MigrationState.REDIRECTING
           && record.state() != MigrationState.DRAINING) {
         throw illegal("finish");
+      }
+      if (record.takingBack() != null) {
+        throw new RequestRefused(
+            RequestRefused.Kind.CONFLICT,
+            record.remote()
+                + " was asked for the address back and may have agreed, so the guest may run here again: it is asked"
+                + " until it answers; if it is gone for good, rollback --force ends it");
       }
       MigrationPath there = path;
       if (there == null && !force) {

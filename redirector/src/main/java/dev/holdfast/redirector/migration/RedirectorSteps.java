@@ -7,7 +7,6 @@ import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.CaptureSteering;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
-import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.RedirectorSteering;
@@ -102,9 +101,7 @@ final class RedirectorSteps {
       }
       SteeringPlan made = plan(host, record);
       CaptureSteering steers = steering(host, record, made);
-      host.ledger().reapply(record.id());
-      host.ledger().apply(KernelLedger.HOST, steers.shared());
-      host.ledger().apply(record.id(), steers.arm());
+      Steps.apply(host, record, steers);
       plan = made;
       steering = steers;
       here = ownMac(made);
@@ -178,7 +175,7 @@ final class RedirectorSteps {
         made.oldAddresses().forEach(old -> answers.capture(old, mac, made.guestMac()));
       }
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw new UncheckedIOException(e.getMessage(), e);
     }
   }
 
@@ -194,7 +191,7 @@ final class RedirectorSteps {
       tap((port, id) -> port.captureStrays(id, records.get().olds()));
       capturing = false;
     } catch (IOException e) {
-      throw new UncheckedIOException(e);
+      throw new UncheckedIOException(e.getMessage(), e);
     }
   }
 

@@ -17,9 +17,9 @@ import java.util.List;
  * </pre>
  *
  * <p>Both ends journal the new ownership before they act on it. A question that was sent and not
- * answered may have been agreed to, so it is journalled before it is sent, and asked again until
- * there is an answer: by this daemon, or the next. All of it is done with the migration's lock
- * held.
+ * answered may have been agreed to, before release as well as after it, so it is journalled before
+ * it is sent, and asked again until there is an answer: by this daemon, or the next. All of it is
+ * done with the migration's lock held.
  */
 final class Rollback {
   private static final long ANSWER_MILLIS = 15_000;
@@ -66,7 +66,7 @@ final class Rollback {
       }
     } finally {
       if (isOpen()) {
-        askAgain();
+        askAgain(AGAIN_MILLIS);
       }
     }
   }
@@ -76,22 +76,42 @@ final class Rollback {
     return migration.record.takingBack() != null && !migration.state().isEnded();
   }
 
+  /** One that was not held cannot have been released: then the endpoint need not answer. */
   private void beforeRelease(boolean force) throws RequestRefused {
     MigrationRecord record = migration.record;
     String refusal;
     try {
-      refusal = Asking.rollback(host, record, ANSWER_MILLIS);
+      ControlChannel channel = host.control(record.remote());
+      migration.amend(asking -> asking.takingBack(record.epoch()));
+      refusal = Asking.rollback(host, channel, record, ANSWER_MILLIS);
     } catch (RequestRefused e) {
-      if (!force) {
-        throw e;
+      if (migration.state() == MigrationState.HOLDING) {
+        if (!force) {
+          throw unanswered(e);
+        }
+        complete(record.epoch() + 1, List.of(), "by force: " + e.getMessage());
+        return;
       }
-      complete(record.epoch() + 1, List.of(), "by force: " + e.getMessage());
-      return;
+      refusal = "";
     }
     if (!refusal.isEmpty()) {
+      migration.amend(refused -> refused.takingBack(null));
       throw new RequestRefused(RequestRefused.Kind.CONFLICT, refusal);
     }
     complete(record.epoch(), List.of(), "the guest runs here");
+  }
+
+  private RequestRefused unanswered(RequestRefused e) {
+    return new RequestRefused(
+        RequestRefused.Kind.REFUSED,
+        e.getMessage()
+            + "; it may have released the guest already, so this host goes on holding: "
+            + (isOpen()
+                ? "it is asked again until it answers (holdfast migration show)."
+                    + " If it is gone for good, make"
+                : "try again when it answers, or make")
+            + " sure that the guest does not run there and use --force",
+        e);
   }
 
   private void afterRelease(boolean force) throws RequestRefused {
@@ -166,18 +186,22 @@ final class Rollback {
 
   /** Goes on with what an earlier daemon asked for; its answer is not known here. */
   void resume() {
-    if (isOpen()) {
-      queue(true);
-      askAgain();
+    if (!isOpen()) {
+      return;
     }
+    if (migration.state() == MigrationState.REDIRECTING
+        || migration.state() == MigrationState.DRAINING) {
+      queue(true);
+    }
+    askAgain(0); // the guest may run here already, and its packets are held
   }
 
-  private void askAgain() {
+  private void askAgain(long millis) {
     if (waiting) {
       return;
     }
     waiting = true;
-    host.later(AGAIN_MILLIS, "rollback-" + migration.record.name(), this::again);
+    host.later(millis, "rollback-" + migration.record.name(), this::again);
   }
 
   private void again() {

@@ -62,7 +62,11 @@ final class TunnelProof {
         throw e; // the endpoint refuses, or it was by TLS that it failed
       }
       migration.event("progress", "not by IP-in-IP: " + e.getMessage());
-      String unused = Asking.rollback(host, migration.record, ANSWER_MILLIS);
+      try {
+        String unused = Asking.rollback(host, channel, migration.record, ANSWER_MILLIS);
+      } catch (RequestRefused gone) {
+        // The next request to arm has a later epoch, and supersedes this one.
+      }
       migration.lower();
       return e.getMessage();
     }

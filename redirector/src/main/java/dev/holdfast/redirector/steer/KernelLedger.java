@@ -135,6 +135,13 @@ public final class KernelLedger implements Closeable {
     kernel.runAll(changes(owner).stream().flatMap(change -> change.apply().stream()).toList());
   }
 
+  /** The same, of these changes alone; what {@code owner} does not have is not made. */
+  public synchronized void reapply(String owner, List<KernelChange> changes) throws IOException {
+    List<KernelChange> known = changes(owner);
+    List<KernelChange> had = changes.stream().filter(known::contains).toList();
+    kernel.runAll(had.stream().flatMap(change -> change.apply().stream()).toList());
+  }
+
   /**
    * Takes back what {@code owner} has, newest first, and goes on past failures.
    *

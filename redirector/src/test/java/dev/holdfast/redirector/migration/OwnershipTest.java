@@ -325,6 +325,21 @@ class OwnershipTest {
     assertThat(back.alerts()).anyMatch(alert -> alert.contains("cannot follow the guest back"));
   }
 
+  @Test
+  void oneThatIsPerhapsBackIsNotFinished() throws Exception {
+    MigrationRecord asked =
+        record("first", Role.REDIRECTOR, MigrationState.REDIRECTING, 7, "host-a").takingBack(8L);
+    journal.record(asked);
+    engine.takeOver();
+    for (boolean force : new boolean[] {false, true}) {
+      assertThatThrownBy(() -> engine.finish("first", force))
+          .hasMessageContaining("host-a was asked for the address back")
+          .hasMessageContaining("rollback --force");
+    }
+    assertThat(journal.records()).containsExactly(asked);
+    assertThat(engine.rollback("first", true).state()).isEqualTo("rolled-back");
+  }
+
   /** It died while it armed: DNS is put back first, for as long as the server is away. */
   @Test
   void aNameThatIsStillPutBackIsTakenThoughTheMigrationIsNot() {

@@ -194,4 +194,16 @@ class KernelLedgerTest {
         .containsExactly("ip a add", "sysctl net/a=1", "ip b add", "sysctl net/b=1");
     assertThat(Files.size(file)).isEqualTo(length);
   }
+
+  @Test
+  void makesSomeOfThemAgainButNothingNew() throws IOException {
+    KernelLedger ledger = KernelLedger.open(file, kernel);
+    ledger.apply("host", List.of(change("a"), change("b")));
+    kernel.forget();
+    long length = Files.size(file);
+
+    ledger.reapply("host", List.of(change("b"), change("new")));
+    assertThat(kernel.said()).containsExactly("ip b add", "sysctl net/b=1");
+    assertThat(Files.size(file)).isEqualTo(length);
+  }
 }

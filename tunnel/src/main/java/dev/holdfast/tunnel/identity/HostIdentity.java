@@ -131,6 +131,23 @@ public final class HostIdentity {
    */
   public static HostIdentity load(Path certificatePath, Path keyPath, Clock clock)
       throws IdentityException {
+    HostIdentity identity = loadOutOfDate(certificatePath, keyPath, clock);
+    String validity = validityFault(identity.certificate, now(clock));
+    if (validity != null) {
+      throw new IdentityException("the certificate in " + certificatePath + " " + validity);
+    }
+    return identity;
+  }
+
+  /**
+   * The same, whatever the certificate's dates: with it no remote host can be convinced, but what
+   * is left on this host can be looked after. That it is out of date is among the {@link
+   * #warnings}.
+   *
+   * @throws IdentityException with one sentence that names the file and what is wrong
+   */
+  public static HostIdentity loadOutOfDate(Path certificatePath, Path keyPath, Clock clock)
+      throws IdentityException {
     X509Certificate certificate = PemFiles.readCertificate(certificatePath);
     PrivateKey key = PemFiles.readKey(keyPath);
     if (!PemFiles.belongTogether(certificate, key)) {
@@ -138,16 +155,15 @@ public final class HostIdentity {
           "the key in " + keyPath + " is not the key of the certificate in " + certificatePath);
     }
     Instant now = now(clock);
-    String validity = validityFault(certificate, now);
-    if (validity != null) {
-      throw new IdentityException("the certificate in " + certificatePath + " " + validity);
-    }
     List<String> warnings = new ArrayList<>();
     String exposed = PemFiles.exposure(keyPath);
     if (exposed != null) {
       warnings.add(exposed);
     }
-    if (certificate.getNotAfter().toInstant().isBefore(now.plus(SOON))) {
+    String validity = validityFault(certificate, now);
+    if (validity != null) {
+      warnings.add("the certificate in " + certificatePath + " " + validity);
+    } else if (certificate.getNotAfter().toInstant().isBefore(now.plus(SOON))) {
       warnings.add(
           "the certificate in "
               + certificatePath
@@ -196,6 +212,15 @@ public final class HostIdentity {
 
   static Instant now(Clock clock) {
     return Instant.EPOCH.plusNanos(clock.epochNanos());
+  }
+
+  /**
+   * What is wrong with the certificate's dates now, as the end of a sentence about it; "" when
+   * nothing is.
+   */
+  public String outOfDate(Clock clock) {
+    String fault = validityFault(certificate, now(clock));
+    return fault == null ? "" : fault;
   }
 
   /** Null when valid; otherwise what is wrong, as the end of a sentence about the certificate. */

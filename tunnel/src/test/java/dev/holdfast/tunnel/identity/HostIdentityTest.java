@@ -143,6 +143,19 @@ class HostIdentityTest {
   }
 
   @Test
+  void oneThatIsOutOfDateIsLoadedWhereThatIsSaid() throws Exception {
+    create("host-a").save(certificate, key);
+    assertThat(HostIdentity.loadOutOfDate(certificate, key, clock).outOfDate(clock)).isEmpty();
+    clock.advance(Duration.ofDays(366));
+    HostIdentity expired = HostIdentity.loadOutOfDate(certificate, key, clock);
+    assertThat(expired.outOfDate(clock)).startsWith("expired at 2027-03-01T12:00:00Z");
+    assertThat(expired.warnings())
+        .singleElement()
+        .asString()
+        .contains(certificate.toString(), "expired at 2027-03-01T12:00:00Z");
+  }
+
+  @Test
   void aKeyThatOthersMayReadGivesAWarning() throws Exception {
     create("host-a").save(certificate, key);
     Files.setPosixFilePermissions(key, PosixFilePermissions.fromString("rw-r-----"));

@@ -47,10 +47,15 @@ public final class DemoHost {
    * @param folder is made where it is not there
    */
   public DemoHost(HostPlan plan, Path folder) throws IOException {
+    this(plan, folder, VALIDITY);
+  }
+
+  /** The same, with a certificate that expires after {@code validity}. */
+  public DemoHost(HostPlan plan, Path folder, Duration validity) throws IOException {
     this.plan = plan;
     this.folder = Files.createDirectories(folder);
     HostIdentity identity =
-        HostIdentity.create(plan.name(), VALIDITY, SystemClock.INSTANCE, new SecureRandom());
+        HostIdentity.create(plan.name(), validity, SystemClock.INSTANCE, new SecureRandom());
     identity.save(folder.resolve(HostConfig.CERTIFICATE), folder.resolve(HostConfig.KEY));
     fingerprint = identity.fingerprint();
     control = new ControlClient(folder.resolve(HostConfig.CONTROL));
