@@ -1,6 +1,7 @@
 package dev.holdfast.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.holdfast.redirector.demo.host.HostPlan;
 import dev.holdfast.redirector.demo.lab.Cleanup;
@@ -19,6 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -52,11 +54,12 @@ class HostsIT {
    *   guest 10.1.0.10 - br0 (no address) old host eth1 10.3.0.2 - router - eth1 10.4.0.2 new host
    * </pre>
    */
-  @Test
-  void bridgesWithoutAnAddress() throws Exception {
+  @ParameterizedTest
+  @ValueSource(strings = {"tun", "pcap"})
+  void bridgesWithoutAnAddress(String capture) throws Exception {
     Lab lab = Lab.build(LabOptions.plain().withPeer(true), cleanup);
-    HostPlan old = reachedApart(lab, lab.oldHost(), "old-host", 3);
-    HostPlan fresh = reachedApart(lab, lab.newHost(), "new-host", 4);
+    HostPlan old = reachedApart(lab, lab.oldHost(), "old-host", 3, capture);
+    HostPlan fresh = reachedApart(lab, lab.newHost(), "new-host", 4, capture);
     LabAddresses addresses = LabAddresses.V4;
     TwoHosts hosts = TwoHosts.start(lab, addresses, old, fresh, folder, cleanup);
     Namespace neighbour = Objects.requireNonNull(lab.peer());
@@ -68,8 +71,8 @@ class HostsIT {
         hosts.request("tls"), clients, () -> new GuestCable(lab).takeNewAddresses(), cleanup);
   }
 
-  private static HostPlan reachedApart(Lab lab, Namespace host, String name, int network)
-      throws Exception {
+  private static HostPlan reachedApart(
+      Lab lab, Namespace host, String name, int network, String capture) throws Exception {
     String link = "10." + network + ".0.";
     lab.router()
         .ip(
@@ -84,7 +87,7 @@ class HostsIT {
     for (String device : List.of("all", Lab.BRIDGE, "eth1")) {
       host.sysctl("net/ipv4/conf/" + device + "/rp_filter", "1");
     }
-    return new HostPlan(name, host, IpAddress.parse(link + "2"), "eth1");
+    return new HostPlan(name, host, IpAddress.parse(link + "2"), "eth1", 4, capture);
   }
 
   /**
@@ -96,8 +99,55 @@ class HostsIT {
    * </pre>
    */
   @ParameterizedTest
-  @ValueSource(ints = {4, 6})
-  void aRoutedGuest(int family) throws Exception {
+  @CsvSource({"4, tun", "6, tun", "4, pcap"})
+  void aRoutedGuest(int family, String newCapture) throws Exception {
+    Lab lab = routedLab();
+    LabAddresses addresses = family == 4 ? LabAddresses.V4 : LabAddresses.V6;
+    TwoHosts hosts = start(lab, addresses, "tun", newCapture);
+    hosts.move(
+        hosts.request("tls", null, Lab.OLD_PORT, Lab.NEW_PORT),
+        clients(lab, addresses),
+        () ->
+            lab.guest()
+                .ip(
+                    "addr change 10.1.0.10/32 dev eth0 preferred_lft 0",
+                    "addr add 10.2.0.10/32 dev eth0",
+                    "addr change fd00:1::10/128 dev eth0 preferred_lft 0",
+                    "addr add fd00:2::10/128 dev eth0 nodad"),
+        cleanup);
+  }
+
+  /** What this host routes to the guest, pcap would not see. */
+  @Test
+  void aRoutedGuestIsNotCapturedByPcap() throws Exception {
+    Lab lab = routedLab();
+    TwoHosts hosts = start(lab, LabAddresses.V4, "pcap", "tun");
+    var request = hosts.request("tls", null, Lab.OLD_PORT, Lab.NEW_PORT);
+    assertThat(hosts.old().control().plan(request).checks())
+        .filteredOn(check -> check.result().equals("failed"))
+        .singleElement()
+        .satisfies(check -> {
+          assertThat(check.name()).isEqualTo("capture");
+          assertThat(check.detail()).contains("routes 10.1.0.10 out by " + Lab.OLD_PORT);
+          assertThat(check.fix()).contains("--capture tun");
+        });
+    assertThatThrownBy(() -> hosts.arm(request))
+        .hasMessageContaining("pcap sees only what comes in");
+    hosts.nothingIsLeft();
+  }
+
+  private TwoHosts start(Lab lab, LabAddresses addresses, String oldCapture, String newCapture)
+      throws Exception {
+    return TwoHosts.start(
+        lab,
+        addresses,
+        new HostPlan("old-host", lab.oldHost(), addresses.oldHost(), Lab.BRIDGE, 4, oldCapture),
+        new HostPlan("new-host", lab.newHost(), addresses.newHost(), Lab.BRIDGE, 4, newCapture),
+        folder,
+        cleanup);
+  }
+
+  private Lab routedLab() throws Exception {
     Lab lab = Lab.build(LabOptions.plain(), cleanup);
     routed(lab.oldHost(), Lab.OLD_PORT, "10.1.0.10/32", "fd00:1::10/128");
     routed(lab.newHost(), Lab.NEW_PORT, "10.2.0.10/32", "fd00:2::10/128");
@@ -115,19 +165,7 @@ class HostsIT {
             "route add 169.254.1.1 dev eth0",
             "route replace default via 169.254.1.1 dev eth0 quickack 1",
             "route replace default via fe80::1 dev eth0 quickack 1");
-    LabAddresses addresses = family == 4 ? LabAddresses.V4 : LabAddresses.V6;
-    TwoHosts hosts = TwoHosts.start(lab, addresses, folder, cleanup);
-    hosts.move(
-        hosts.request("tls", null, Lab.OLD_PORT, Lab.NEW_PORT),
-        clients(lab, addresses),
-        () ->
-            lab.guest()
-                .ip(
-                    "addr change 10.1.0.10/32 dev eth0 preferred_lft 0",
-                    "addr add 10.2.0.10/32 dev eth0",
-                    "addr change fd00:1::10/128 dev eth0 preferred_lft 0",
-                    "addr add fd00:2::10/128 dev eth0 nodad"),
-        cleanup);
+    return lab;
   }
 
   private static void routed(Namespace host, String port, String v4, String v6) throws Exception {

@@ -11,15 +11,24 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.jspecify.annotations.Nullable;
 
-/** What two daemons and their hosts' kernels hold, between two moves: at first and at last. */
+/**
+ * What two daemons and their hosts' kernels hold between two moves, kept in a suite's state: a line
+ * for each host, from when everything is warm and then now and again.
+ *
+ * <p>A suite that was cut off goes on with other processes, and what one process holds says nothing
+ * about another. So each run has a number, and its first figures are compared with its own last
+ * ones; those of the runs before count as much as those of the last.
+ */
 final class SoakFigures {
   /** What a figure may grow by, from garbage that nobody has collected and the like. */
   private static final long MORE_DESCRIPTORS = 4;
@@ -33,14 +42,14 @@ final class SoakFigures {
   private final List<Namespace> machines;
   private final List<DemoHost> hosts;
   private final List<KernelSnapshot> kernels = new ArrayList<>();
-  private @Nullable List<Figures> first;
-  private @Nullable List<Figures> last;
+  private final SuiteState state;
+  private final long run;
 
   /** Of one host; memory in KiB. */
   private record Figures(
       String host, long descriptors, long threads, long heap, long rss, long kernelLines) {
 
-    String line() {
+    String words() {
       return String.format(
           Locale.ROOT,
           "%s: %d descriptors, %d threads, heap %.1f MiB, RSS %.1f MiB, %d lines of kernel state",
@@ -53,36 +62,63 @@ final class SoakFigures {
     }
   }
 
+  /** Figures, and when they were taken: after so many rounds of all runs. */
+  private record Sample(long run, long round, Figures figures) {
+    static Sample parse(String line) {
+      String[] words = line.split(" ");
+      long[] n = Arrays.stream(words).skip(1).mapToLong(Long::parseLong).toArray();
+      return new Sample(n[0], n[1], new Figures(words[0], n[2], n[3], n[4], n[5], n[6]));
+    }
+
+    String line() {
+      return "%s %d %d %d %d %d %d %d"
+          .formatted(
+              figures.host,
+              run,
+              round,
+              figures.descriptors,
+              figures.threads,
+              figures.heap,
+              figures.rss,
+              figures.kernelLines);
+    }
+  }
+
   /** The kernels as they are now are what they must be between any two moves. */
-  SoakFigures(Lab lab, DemoHost a, DemoHost b) throws Exception {
+  SoakFigures(Lab lab, DemoHost a, DemoHost b, SuiteState state) throws Exception {
     machines = List.of(lab.oldHost(), lab.newHost());
     hosts = List.of(a, b);
     for (Namespace machine : machines) {
       kernels.add(KernelSnapshot.of(machine));
     }
+    this.state = state;
+    run = 1 + samples().stream().mapToLong(Sample::run).max().orElse(0);
   }
 
-  void first() throws Exception {
-    first = take("first");
+  private List<Sample> samples() throws IOException {
+    return state.lines().stream().map(Sample::parse).toList();
   }
 
-  void last(int rounds) throws Exception {
-    System.out.println("soak: " + rounds + " moves, no connection lost");
-    last = take("last");
-  }
-
-  private List<Figures> take(String when) throws Exception {
-    List<Figures> figures = new ArrayList<>();
+  /**
+   * Takes and keeps the figures of both hosts, whose kernels hold nothing now that they did not
+   * hold at first.
+   *
+   * @param round how many there were, with those of the runs before
+   * @return the figures in words
+   */
+  String take(long round) throws Exception {
+    List<String> words = new ArrayList<>();
     for (int i = 0; i < hosts.size(); i++) {
       DemoHost host = hosts.get(i);
       KernelSnapshot now = KernelSnapshot.of(machines.get(i));
       assertThat(kernels.get(i).differences(now, line -> false))
           .as("kernel of %s between two moves", host.plan().name())
           .isEmpty();
-      figures.add(figures(host, now.lines().size()));
+      Figures figures = figures(host, now.lines().size());
+      state.add(new Sample(run, round, figures).line());
+      words.add(figures.words());
     }
-    figures.forEach(each -> System.out.println("soak: " + when + ": " + each.line()));
-    return figures;
+    return String.join("; ", words);
   }
 
   private static Figures figures(DemoHost host, long kernelLines) throws IOException {
@@ -116,19 +152,42 @@ final class SoakFigures {
     }
   }
 
-  void assertFlat() {
-    List<Figures> before = Objects.requireNonNull(first);
-    List<Figures> after = Objects.requireNonNull(last);
-    for (int i = 0; i < before.size(); i++) {
-      Figures was = before.get(i);
-      Figures is = after.get(i);
-      String both = was.line() + "%n" + is.line();
-      long descriptors = was.descriptors() + MORE_DESCRIPTORS;
-      assertThat(is.descriptors()).as(both).isLessThanOrEqualTo(descriptors);
-      assertThat(is.threads()).as(both).isLessThanOrEqualTo(was.threads() + MORE_THREADS);
-      assertThat(is.heap()).as(both).isLessThanOrEqualTo(was.heap() + MORE_HEAP_KIB);
-      assertThat(is.rss()).as(both).isLessThanOrEqualTo(was.rss() + MORE_RSS_KIB);
-      assertThat(is.kernelLines()).as(both).isEqualTo(was.kernelLines());
-    }
+  /** In no run has a daemon come to hold more. */
+  void assertFlat() throws IOException {
+    Map<String, List<Sample>> each =
+        samples().stream()
+            .collect(
+                Collectors.groupingBy(
+                    sample -> "run " + sample.run() + ", " + sample.figures().host(),
+                    TreeMap::new,
+                    Collectors.toList()));
+    each.forEach((daemon, samples) -> {
+      Sample first = samples.getFirst();
+      Sample last = samples.getLast();
+      System.out.printf(
+          "soak: %s: after %d rounds more than at first: %s%n",
+          daemon, last.round() - first.round(), growth(first.figures(), last.figures()));
+    });
+    each.forEach((daemon, samples) ->
+        assertFlat(daemon, samples.getFirst().figures(), samples.getLast().figures()));
+  }
+
+  private static String growth(Figures was, Figures is) {
+    return String.format(
+        Locale.ROOT,
+        "%+d descriptors, %+d threads, heap %+.1f MiB, RSS %+.1f MiB",
+        is.descriptors - was.descriptors,
+        is.threads - was.threads,
+        (is.heap - was.heap) / 1024.0,
+        (is.rss - was.rss) / 1024.0);
+  }
+
+  private static void assertFlat(String daemon, Figures was, Figures is) {
+    String all = "%s%n%s%n%s".formatted(daemon, was.words(), is.words());
+    assertThat(is.descriptors).as(all).isLessThanOrEqualTo(was.descriptors + MORE_DESCRIPTORS);
+    assertThat(is.threads).as(all).isLessThanOrEqualTo(was.threads + MORE_THREADS);
+    assertThat(is.heap).as(all).isLessThanOrEqualTo(was.heap + MORE_HEAP_KIB);
+    assertThat(is.rss).as(all).isLessThanOrEqualTo(was.rss + MORE_RSS_KIB);
+    assertThat(is.kernelLines).as(all).isEqualTo(was.kernelLines);
   }
 }

@@ -44,16 +44,16 @@ public final class ForbiddenPackets {
     }
   }
 
-  private final IpAddress guest;
+  private final Set<IpAddress> guest;
   private final List<Seen> seen = new ArrayList<>();
 
   /**
    * An empty collection.
    *
-   * @param guest the guest's old address
+   * @param guest the guest's addresses that count
    */
-  public ForbiddenPackets(IpAddress guest) {
-    this.guest = guest;
+  public ForbiddenPackets(IpAddress... guest) {
+    this.guest = Set.of(guest);
   }
 
   /**
@@ -74,7 +74,7 @@ public final class ForbiddenPackets {
       return;
     }
     IcmpError error = IcmpError.of(headers);
-    if (error == null || error.isAbout(guest)) {
+    if (error == null || guest.stream().anyMatch(error::isAbout)) {
       add(new Seen(where.name(), false, epochNanos, null, String.valueOf(error)));
     }
   }
@@ -114,8 +114,8 @@ public final class ForbiddenPackets {
 
   /** The port of the guest's peer; -1 when it is not about the guest. */
   private int peerPort(TcpHeader header) {
-    return header.source().equals(guest)
+    return guest.contains(header.source())
         ? header.destinationPort()
-        : header.destination().equals(guest) ? header.sourcePort() : -1;
+        : guest.contains(header.destination()) ? header.sourcePort() : -1;
   }
 }
