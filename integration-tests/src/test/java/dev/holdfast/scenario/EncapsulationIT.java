@@ -16,6 +16,7 @@ import dev.holdfast.redirector.demo.load.Outcome;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.packet.IpAddress;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -278,5 +279,58 @@ class EncapsulationIT {
         .isEmpty();
     assertThat(result.leftBehind()).isNotEmpty().allMatch(line -> line.contains("fd00:2::2"));
     assertThat(roaming.said).isEqualTo(named ? "" : "it is at " + Roaming.ELSEWHERE + " now");
+  }
+
+  /** The old host comes back with another address, which the new one's config does not have. */
+  private static final class ComingBack implements Bystander {
+    private @Nullable Lab lab;
+
+    @Override
+    public void begun(Lab built) {
+      lab = built;
+    }
+
+    @Override
+    public void reached(MigrationState state, DemoHost old, DemoHost fresh) throws Exception {
+      if (state == MigrationState.REDIRECTING) {
+        old.kill();
+        Objects.requireNonNull(lab)
+            .oldHost()
+            .ip(
+                "addr del 10.1.0.2/24 dev br0",
+                "addr add 10.1.0.22/24 dev br0",
+                "route add default via 10.1.0.1");
+        String config = Files.readString(old.configFile());
+        assertThat(config).contains("10.1.0.2:4754");
+        Files.writeString(old.configFile(), config.replace("10.1.0.2:4754", "10.1.0.22:4754"));
+        old.startAgain();
+      }
+    }
+
+    @Override
+    public void moved(Lab built) {}
+  }
+
+  @Tag("suite-ways")
+  @Test
+  void theOldHostHasAnotherAddressByIpInIp() throws Exception {
+    ScenarioResult result =
+        Scenario.run(
+            ScenarioOptions.defaults()
+                .with(o -> {
+                  o.pause = Duration.ofMillis(200);
+                  o.connections = 16;
+                  o.encapsulation = "ipip";
+                  o.seed = 39;
+                }),
+            Story.silent(),
+            new ComingBack());
+    assertThat(result.connections())
+        .hasSize(16)
+        .allSatisfy(each -> assertThat(each.outcome()).as("%s", each).isEqualTo(Outcome.SURVIVED));
+    assertThat(result.unrecovered()).isZero();
+    assertThat(result.forbidden())
+        .filteredOn(line -> !(line.startsWith("RST ") && line.contains(DAEMON)))
+        .isEmpty();
   }
 }

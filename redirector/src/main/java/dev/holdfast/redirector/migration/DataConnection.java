@@ -47,6 +47,8 @@ final class DataConnection {
             record.epoch(),
             HexFormat.of().parseHex(record.token()),
             lane,
+            // Where outer packets come from is where the endpoint sends its own to.
+            record.isIpInIp() ? host.config().tunnel().listen().getAddress() : null,
             new InboundPath(path, lane, host.objects().device(record), host.clock(), all, true))
         .thenAccept(opened -> host.data().run(() -> use(opened)));
   }

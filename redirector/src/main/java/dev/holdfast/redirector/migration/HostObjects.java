@@ -2,7 +2,6 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.capture.LanPort;
 import dev.holdfast.redirector.config.Config;
-import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.hold.HoldBudget;
 import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.path.InboundPath;
@@ -310,24 +309,17 @@ final class HostObjects {
     if (!record.isIpInIp() || dispatch == null) {
       return tls;
     }
-    IpInIpLink live = dispatch.link(path, outerAddress(record, tls), path.innerMtu());
+    IpInIpLink live = dispatch.link(path, outerAddress(tls), path.innerMtu());
     dispatch.add(path, new InboundPath(path, 0, device(record), clock, events, false));
     return live;
   }
 
   /**
-   * Where the remote host's end of the tunnel is. Whom we have connected to is there where we have
-   * found it. Who has connected to us may have done that from any of its addresses: its outer
-   * packets come from its endpoint, unless that is a name.
+   * Where the remote host's end of the tunnel is: where the data connection has proven it to be,
+   * which comes from the same address as its outer packets.
    */
-  private IpAddress outerAddress(MigrationRecord record, TlsLink tls) {
+  private static IpAddress outerAddress(TlsLink tls) {
     InetSocketAddress far = tls.remoteAddress();
-    if (record.role() == Role.ENDPOINT) {
-      InetSocketAddress configured = Paths.remote(config, record.remote()).endpoint();
-      if (configured != null && configured.getAddress() != null) {
-        far = configured;
-      }
-    }
     if (far == null) {
       throw new IllegalArgumentException("the data connection was lost as soon as it stood");
     }

@@ -70,7 +70,20 @@ final class Lane {
    */
   boolean mustWait() {
     Link link = live;
-    return path.returning || link == null || !link.isUp() || lastHeld > sentUpTo;
+    return path.returning
+        || link == null
+        || !link.isUp()
+        || lastHeld > sentUpTo
+        || isOvertaking(link);
+  }
+
+  /**
+   * By IP-in-IP a packet would leave before what was held, and waits to be sent by TLS. What TLS
+   * has sent is ahead on the same way.
+   */
+  private boolean isOvertaking(Link packets) {
+    Link held = stage;
+    return held != null && held != packets && lastHeld > deliveredUpTo && held.queuedBytes() > 0;
   }
 
   /** A packet is held: it is sent ahead, if all before it have been. */

@@ -19,6 +19,7 @@ import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -107,6 +108,44 @@ class TwoLanesTest {
 
     assertThat(fresh.delivered()).containsExactly(1_000L, 2_000L, 1_100L, 2_100L);
     assertThat(old.path.stagedTotal()).isEqualTo(3);
+  }
+
+  /** By IP-in-IP, which is beside the data connection. */
+  @Test
+  void aLivePacketDoesNotOvertakeWhatWaitsToBeSent() throws IOException {
+    boolean[] isStuck = {true};
+    LoopbackLink.Pair tls = LoopbackLink.pair(old.inbound.get(0), fresh.inbound.get(0));
+    var slow =
+        new ForwardingLink(tls.a()) {
+          @Override
+          public void flush() {
+            if (!isStuck[0]) {
+              super.flush();
+            }
+          }
+        };
+    List<FrameType> raw = new ArrayList<>();
+    var plain = new InboundPath(fresh.path, 0, fresh.tun, Site.CLOCK, fresh, false);
+    LoopbackLink.Pair ipip =
+        LoopbackLink.pair(
+            (type, payload) -> {},
+            (type, payload) -> {
+              raw.add(type);
+              plain.onFrame(type, payload);
+            });
+    old.path.linkUp(0, slow, ipip.a());
+    fresh.path.linkUp(0, tls.b(), ipip.b());
+    Site.hold(old, fresh);
+    old.arrives(toGuest(PORT_0, 1_000));
+    release();
+    old.arrives(toGuest(PORT_0, 1_100));
+    assertThat(fresh.delivered()).isEmpty();
+
+    isStuck[0] = false;
+    old.path.flush();
+    old.arrives(toGuest(PORT_0, 1_200));
+    assertThat(fresh.delivered()).containsExactly(1_000L, 1_100L, 1_200L);
+    assertThat(raw).containsExactly(FrameType.PACKET);
   }
 
   @Test

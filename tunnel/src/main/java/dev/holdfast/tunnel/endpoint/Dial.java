@@ -9,6 +9,8 @@ import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.util.concurrent.ScheduledFuture;
 import java.net.ConnectException;
+import java.net.Inet4Address;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.NoRouteToHostException;
 import java.util.ArrayDeque;
@@ -30,6 +32,7 @@ abstract class Dial<T> {
   final TunnelEndpoint endpoint;
   final RemoteHost remote;
   final CompletableFuture<T> result;
+  private final @Nullable InetAddress from;
   private final Deque<InetSocketAddress> untried = new ArrayDeque<>();
   private final List<String> failures = new ArrayList<>();
   private long millisEach;
@@ -40,6 +43,18 @@ abstract class Dial<T> {
    * @param result completed on the loop's thread
    */
   Dial(TunnelEndpoint endpoint, RemoteHost remote, CompletableFuture<T> result) {
+    this(endpoint, remote, null, result);
+  }
+
+  /**
+   * @param from the address of this host that it comes from; null where the kernel chooses
+   */
+  Dial(
+      TunnelEndpoint endpoint,
+      RemoteHost remote,
+      @Nullable InetAddress from,
+      CompletableFuture<T> result) {
+    this.from = from;
     this.result = result;
     this.endpoint = endpoint;
     this.remote = remote;
@@ -153,12 +168,20 @@ abstract class Dial<T> {
                   ctx.pipeline().remove(this);
                 }
               })
-          .connect(to)
+          .connect(to, from())
           .addListener(done -> {
             if (!done.isSuccess()) {
               failed(unreachable(done.cause()));
             }
           });
+    }
+
+    /** Null where the kernel chooses. */
+    private @Nullable InetSocketAddress from() {
+      InetAddress own = from;
+      boolean isSameFamily =
+          own != null && to.getAddress() instanceof Inet4Address == own instanceof Inet4Address;
+      return isSameFamily ? new InetSocketAddress(own, 0) : null;
     }
 
     private void connected(Channel open) {

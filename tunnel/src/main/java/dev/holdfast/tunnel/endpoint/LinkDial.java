@@ -5,6 +5,7 @@ import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.LinkReceiver;
 import dev.holdfast.tunnel.link.TlsLink;
 import io.netty.buffer.ByteBuf;
+import java.net.InetAddress;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
@@ -17,10 +18,11 @@ final class LinkDial extends Dial<TlsLink> {
   LinkDial(
       TunnelEndpoint endpoint,
       RemoteHost remote,
+      @Nullable InetAddress from,
       Bind bind,
       LinkReceiver receiver,
       CompletableFuture<TlsLink> result) {
-    super(endpoint, remote, result);
+    super(endpoint, remote, from, result);
     this.bind = bind;
     this.receiver = receiver;
   }

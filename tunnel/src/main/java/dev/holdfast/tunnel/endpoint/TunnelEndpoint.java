@@ -17,6 +17,7 @@ import io.netty.channel.ChannelInitializer;
 import io.netty.channel.IoEventLoop;
 import io.netty.channel.IoEventLoopGroup;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -197,13 +198,29 @@ public final class TunnelEndpoint implements AutoCloseable {
       byte[] token,
       int lane,
       LinkReceiver receiver) {
+    return openLink(remoteName, migration, epoch, token, lane, null, receiver);
+  }
+
+  /**
+   * The same from one of this host's addresses, so that the other host knows that one.
+   *
+   * @param from null where the kernel chooses
+   */
+  public CompletableFuture<TlsLink> openLink(
+      String remoteName,
+      UUID migration,
+      long epoch,
+      byte[] token,
+      int lane,
+      @Nullable InetAddress from,
+      LinkReceiver receiver) {
     CompletableFuture<TlsLink> result = new CompletableFuture<>();
     Bind bind = new Bind(migration, epoch, token.clone(), lane);
     onLoop(
         result,
         remoteName,
         remote -> {
-          start(new LinkDial(this, remote, bind, receiver, result));
+          start(new LinkDial(this, remote, from, bind, receiver, result));
         });
     return result;
   }
