@@ -178,6 +178,7 @@ final class GuestChecks {
     String fix = "use --capture tun";
     boolean isBridge = facts.device(from).map(Device::isBridge).orElse(false);
     for (IpAddress old : oldAddresses) {
+      long own = OwnConnections.to(old);
       boolean isHostRoute = !isBridge && facts.lanPrefixes(from).contains(IpPrefix.host(old));
       if (from.equals(guestPort) || isHostRoute) {
         findings.failed(
@@ -192,6 +193,12 @@ final class GuestChecks {
                     .formatted(old, from)
                 + " other networks is not seen by pcap",
             fix + " if it is");
+      } else if (own > 0) {
+        findings.warning(
+            "capture",
+            "%d connections of this host's own programs with %s are not seen by pcap: they will stall"
+                .formatted(own, old),
+            fix);
       } else {
         findings.ok(
             "capture",
