@@ -174,7 +174,7 @@ final class PreflightFailures {
                     OLD,
                     "old address",
                     "10.1.0.10 is this host's own, on lo",
-                    "ip addr del 10.1.0.10 dev lo")),
+                    "give the guest's address")),
             new Failure(
                 "the new host has the new address itself",
                 SOUND,
@@ -184,7 +184,7 @@ final class PreflightFailures {
                     NEW,
                     "new address",
                     "10.2.0.10 is this host's own, on lo",
-                    "ip addr del 10.2.0.10 dev lo")),
+                    "give the guest's address")),
             new Failure(
                 "no interface to deliver to",
                 draft -> draft.deliver = "br9",
