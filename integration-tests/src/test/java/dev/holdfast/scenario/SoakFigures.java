@@ -37,10 +37,11 @@ final class SoakFigures {
   private static final long MORE_HEAP_KIB = 4 << 10;
 
   /**
-   * Beside the Java heap, whose pages the collector takes and keeps as it likes. Compiled code is
-   * there, which grows for an hour and more while rare paths become frequent ones.
+   * Beside the Java heap, whose pages the collector takes and keeps as it likes. Buffers are there,
+   * which are kept in chunks of 4 MiB, and compiled code, which grows for long while rare paths
+   * become frequent ones.
    */
-  private static final long MORE_BESIDE_KIB = 16 << 10;
+  private static final long MORE_BESIDE_KIB = 24 << 10;
 
   private static final Pattern USED = Pattern.compile("used (\\d+)K");
 
