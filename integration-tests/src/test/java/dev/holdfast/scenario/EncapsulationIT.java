@@ -152,6 +152,7 @@ class EncapsulationIT {
     }
   }
 
+  @Tag("suite-ways")
   @Test
   void autoFallsBackToTlsWhereAFilterIsInTheWay() throws Exception {
     ScenarioResult result =

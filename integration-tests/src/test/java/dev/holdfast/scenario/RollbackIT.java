@@ -113,6 +113,7 @@ class RollbackIT {
         .endsWith("redirecting", "draining", "rolled-back");
   }
 
+  @Tag("suite-ways")
   @Test
   void theConnectionsGoOnAtTheOldHostAfterDraining() throws Exception {
     fromDraining(false, "tls", "tun");
