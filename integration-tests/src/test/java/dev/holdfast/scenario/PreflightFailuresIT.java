@@ -20,6 +20,7 @@ import dev.holdfast.tunnel.time.SystemClock;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
@@ -58,6 +59,8 @@ class PreflightFailuresIT {
 
   private final Cleanup cleanup = new Cleanup();
 
+  private final List<Finding> mended = new ArrayList<>();
+
   private @Nullable PreflightLab built;
 
   @BeforeAll
@@ -72,8 +75,12 @@ class PreflightFailuresIT {
   }
 
   @AfterAll
-  void takeDown() {
-    cleanup.close();
+  void takeDown() throws Exception {
+    try {
+      lab().isSound(SOUND, mended);
+    } finally {
+      cleanup.close();
+    }
     assertThat(cleanup.problems()).isEmpty();
   }
 
@@ -90,7 +97,10 @@ class PreflightFailuresIT {
     } finally {
       failure.mending().on(lab());
     }
-    lab().isSound(failure.mended(), failure.planned());
+    // The next plan would show it if this were not mended: each has its own findings and no others.
+    if (failure.mended() == SOUND) {
+      mended.addAll(failure.planned());
+    }
   }
 
   @ParameterizedTest

@@ -78,7 +78,6 @@ class TakeoverIT {
   @CsvSource({
     "HOLDING,     true,  false, tls,  tun,  false",
     "HOLDING,     false, true,  ipip, tun,  false",
-    "REDIRECTING, true,  false, tls,  tun,  false",
     "REDIRECTING, true,  true,  tls,  pcap, true",
   })
   void theNextDaemonGoesOn(
@@ -96,6 +95,7 @@ class TakeoverIT {
   @ParameterizedTest
   @CsvSource({
     "ARMED,       true,  true,  tls,  tun",
+    "REDIRECTING, true,  false, tls,  tun",
     "REDIRECTING, false, true,  ipip, tun",
     "ARMED,       true,  true,  ipip, pcap",
     "HOLDING,     true,  false, tls,  pcap",
