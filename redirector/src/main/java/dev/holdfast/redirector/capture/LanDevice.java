@@ -186,25 +186,23 @@ public final class LanDevice implements PacketDevice {
       out.clear();
       int length = source.pollLongUdp(out) - FRAMED;
       if (length <= 0) {
-        return 0;
+        break;
       }
       long to = out.getLong(VirtioNetHeader.LENGTH + Ethernet.DESTINATION) >>> 16;
       long from = out.getLong(VirtioNetHeader.LENGTH + Ethernet.SOURCE) >>> 16;
-      into.writerIndex(at);
       into.writeBytes(out, 0, VirtioNetHeader.LENGTH).writeBytes(out, FRAMED, length);
       countFromPacket(into, at);
-      if (from == lan.mac().bits()
-          || view.check(into, at + VirtioNetHeader.LENGTH, length) != PacketFault.NONE
-          || !wanted.wants(to, from, view)) {
-        continue; // this is the only filter: most are nobody's
-      }
-      if (OffloadCheck.check(into, at, view) != PacketFault.NONE) {
+      boolean isWanted = // this is the only filter: most are nobody's
+          from != lan.mac().bits()
+              && view.check(into, at + VirtioNetHeader.LENGTH, length) == PacketFault.NONE
+              && wanted.wants(to, from, view);
+      if (isWanted && OffloadCheck.check(into, at, view) != PacketFault.NONE) {
         drops.count(DropReason.MALFORMED);
-      } else if (accept(into, at, from, -1, true)) {
+      } else if (isWanted && accept(into, at, from, -1, true)) {
         return VirtioNetHeader.LENGTH + length;
       }
+      into.writerIndex(at);
     }
-    into.writerIndex(at);
     return 0; // what is left is announced again
   }
 

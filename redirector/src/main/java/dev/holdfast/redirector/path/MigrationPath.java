@@ -53,13 +53,13 @@ public final class MigrationPath {
   final Lane[] lanes;
 
   volatile long toGuestPackets;
+  volatile long toGuestBytes;
+  volatile long fromGuestPackets;
+  volatile long fromGuestBytes;
 
   /** Captured packets that were given to the guest on this host. */
   long passed;
 
-  volatile long toGuestBytes;
-  volatile long fromGuestPackets;
-  volatile long fromGuestBytes;
   volatile long stagedTotal;
 
   /** Copies ahead to the endpoint what the hold queue keeps. */

@@ -178,7 +178,6 @@ final class GuestChecks {
     String fix = "use --capture tun";
     boolean isBridge = facts.device(from).map(Device::isBridge).orElse(false);
     for (IpAddress old : oldAddresses) {
-      long own = OwnConnections.to(old);
       boolean isHostRoute = !isBridge && facts.lanPrefixes(from).contains(IpPrefix.host(old));
       if (from.equals(guestPort) || isHostRoute) {
         findings.failed(
@@ -193,17 +192,19 @@ final class GuestChecks {
                     .formatted(old, from)
                 + " other networks is not seen by pcap",
             fix + " if it is");
-      } else if (own > 0) {
-        findings.warning(
-            "capture",
-            "%d connections of this host's own programs with %s are not seen by pcap: they will stall"
-                .formatted(own, old),
-            fix);
       } else {
         findings.ok(
             "capture",
             "pcap sees what comes in by %s for %s; what this host's own programs send is not captured"
                 .formatted(from, old));
+      }
+      long own = OwnConnections.to(old);
+      if (own > 0) {
+        findings.warning(
+            "capture",
+            "%d connections of this host's own programs with %s are not seen by pcap: they will stall"
+                .formatted(own, old),
+            fix);
       }
     }
   }
