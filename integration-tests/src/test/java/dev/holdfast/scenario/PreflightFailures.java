@@ -50,7 +50,7 @@ final class PreflightFailures {
    * One thing that is wrong.
    *
    * @param request is armed while it is wrong
-   * @param mended is armed afterwards
+   * @param mended finds nothing any more when all is mended
    * @param planned what plan says of it
    * @param armed what arming says of it; null where plan has said it already
    */
