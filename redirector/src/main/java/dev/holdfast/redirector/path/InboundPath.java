@@ -18,6 +18,7 @@ import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -57,6 +58,14 @@ public final class InboundPath implements LinkReceiver {
 
     /** The redirector has sent a marker: it knows of the release. */
     void markerSeen();
+
+    /**
+     * The tunnel's own packets come back as ICMP errors, or do so no more.
+     *
+     * @param why a clause such as {@code host unreachable, from 10.0.0.1}; null where they pass
+     *     again
+     */
+    default void packetsReturned(@Nullable String why) {}
   }
 
   /**
@@ -238,6 +247,10 @@ public final class InboundPath implements LinkReceiver {
     if (marker != SIGN_OF_LIFE) {
       events.markerSeen();
     }
+  }
+
+  void packetsReturned(@Nullable String why) {
+    events.packetsReturned(why);
   }
 
   private void deliver(ByteBuf payload) {

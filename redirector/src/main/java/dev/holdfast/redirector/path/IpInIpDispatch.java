@@ -2,6 +2,7 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.tunnel.encap.IpInIp;
+import dev.holdfast.tunnel.encap.TunnelPathMtu;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.IpInIpReceiver;
@@ -12,13 +13,19 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * IP-in-IP has one raw socket for a host, and no connections: which migration a packet belongs to
@@ -26,6 +33,8 @@ import java.util.Set;
  * counted and dropped. Data loop only.
  */
 public final class IpInIpDispatch implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(IpInIpDispatch.class);
+
   private final IpInIpReceiver receiver;
   private final PathTable paths;
   private final DropCounters drops;
@@ -34,6 +43,7 @@ public final class IpInIpDispatch implements AutoCloseable {
   private final Map<MigrationPath, IpInIpLink> links = new HashMap<>();
   private final Set<IpAddress> registered = new HashSet<>();
   private final PacketView view = new PacketView();
+  private @Nullable TunnelErrors errors;
 
   private IpInIpDispatch(IpInIpReceiver receiver, PathTable paths, DropCounters drops) {
     this.receiver = receiver;
@@ -52,6 +62,16 @@ public final class IpInIpDispatch implements AutoCloseable {
   }
 
   /**
+   * Listens to ICMP errors about the packets that are sent from {@code local}, too.
+   *
+   * @throws IOException naming the privilege that is missing
+   */
+  public void listenToErrors(
+      IoEventLoop loop, IpAddress local, TunnelErrorCounts counts, Clock clock) throws IOException {
+    errors = TunnelErrors.open(loop, new Tunnels(local, counts), counts, clock);
+  }
+
+  /**
    * The link that sends one migration's packets to {@code remote}, whatever their lane; from there
    * alone they are taken from now on: a remote host may have another address than before.
    */
@@ -62,7 +82,14 @@ public final class IpInIpDispatch implements AutoCloseable {
       links.remove(path);
     }
     return links.computeIfAbsent(
-        path, p -> receiver.link(remote, innerMtu + IpInIp.outerLength(remote)));
+        path,
+        p -> {
+          IpInIpLink made = receiver.link(remote, innerMtu + IpInIp.outerLength(remote));
+          if (errors != null) {
+            made.learntMtu(errors.limit(remote));
+          }
+          return made;
+        });
   }
 
   /** From now on, what comes for {@code path} goes to {@code to}. */
@@ -87,11 +114,17 @@ public final class IpInIpDispatch implements AutoCloseable {
   private void unregister(IpAddress remote) {
     if (!remoteOf.containsValue(remote) && registered.remove(remote)) {
       receiver.unregister(remote);
+      if (errors != null) {
+        errors.forget(remote);
+      }
     }
   }
 
   @Override
   public void close() {
+    if (errors != null) {
+      errors.close();
+    }
     receiver.close();
   }
 
@@ -130,6 +163,76 @@ public final class IpInIpDispatch implements AutoCloseable {
     public void onBatchEnd() {
       touched.forEach(InboundPath::onBatchEnd);
       touched.clear();
+      if (errors != null) {
+        errors.heard(remote);
+      }
+    }
+  }
+
+  /** What was sent to whom: what an ICMP error can be about, and whom it concerns. */
+  private final class Tunnels implements TunnelErrors.Tunnels {
+    private final IpAddress local;
+    private final TunnelErrorCounts counts;
+
+    Tunnels(IpAddress local, TunnelErrorCounts counts) {
+      this.local = local;
+      this.counts = counts;
+    }
+
+    @Override
+    public IpAddress local() {
+      return local;
+    }
+
+    @Override
+    public int longest(IpAddress remote) {
+      return links(remote).mapToInt(IpInIpLink::provenMtu).max().orElse(0);
+    }
+
+    @Override
+    public boolean isGranted(IpAddress remote, IpAddress source, IpAddress destination) {
+      return paths(remote)
+          .anyMatch(
+              path -> path.olds.contains(path.role == Role.REDIRECTOR ? destination : source));
+    }
+
+    @Override
+    public void limit(IpAddress remote, int bytes) {
+      links(remote).forEach(link -> link.learntMtu(bytes));
+      if (bytes == TunnelPathMtu.UNLIMITED) {
+        log.info("longer packets to {} are tried again", counts.name(remote));
+      } else {
+        log.info("the path to {} takes packets of {} bytes", counts.name(remote), bytes);
+      }
+    }
+
+    @Override
+    public void returned(IpAddress remote, String why) {
+      log.warn("the tunnel's packets to {} come back: {}", counts.name(remote), why);
+      tell(remote, why);
+    }
+
+    @Override
+    public void passAgain(IpAddress remote) {
+      log.info("the tunnel's packets to {} pass again", counts.name(remote));
+      tell(remote, null);
+    }
+
+    private void tell(IpAddress remote, @Nullable String why) {
+      paths(remote)
+          .map(inbound::get)
+          .filter(Objects::nonNull)
+          .forEach(to -> to.packetsReturned(why));
+    }
+
+    private Stream<MigrationPath> paths(IpAddress remote) {
+      return remoteOf.entrySet().stream()
+          .filter(entry -> entry.getValue().equals(remote))
+          .map(Map.Entry::getKey);
+    }
+
+    private Stream<IpInIpLink> links(IpAddress remote) {
+      return paths(remote).map(links::get).filter(Objects::nonNull);
     }
   }
 }
