@@ -18,7 +18,6 @@ import io.netty.channel.IoEventLoop;
 import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.EpollIoHandler;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.Arrays;
@@ -203,9 +202,9 @@ class TunnelErrorsIT {
   void aTcpConnectionAcrossTheSamePathRecovers() throws Exception {
     try (ServerSocket listener =
             right.call(() -> new ServerSocket(0, 1, rightAddress.toInetAddress()));
-        Socket client = left.call(() -> new Socket())) {
-      client.connect(
-          new InetSocketAddress(rightAddress.toInetAddress(), listener.getLocalPort()), 5_000);
+        Socket client =
+            left.call(
+                () -> new Socket(rightAddress.toInetAddress(), listener.getLocalPort()))) {
       try (Socket server = listener.accept()) {
         client.getOutputStream().write(new byte[10_000]);
         assertThat(server.getInputStream().readNBytes(10_000)).hasSize(10_000);
@@ -289,14 +288,14 @@ class TunnelErrorsIT {
     String unreachable = (v4 ? "" : "-6 ") + "route %s unreachable " + rightAddress;
     router.ip(unreachable.formatted("add"));
     try {
-      for (int i = 0; i < 6; i++) {
+      // Linux answers a host about five times in a row (ip_error), and then once a second.
+      for (int i = 0; i < 4; i++) {
         assertThat(atLeft.send(toGuest(200))).isEqualTo(Sent.OK);
       }
-      String error = v4 ? "host" : "net";
       assertThat(atLeft.news.take())
-          .isEqualTo(error + " unreachable, from " + routerAddress);
-      atLeft.await(
-          () -> atLeft.counted().equals(Map.of(error + "-unreachable", 6L)), "all six errors");
+          .isEqualTo((v4 ? "host" : "network") + " unreachable, from " + routerAddress);
+      String error = v4 ? "host-unreachable" : "net-unreachable";
+      atLeft.await(() -> atLeft.counted().equals(Map.of(error, 4L)), "all four errors");
       assertThat(atLeft.send(toGuest(100))).as("the link stays up").isEqualTo(Sent.OK);
     } finally {
       router.ip(unreachable.formatted("del"));
@@ -326,7 +325,7 @@ class TunnelErrorsIT {
                 throw new AssertionError(e);
               }
             });
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 20 || forged.get() < 3_000; round++) {
       for (int i = 0; i < 50; i++) {
         assertThat(atLeft.send(toGuest(1_000))).isEqualTo(Sent.OK);
         assertThat(atRight.send(fromGuest(1_000))).isEqualTo(Sent.OK);
@@ -340,7 +339,6 @@ class TunnelErrorsIT {
     storm.get(5, TimeUnit.SECONDS);
     assertThat(atLeft.dropped()).isEmpty();
     assertThat(atRight.dropped()).isEmpty();
-    assertThat(forged.get()).isGreaterThan(1_000);
     assertThat(atLeft.counted().get("host-unreachable")).isGreaterThan(20);
     assertThat(atLeft.news).hasSize(1);
   }
