@@ -58,8 +58,7 @@ final class TunnelEnd implements InboundPath.LinkEvents, AutoCloseable {
   private final IpInIpDispatch dispatch;
   final IpInIpLink link;
 
-  private TunnelEnd(
-      IoEventLoop loop, IpAddress local, Role role, IpAddress remote, int pathMtu)
+  private TunnelEnd(IoEventLoop loop, IpAddress local, Role role, IpAddress remote, int pathMtu)
       throws Exception {
     this.loop = loop;
     int outer = local.isV4() ? 20 : 40;
@@ -169,8 +168,7 @@ final class TunnelEnd implements InboundPath.LinkEvents, AutoCloseable {
     while (!condition.holds()) {
       if (System.nanoTime() > until) {
         throw new AssertionError(
-            "waited in vain for %s: counted %s, %s"
-                .formatted(what, counted(), countedOfNobody()));
+            "waited in vain for %s: counted %s, %s".formatted(what, counted(), countedOfNobody()));
       }
       Thread.sleep(5);
     }

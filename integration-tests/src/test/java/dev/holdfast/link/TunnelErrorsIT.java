@@ -120,8 +120,7 @@ class TunnelErrorsIT {
     atRight = TunnelEnd.open(right, group.next(), rightAddress, Role.ENDPOINT, leftAddress, MTU);
     forger =
         router.call(
-            () ->
-                RawIpSocket.open(routerAddress, RawIpSocket.PROTOCOL_IPV4, (packet, why) -> {}));
+            () -> RawIpSocket.open(routerAddress, RawIpSocket.PROTOCOL_IPV4, (packet, why) -> {}));
   }
 
   @AfterEach
@@ -203,21 +202,19 @@ class TunnelErrorsIT {
     try (ServerSocket listener =
             right.call(() -> new ServerSocket(0, 1, rightAddress.toInetAddress()));
         Socket client =
-            left.call(
-                () -> new Socket(rightAddress.toInetAddress(), listener.getLocalPort()))) {
+            left.call(() -> new Socket(rightAddress.toInetAddress(), listener.getLocalPort()))) {
       try (Socket server = listener.accept()) {
         client.getOutputStream().write(new byte[10_000]);
         assertThat(server.getInputStream().readNBytes(10_000)).hasSize(10_000);
         narrow(NARROW);
         var sending =
-            CompletableFuture.runAsync(
-                () -> {
-                  try {
-                    client.getOutputStream().write(new byte[300_000]);
-                  } catch (IOException e) {
-                    throw new AssertionError(e);
-                  }
-                });
+            CompletableFuture.runAsync(() -> {
+              try {
+                client.getOutputStream().write(new byte[300_000]);
+              } catch (IOException e) {
+                throw new AssertionError(e);
+              }
+            });
         assertThat(server.getInputStream().readNBytes(300_000)).hasSize(300_000);
         sending.get(5, TimeUnit.SECONDS);
       }
@@ -228,8 +225,7 @@ class TunnelErrorsIT {
 
   /** What the tunnel would have sent, to be quoted. */
   private byte[] outerPacket(IpAddress from, IpAddress to, PacketBuilder inside) {
-    return bytes(
-        new PacketBuilder(from, to).raw(4).payload(bytes(inside)));
+    return bytes(new PacketBuilder(from, to).raw(4).payload(bytes(inside)));
   }
 
   private void forge(int type, int code, int mtu, byte[] quoted) throws Exception {
@@ -309,22 +305,20 @@ class TunnelErrorsIT {
 
   @Test
   void aStormOfErrorsCostsNoPacket() throws Exception {
-    byte[] quoted =
-        Arrays.copyOf(outerPacket(leftAddress, rightAddress, toGuest(200)), outer + 40);
+    byte[] quoted = Arrays.copyOf(outerPacket(leftAddress, rightAddress, toGuest(200)), outer + 40);
     AtomicBoolean over = new AtomicBoolean();
     AtomicInteger forged = new AtomicInteger();
     var storm =
-        CompletableFuture.runAsync(
-            () -> {
-              try {
-                while (!over.get()) {
-                  forge(v4 ? 3 : 1, v4 ? 1 : 3, 0, quoted);
-                  forged.incrementAndGet();
-                }
-              } catch (Exception e) {
-                throw new AssertionError(e);
-              }
-            });
+        CompletableFuture.runAsync(() -> {
+          try {
+            while (!over.get()) {
+              forge(v4 ? 3 : 1, v4 ? 1 : 3, 0, quoted);
+              forged.incrementAndGet();
+            }
+          } catch (Exception e) {
+            throw new AssertionError(e);
+          }
+        });
     for (int round = 0; round < 20 || forged.get() < 3_000; round++) {
       for (int i = 0; i < 50; i++) {
         assertThat(atLeft.send(toGuest(1_000))).isEqualTo(Sent.OK);
@@ -360,11 +354,10 @@ class TunnelErrorsIT {
               try {
                 turns.incrementAndGet();
                 int n =
-                    socket.readBatch(
-                        (packet, type, code, mtu, from) -> {
-                          assertThat(packet.readableBytes()).isEqualTo(200 + outer);
-                          assertThat(from).isEqualTo(routerAddress);
-                        });
+                    socket.readBatch((packet, type, code, mtu, from) -> {
+                      assertThat(packet.readableBytes()).isEqualTo(200 + outer);
+                      assertThat(from).isEqualTo(routerAddress);
+                    });
                 read.addAndGet(n);
                 most.accumulateAndGet(n, Math::max);
               } catch (IOException e) {

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.migration.LogBudget;
 import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.encap.TunnelPathMtu;
 import dev.holdfast.tunnel.link.FrameType;
@@ -68,7 +69,7 @@ public final class IpInIpDispatch implements AutoCloseable {
    */
   public void listenToErrors(
       IoEventLoop loop, IpAddress local, TunnelErrorCounts counts, Clock clock) throws IOException {
-    errors = TunnelErrors.open(loop, new Tunnels(local, counts), counts, clock);
+    errors = TunnelErrors.open(loop, new Tunnels(local, counts, clock), counts, clock);
   }
 
   /**
@@ -173,10 +174,13 @@ public final class IpInIpDispatch implements AutoCloseable {
   private final class Tunnels implements TunnelErrors.Tunnels {
     private final IpAddress local;
     private final TunnelErrorCounts counts;
+    private final Clock clock;
+    private final LogBudget lines = new LogBudget(); // whoever can send ICMP may cause them
 
-    Tunnels(IpAddress local, TunnelErrorCounts counts) {
+    Tunnels(IpAddress local, TunnelErrorCounts counts, Clock clock) {
       this.local = local;
       this.counts = counts;
+      this.clock = clock;
     }
 
     @Override
@@ -199,23 +203,29 @@ public final class IpInIpDispatch implements AutoCloseable {
     @Override
     public void limit(IpAddress remote, int bytes) {
       links(remote).forEach(link -> link.learntMtu(bytes));
-      if (bytes == TunnelPathMtu.UNLIMITED) {
-        log.info("longer packets to {} are tried again", counts.name(remote));
-      } else {
-        log.info("the path to {} takes packets of {} bytes", counts.name(remote), bytes);
-      }
+      log(
+          bytes == TunnelPathMtu.UNLIMITED
+              ? "longer packets to " + counts.name(remote) + " are tried again"
+              : "the path to " + counts.name(remote) + " takes packets of " + bytes + " bytes");
     }
 
     @Override
     public void returned(IpAddress remote, String why) {
-      log.warn("the tunnel's packets to {} come back: {}", counts.name(remote), why);
+      log("the tunnel's packets to " + counts.name(remote) + " come back: " + why);
       tell(remote, why);
     }
 
     @Override
     public void passAgain(IpAddress remote) {
-      log.info("the tunnel's packets to {} pass again", counts.name(remote));
+      log("the tunnel's packets to " + counts.name(remote) + " pass again");
       tell(remote, null);
+    }
+
+    private void log(String text) {
+      String line = lines.line(text, clock.nanoTime());
+      if (line != null) {
+        log.warn("{}", line);
+      }
     }
 
     private void tell(IpAddress remote, @Nullable String why) {

@@ -150,8 +150,7 @@ class TunnelErrorsTest {
     assertThat(done).isEmpty();
     unreachable();
     unreachable();
-    assertThat(done)
-        .containsExactly(REMOTE + " returned: host unreachable, from " + ROUTER);
+    assertThat(done).containsExactly(REMOTE + " returned: host unreachable, from " + ROUTER);
     errors.heard(REMOTE);
     assertThat(done).hasSize(1);
     now += 6 * SECOND;

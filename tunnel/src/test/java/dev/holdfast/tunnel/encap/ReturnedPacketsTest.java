@@ -7,7 +7,8 @@ import org.junit.jupiter.api.Test;
 /** RFC 1122 section 3.2.2.1: an unreachable is a hint; some are news, and told once. */
 class ReturnedPacketsTest {
   private static final long SECOND = 1_000_000_000L;
-  private static final long START = Math.subtractExact(Long.MAX_VALUE, 5 * SECOND); // it may overflow
+  private static final long START =
+      Math.subtractExact(Long.MAX_VALUE, 5 * SECOND); // it may overflow
 
   private final ReturnedPackets returned = new ReturnedPackets();
 

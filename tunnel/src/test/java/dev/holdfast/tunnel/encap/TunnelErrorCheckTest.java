@@ -264,15 +264,34 @@ class TunnelErrorCheckTest {
     Object[][] rows =
         v4
             ? new Object[][] {
-              {3, 0, NET_UNREACHABLE}, {3, 1, HOST_UNREACHABLE}, {3, 2, PROTOCOL_UNREACHABLE},
-              {3, 3, OTHER}, {3, 5, OTHER}, {3, 6, NET_UNREACHABLE}, {3, 7, HOST_UNREACHABLE},
-              {3, 9, PROHIBITED}, {3, 10, PROHIBITED}, {3, 13, PROHIBITED}, {3, 99, OTHER},
-              {4, 0, OTHER}, {5, 1, OTHER}, {11, 0, TIME_EXCEEDED}, {12, 0, OTHER}
+              {3, 0, NET_UNREACHABLE},
+              {3, 1, HOST_UNREACHABLE},
+              {3, 2, PROTOCOL_UNREACHABLE},
+              {3, 3, OTHER},
+              {3, 5, OTHER},
+              {3, 6, NET_UNREACHABLE},
+              {3, 7, HOST_UNREACHABLE},
+              {3, 9, PROHIBITED},
+              {3, 10, PROHIBITED},
+              {3, 13, PROHIBITED},
+              {3, 99, OTHER},
+              {4, 0, OTHER},
+              {5, 1, OTHER},
+              {11, 0, TIME_EXCEEDED},
+              {12, 0, OTHER}
             }
             : new Object[][] {
-              {1, 0, NET_UNREACHABLE}, {1, 1, PROHIBITED}, {1, 2, NET_UNREACHABLE},
-              {1, 3, HOST_UNREACHABLE}, {1, 4, OTHER}, {1, 5, PROHIBITED}, {1, 6, NET_UNREACHABLE},
-              {3, 0, TIME_EXCEEDED}, {4, 0, OTHER}, {4, 1, PROTOCOL_UNREACHABLE}, {137, 0, OTHER}
+              {1, 0, NET_UNREACHABLE},
+              {1, 1, PROHIBITED},
+              {1, 2, NET_UNREACHABLE},
+              {1, 3, HOST_UNREACHABLE},
+              {1, 4, OTHER},
+              {1, 5, PROHIBITED},
+              {1, 6, NET_UNREACHABLE},
+              {3, 0, TIME_EXCEEDED},
+              {4, 0, OTHER},
+              {4, 1, PROTOCOL_UNREACHABLE},
+              {137, 0, OTHER}
             };
     for (Object[] row : rows) {
       assertThat(check.check(quoted, (int) row[0], (int) row[1], 0)).isEqualTo(row[2]);

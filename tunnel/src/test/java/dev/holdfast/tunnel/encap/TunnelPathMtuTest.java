@@ -9,7 +9,8 @@ import org.junit.jupiter.api.Test;
 /** RFC 1191 section 6.3, RFC 8201 section 4: it falls at once, and rises by being forgotten. */
 class TunnelPathMtuTest {
   private static final long SECOND = 1_000_000_000L;
-  private static final long START = Math.subtractExact(Long.MAX_VALUE, 5 * SECOND); // it may overflow
+  private static final long START =
+      Math.subtractExact(Long.MAX_VALUE, 5 * SECOND); // it may overflow
 
   private final TunnelPathMtu mtu = new TunnelPathMtu();
 
