@@ -249,10 +249,6 @@ public final class InboundPath implements LinkReceiver {
     }
   }
 
-  void packetsReturned(@Nullable String why) {
-    events.packetsReturned(why);
-  }
-
   private void deliver(ByteBuf payload) {
     try {
       if (!device.write(payload)) {
@@ -281,5 +277,10 @@ public final class InboundPath implements LinkReceiver {
   @Override
   public void onDown(String reason) {
     events.linkDown(number, reason);
+  }
+
+  /** As {@link LinkEvents#packetsReturned}. */
+  void packetsReturned(@Nullable String why) {
+    events.packetsReturned(why);
   }
 }
