@@ -176,7 +176,7 @@ class TunnelErrorsIT {
     assertThat(atRight.next()).isEqualTo(bytes(toGuest(NARROW - outer)));
     assertThat(atLeft.send(toGuest6(NARROW - outer))).isEqualTo(Sent.OK);
     assertThat(atRight.next()).isEqualTo(bytes(toGuest6(NARROW - outer)));
-    PacketBuilder large = toGuest(4_000).dontFragment(false).identification(3);
+    PacketBuilder large = toGuest(MTU).dontFragment(false).identification(3);
     assertThat(atLeft.send(large)).isEqualTo(Sent.OK);
     assertThat(atRight.next()).as("fragmented outside").isEqualTo(bytes(large));
     assertThat(atLeft.counted()).isEqualTo(Map.of("too-big", 1L));
