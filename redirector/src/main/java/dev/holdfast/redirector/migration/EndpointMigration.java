@@ -434,4 +434,9 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   public void markerSeen() {
     noted.set(true);
   }
+
+  @Override
+  public void packetsReturned(@Nullable String why) {
+    tell(LinkNews.packetsReturned(record.remote(), why));
+  }
 }

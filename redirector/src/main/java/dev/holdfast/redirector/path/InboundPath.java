@@ -19,6 +19,7 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,6 +62,14 @@ public final class InboundPath implements LinkReceiver {
 
     /** The redirector has sent a marker: it knows of the release. */
     void markerSeen();
+
+    /**
+     * The tunnel's own packets come back as ICMP errors, or do so no more.
+     *
+     * @param why a clause such as {@code host unreachable, from 10.0.0.1}; null where they pass
+     *     again
+     */
+    default void packetsReturned(@Nullable String why) {}
   }
 
   /**
@@ -309,5 +318,10 @@ public final class InboundPath implements LinkReceiver {
   @Override
   public void onDown(String reason) {
     events.linkDown(number, reason);
+  }
+
+  /** As {@link LinkEvents#packetsReturned}. */
+  void packetsReturned(@Nullable String why) {
+    events.packetsReturned(why);
   }
 }

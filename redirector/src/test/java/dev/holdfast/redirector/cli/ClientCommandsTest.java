@@ -225,6 +225,8 @@ class ClientCommandsTest {
               ! The hold has lasted longer than its limit.
 
             Dropped packets: 3 no-grant
+            ICMP errors from inside the tunnel to host-b: 2 too-big
+            ICMP errors from inside the tunnel, quoting packets to none of them: 4 not-sent
             """);
   }
 

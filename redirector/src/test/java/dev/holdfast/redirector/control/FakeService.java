@@ -181,11 +181,13 @@ public final class FakeService implements MigrationService {
         NOON,
         "BoringSSL",
         List.of(
-            new HostStatus.RemoteStatus("host-b", "10.2.0.2:4754", true, 20.5, ""),
             new HostStatus.RemoteStatus(
-                "host-c", "10.3.0.2:4754", false, -1, "connection refused")),
+                "host-b", "10.2.0.2:4754", true, 20.5, "", Map.of("too-big", 2L)),
+            new HostStatus.RemoteStatus(
+                "host-c", "10.3.0.2:4754", false, -1, "connection refused", Map.of())),
         List.copyOf(migrations),
-        Map.of("no-grant", 3L));
+        Map.of("no-grant", 3L),
+        Map.of("not-sent", 4L));
   }
 
   @Override

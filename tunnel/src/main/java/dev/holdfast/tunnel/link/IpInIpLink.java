@@ -3,6 +3,7 @@ package dev.holdfast.tunnel.link;
 import dev.holdfast.tunnel.device.RawIpSocket;
 import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.encap.OuterFragments;
+import dev.holdfast.tunnel.encap.TunnelPathMtu;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketFault;
@@ -34,6 +35,8 @@ public final class IpInIpLink implements Link {
   private final PacketView segment = new PacketView();
   private final Segmenter segmenter = new Segmenter();
   private int pathMtu;
+  private int provenMtu;
+  private int learntMtu = TunnelPathMtu.UNLIMITED;
   private int identification;
   private long unflushed;
   private boolean closed;
@@ -46,13 +49,32 @@ public final class IpInIpLink implements Link {
     pathMtu(pathMtu);
   }
 
-  /** From now on outer packets are at most this long. */
+  /** What the path is proven to take: from now on outer packets are at most this long. */
   public void pathMtu(int bytes) {
+    provenMtu = passable(bytes);
+    pathMtu = Math.min(provenMtu, learntMtu);
+  }
+
+  /**
+   * Outer packets are no longer than this either, since an ICMP error has said so; {@link
+   * TunnelPathMtu#UNLIMITED} ends it.
+   */
+  public void learntMtu(int bytes) {
+    learntMtu = passable(bytes);
+    pathMtu = Math.min(provenMtu, learntMtu);
+  }
+
+  /** The longest outer packet that was ever to be sent, bytes. */
+  public int provenMtu() {
+    return provenMtu;
+  }
+
+  private int passable(int bytes) {
     if (bytes < OuterFragments.smallestMtu(remote.isV4())) {
       throw new IllegalArgumentException(
           bytes + " bytes is less than the MTU of any path to " + remote);
     }
-    pathMtu = bytes;
+    return bytes;
   }
 
   /**
