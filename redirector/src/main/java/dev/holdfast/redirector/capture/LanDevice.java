@@ -19,6 +19,7 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -71,6 +72,8 @@ public final class LanDevice implements PacketDevice {
   private final NeighbourMessage discovery = new NeighbourMessage();
   private final ByteBuf out = Unpooled.directBuffer(LONGEST, LONGEST);
   private int innerMtu;
+  private boolean keepsTtl;
+  private Consumer<PacketView> onSpent;
   private int lastVlan = -1;
   private long lostSoFar;
   private boolean closed;
@@ -93,6 +96,7 @@ public final class LanDevice implements PacketDevice {
     this.clock = clock;
     this.drops = drops;
     this.innerMtu = lan.mtu();
+    this.onSpent = packet -> drops.count(DropReason.TTL_EXCEEDED);
     this.neighbours = new Neighbours(new NextHops(lan.routes()), this::ask, drops);
   }
 
@@ -107,6 +111,26 @@ public final class LanDevice implements PacketDevice {
    */
   void limit(int mtu) {
     innerMtu = Math.min(lan.mtu(), mtu);
+  }
+
+  /**
+   * How a hop is taken here.
+   *
+   * @param keep whether none is
+   * @param onSpent counts a packet that must go no further
+   */
+  void hops(boolean keep, Consumer<PacketView> onSpent) {
+    this.keepsTtl = keep;
+    this.onSpent = onSpent;
+  }
+
+  /** Takes it; false where the packet ends here, which has been counted. */
+  private boolean takeHop(ByteBuf buf, PacketView packet) {
+    if (keepsTtl ? packet.hopLimit() > 0 : Ttl.decrement(buf, packet)) {
+      return true;
+    }
+    onSpent.accept(packet);
+    return false;
   }
 
   /** The guest with this address has {@code mac}, here or when it is back. */
@@ -232,8 +256,7 @@ public final class LanDevice implements PacketDevice {
     if (view.sourceHigh() != view.destinationHigh() || view.sourceLow() != view.destinationLow()) {
       neighbours.heard(view, link, clock.nanoTime());
     }
-    if (!Ttl.decrement(into, view)) {
-      drops.count(DropReason.TTL_EXCEEDED);
+    if (!takeHop(into, view)) {
       return false;
     }
     if (!isDescribed) {
@@ -335,8 +358,7 @@ public final class LanDevice implements PacketDevice {
     if (outView.check(out, PACKET, length) != PacketFault.NONE) {
       return false;
     }
-    if (!Ttl.decrement(out, outView)) {
-      drops.count(DropReason.TTL_EXCEEDED);
+    if (!takeHop(out, outView)) {
       return true;
     }
     int start = beginFrame(link, outView.isV4());

@@ -175,7 +175,9 @@ final class HostObjects {
     }
     ledger.apply(
         KernelLedger.HOST,
-        new HostSteering(new HostFacts(kernel), config.tunnel().device()).changes());
+        new HostSteering(
+                new HostFacts(kernel), config.tunnel().device(), config.tunnel().keepsTtl())
+            .changes());
     OutboundPath path =
         new OutboundPath(opened, paths, PooledByteBufAllocator.DEFAULT, clock, drops);
     outbound = path;
@@ -292,7 +294,11 @@ final class HostObjects {
     if (dispatch == null) {
       dispatch =
           IpInIpDispatch.open(
-              data.loop(), IpAddress.of(config.tunnel().listen().getAddress()), paths, drops);
+              data.loop(),
+              IpAddress.of(config.tunnel().listen().getAddress()),
+              config.tunnel().outer(),
+              paths,
+              drops);
       ipInIp = dispatch;
     }
     return dispatch;

@@ -63,18 +63,21 @@ final class Paths {
     Config.HoldPolicy policy =
         Config.HoldPolicy.valueOf(record.holdPolicy().toUpperCase(Locale.ROOT));
     HoldLimits limits = HoldLimits.of(config.hold().maxBytes(), config.hold().maxAge().toNanos());
-    return new MigrationPath(
-        record.uuid(),
-        role,
-        record.olds(),
-        token,
-        new Decision(role, record.olds(), policy, config.drain().staleSyn()),
-        innerMtu(config, record),
-        record.connections(),
-        flowTable(host),
-        role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
-        limits,
-        idsSoFar(host, record));
+    MigrationPath path =
+        new MigrationPath(
+            record.uuid(),
+            role,
+            record.olds(),
+            token,
+            new Decision(role, record.olds(), policy, config.drain().staleSyn()),
+            innerMtu(config, record),
+            record.connections(),
+            flowTable(host),
+            role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
+            limits,
+            idsSoFar(host, record));
+    path.keepTtl(config.tunnel().keepsTtl());
+    return path;
   }
 
   /** Higher than any id that an earlier daemon gave to what it held, which was after its hold. */

@@ -120,6 +120,10 @@ public final class InboundPath implements LinkReceiver {
       path.drops.count(DropReason.NOT_GRANTED);
       return;
     }
+    if (isSpent(toGuest)) {
+      path.drops.count(DropReason.TTL_EXCEEDED);
+      return;
+    }
     Flow known = path.flows.find(view, direction);
     Verdict verdict = path.decision.decide(path.state, direction, view, known);
     switch (verdict) {
@@ -172,6 +176,15 @@ public final class InboundPath implements LinkReceiver {
     return false;
   }
 
+  /**
+   * The kernel would answer it, in this host's name. What comes from a guest may be for this host
+   * itself, where it may arrive with 1: that is told by who knows the host's addresses, behind the
+   * device ({@code steer.HopLimitRules}, {@code capture.LanDevice}).
+   */
+  private boolean isSpent(boolean toGuest) {
+    return toGuest && path.isSpent(view);
+  }
+
   /** Answers a probe by the link on which live packets go, so that both ways of it are proven. */
   private void probe() {
     if (Probe.isRequest(view)) {
@@ -208,6 +221,10 @@ public final class InboundPath implements LinkReceiver {
     }
     if (!isGranted(true)) {
       path.drops.count(DropReason.NOT_GRANTED);
+      return;
+    }
+    if (isSpent(true)) {
+      path.drops.count(DropReason.TTL_EXCEEDED);
       return;
     }
     path.stagedTotal++;

@@ -81,6 +81,9 @@ public final class MigrationPath {
 
   boolean flushWanted;
 
+  /** This host takes no hop. */
+  private boolean keepsTtl;
+
   @Nullable ProbeListener probes;
 
   /** Told of each answered probe. */
@@ -145,6 +148,19 @@ public final class MigrationPath {
   /** Only on the data loop. */
   public StagingQueue staging() {
     return staging;
+  }
+
+  /** What passes this host keeps its TTL or hop limit. Before the first packet. */
+  public void keepTtl(boolean keep) {
+    keepsTtl = keep;
+  }
+
+  /**
+   * Whether this host must not forward the packet: its TTL or hop limit would be used up here (RFC
+   * 1812 section 5.3.1, RFC 8200 section 3).
+   */
+  boolean isSpent(PacketView packet) {
+    return packet.hopLimit() <= (keepsTtl ? 0 : 1);
   }
 
   /** Only on the data loop. */

@@ -2,6 +2,8 @@ package dev.holdfast.tunnel.link;
 
 import dev.holdfast.tunnel.device.FdReadiness;
 import dev.holdfast.tunnel.device.RawIpSocket;
+import dev.holdfast.tunnel.encap.Identifications;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.encap.Unwrapping;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
@@ -11,8 +13,11 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
+import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -29,6 +34,8 @@ public final class IpInIpReceiver implements AutoCloseable {
   /** System calls in a row before others on the loop have their turn. */
   private static final int BATCHES = 4;
 
+  private static final SecureRandom RANDOM = new SecureRandom();
+
   private static final class Remote {
     final IpAddress address;
     final LinkReceiver receiver;
@@ -40,27 +47,38 @@ public final class IpInIpReceiver implements AutoCloseable {
     }
   }
 
+  private final OuterPolicy policy;
   private final Consumer<DropReason> dropped;
+  private final Map<IpAddress, Identifications> identifications = new HashMap<>();
   private final Unwrapping unwrapping = new Unwrapping();
   private final List<RawIpSocket> sockets = new ArrayList<>();
   private final List<FdReadiness> readiness = new ArrayList<>();
   private Remote[] remotes = new Remote[0]; // few: looking through them allocates nothing
   private boolean closed;
 
-  private IpInIpReceiver(Consumer<DropReason> dropped) {
+  private IpInIpReceiver(OuterPolicy policy, Consumer<DropReason> dropped) {
+    this.policy = policy;
     this.dropped = dropped;
+  }
+
+  /** As below, with what is usual in the outer headers. */
+  public static IpInIpReceiver open(IoEventLoop loop, IpAddress local, Consumer<DropReason> dropped)
+      throws IOException {
+    return open(loop, local, OuterPolicy.DEFAULT, dropped);
   }
 
   /**
    * Opens the sockets in the calling thread's network namespace and listens on the loop.
    *
    * @param local this host's address of the tunnels
+   * @param policy of the outer headers that its links write
    * @param dropped counts, on the loop's thread
    * @throws IOException in one sentence: privilege is missing or the address is not here
    */
-  public static IpInIpReceiver open(IoEventLoop loop, IpAddress local, Consumer<DropReason> dropped)
+  public static IpInIpReceiver open(
+      IoEventLoop loop, IpAddress local, OuterPolicy policy, Consumer<DropReason> dropped)
       throws IOException {
-    IpInIpReceiver receiver = new IpInIpReceiver(dropped);
+    IpInIpReceiver receiver = new IpInIpReceiver(policy, dropped);
     try {
       for (int protocol : new int[] {RawIpSocket.PROTOCOL_IPV4, RawIpSocket.PROTOCOL_IPV6}) {
         RawIpSocket socket = RawIpSocket.open(local, protocol, receiver::refused);
@@ -110,7 +128,13 @@ public final class IpInIpReceiver implements AutoCloseable {
           "IP-in-IP from " + local + " cannot go to an address of another family, " + remote);
     }
     // Whoever writes the outer header writes the protocol too: one socket sends both.
-    return new IpInIpLink(sockets.getFirst(), remote, pathMtu, dropped);
+    return new IpInIpLink(
+        sockets.getFirst(),
+        remote,
+        pathMtu,
+        policy,
+        identifications.computeIfAbsent(remote, r -> new Identifications(RANDOM.nextInt())),
+        dropped);
   }
 
   private void refused(ByteBuf unused, RawIpSocket.Refusal why) {
