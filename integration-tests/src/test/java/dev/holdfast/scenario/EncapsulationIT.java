@@ -18,6 +18,9 @@ import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -100,11 +103,49 @@ class EncapsulationIT {
     assertThat(witness.fresh().encapsulationReason()).contains("both hosts allow");
   }
 
+  /**
+   * A client's traceroute while the guest is tunnelled: the router is the first hop (which would
+   * say so, and is left out), the old host the second, the new one the third, the guest the fourth.
+   */
+  private static final class Traceroute implements Bystander {
+    private @Nullable Namespace client;
+    final List<String> heard = new ArrayList<>();
+    Map<String, Long> atOld = Map.of();
+    Map<String, Long> atNew = Map.of();
+
+    @Override
+    public void begun(Lab lab) {
+      client = lab.client();
+    }
+
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
+      if (state == MigrationState.REDIRECTING) {
+        for (int ttl = 2; ttl <= 4; ttl++) {
+          heard.add(ping(ttl));
+        }
+        atOld = oldHost.control().show("web1").drops();
+        atNew = newHost.control().show("web1").drops();
+      }
+    }
+
+    private String ping(int ttl) throws Exception {
+      String wait = ttl == 4 ? "10" : "0.5";
+      String command = "ping -n -c1 -W" + wait + " -t" + ttl + " 10.1.0.10 || true";
+      String said = Tool.run(Objects.requireNonNull(client).within("sh", "-c", command));
+      return said.contains("1 received") ? "answer" : "*";
+    }
+
+    @Override
+    public void moved(Lab lab) {}
+  }
+
   @Test
   void ipv4InIpv6() throws Exception {
+    var traceroute = new Traceroute();
     ScenarioResult result =
         move(
-            Bystander.NONE,
+            traceroute,
             o -> {
               o.encapsulation = "ipip";
               o.underlay = "ipv6";
@@ -112,6 +153,11 @@ class EncapsulationIT {
             });
     assertThat(old(result).encapsulation()).isEqualTo("ipip");
     assertThat(old(result).encapsulationReason()).as("nobody had to choose").isNull();
+    assertThat(traceroute.heard).containsExactly("*", "*", "answer");
+    assertThat(traceroute.atOld).containsEntry("ttl-exceeded", 1L);
+    assertThat(traceroute.atNew).containsEntry("ttl-exceeded", 1L);
+    assertThat(Objects.requireNonNull(old(result).report()).dropped())
+        .containsEntry("ttl-exceeded", 1L);
   }
 
   @Test

@@ -383,6 +383,10 @@ final class RemoteRequests implements EndpointHandler {
     Config.Remote remote = Paths.remote(host.config(), remoteName);
     List<String> wrong = new ArrayList<>();
     for (IpAddress old : request.oldAddresses()) {
+      String end = TunnelEnds.against(host.config(), remote, old);
+      if (end != null) {
+        wrong.add(end);
+      }
       if (remote.addresses().stream().noneMatch(prefix -> prefix.contains(old))) {
         wrong.add(
             old

@@ -120,7 +120,10 @@ public final class InboundPath implements LinkReceiver {
       path.drops.count(DropReason.NOT_GRANTED);
       return;
     }
-    if (isSpent(toGuest)) {
+    // The kernel would say so to the sender. What comes from a guest may be for this host itself,
+    // where it may arrive with 1: who knows the host's addresses sees to that, behind the device
+    // (steer.HopLimitRules, capture.LanDevice), as to what is staged.
+    if (toGuest && path.isSpent(view)) {
       path.drops.count(DropReason.TTL_EXCEEDED);
       return;
     }
@@ -176,15 +179,6 @@ public final class InboundPath implements LinkReceiver {
     return false;
   }
 
-  /**
-   * The kernel would answer it, in this host's name. What comes from a guest may be for this host
-   * itself, where it may arrive with 1: that is told by who knows the host's addresses, behind the
-   * device ({@code steer.HopLimitRules}, {@code capture.LanDevice}).
-   */
-  private boolean isSpent(boolean toGuest) {
-    return toGuest && path.isSpent(view);
-  }
-
   /** Answers a probe by the link on which live packets go, so that both ways of it are proven. */
   private void probe() {
     if (Probe.isRequest(view)) {
@@ -221,10 +215,6 @@ public final class InboundPath implements LinkReceiver {
     }
     if (!isGranted(true)) {
       path.drops.count(DropReason.NOT_GRANTED);
-      return;
-    }
-    if (isSpent(true)) {
-      path.drops.count(DropReason.TTL_EXCEEDED);
       return;
     }
     path.stagedTotal++;

@@ -44,7 +44,8 @@ public final class HostSteering {
     changes.add(device());
     changes.add(
         new KernelChange(
-            "make the nft tables holdfast (bridge, inet, arp), empty",
+            "make the nft tables holdfast (bridge, inet, arp), empty"
+                + (keepTtl ? "; what passes keeps its TTL" : ""),
             List.of(new Command.Nft(HoldfastTables.script(tun, keepTtl))),
             "delete the nft tables holdfast",
             List.of(new Command.Nft(HoldfastTables.removal()))));

@@ -232,6 +232,10 @@ class SteeringTest {
 
   @Test
   void theTablesScriptHasNoPlaceholderLeft() {
-    assertThat(HoldfastTables.script("hf0")).doesNotContainPattern("@[A-Z]+@").contains("\"hf0\"");
+    for (boolean keepTtl : new boolean[] {false, true}) {
+      assertThat(HoldfastTables.script("hf0", keepTtl))
+          .doesNotContainPattern("@[A-Z_]+@")
+          .contains("\"hf0\"");
+    }
   }
 }

@@ -23,7 +23,9 @@ public final class Identifications {
 
   /** Counts on. */
   public void next() {
-    last++;
+    if (++last == 0) {
+      last = 1; // 2^32 - 1 and 0 are the same to IPv4
+    }
   }
 
   /** 16 bits for IPv4; never 0, or the kernel would give each fragment one of its own (raw(7)). */

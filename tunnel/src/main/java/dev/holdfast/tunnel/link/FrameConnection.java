@@ -111,6 +111,12 @@ public final class FrameConnection extends ChannelInboundHandlerAdapter
     }
   }
 
+  /** The DSCP of the connection's own packets, 0 to 63; -1 before and after the connection. */
+  int dscp() {
+    ChannelHandlerContext ctx = context;
+    return ctx == null ? -1 : ctx.channel().config().getOption(ChannelOption.IP_TOS) >> 2;
+  }
+
   /** Whether frames can be written. */
   public boolean isOpen() {
     return writer != null && reason == null;

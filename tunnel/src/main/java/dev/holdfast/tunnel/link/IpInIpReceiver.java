@@ -2,6 +2,7 @@ package dev.holdfast.tunnel.link;
 
 import dev.holdfast.tunnel.device.FdReadiness;
 import dev.holdfast.tunnel.device.RawIpSocket;
+import dev.holdfast.tunnel.encap.Ecn;
 import dev.holdfast.tunnel.encap.Identifications;
 import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.encap.Unwrapping;
@@ -20,6 +21,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A daemon's end of all IP-in-IP tunnels: the raw sockets, what comes in on them, and the links
@@ -31,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  * only. The inner addresses are for the receiver to check against its grants.
  */
 public final class IpInIpReceiver implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(IpInIpReceiver.class);
+
   /** System calls in a row before others on the loop have their turn. */
   private static final int BATCHES = 4;
 
@@ -40,6 +45,7 @@ public final class IpInIpReceiver implements AutoCloseable {
     final IpAddress address;
     final LinkReceiver receiver;
     boolean inBatch;
+    long unusedEcn;
 
     Remote(IpAddress address, LinkReceiver receiver) {
       this.address = address;
@@ -185,9 +191,32 @@ public final class IpInIpReceiver implements AutoCloseable {
 
   private void received(Remote remote, ByteBuf packet, Unwrapping.Verdict verdict) {
     switch (verdict) {
-      case OK -> deliver(remote, packet, unwrapping.inner());
-      case CONGESTED -> dropped.accept(DropReason.CONGESTED);
+      case OK -> {
+        tellOfUnusedEcn(remote);
+        deliver(remote, packet, unwrapping.inner());
+      }
+      case CONGESTED -> {
+        tellOfUnusedEcn(remote);
+        dropped.accept(DropReason.CONGESTED);
+      }
       case BAD_OUTER, NOT_IP_IN_IP, FRAGMENT, BAD_INNER -> dropped.accept(DropReason.MALFORMED);
+    }
+  }
+
+  /**
+   * RFC 6040 section 4.2: such a pair should be logged, but not so often that it becomes a flood.
+   * So the first one is, the second, the fourth, the eighth ... Who does not want it, raises the
+   * level of this class's log.
+   */
+  private void tellOfUnusedEcn(Remote remote) {
+    if (unwrapping.isEcnUnused() && Long.bitCount(++remote.unusedEcn) == 1) {
+      log.warn(
+          "{} packets in all came from {} with ECN bits that no tunnel's entry makes: {} inside, {} outside now."
+              + " Something on the way rewrites them",
+          remote.unusedEcn,
+          remote.address,
+          Ecn.name(unwrapping.ecnInside()),
+          Ecn.name(unwrapping.ecnOutside()));
     }
   }
 
