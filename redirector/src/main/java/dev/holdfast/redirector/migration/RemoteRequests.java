@@ -382,11 +382,8 @@ final class RemoteRequests implements EndpointHandler {
     Host host = running.host();
     Config.Remote remote = Paths.remote(host.config(), remoteName);
     List<String> wrong = new ArrayList<>();
+    TunnelEnds.check(host.config(), remote, request.oldAddresses(), wrong);
     for (IpAddress old : request.oldAddresses()) {
-      String end = TunnelEnds.against(host.config(), remote, old);
-      if (end != null) {
-        wrong.add(end);
-      }
       if (remote.addresses().stream().noneMatch(prefix -> prefix.contains(old))) {
         wrong.add(
             old

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.net.InetSocketAddress;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,17 @@ import org.jspecify.annotations.Nullable;
  */
 final class TunnelEnds {
   private TunnelEnds() {}
+
+  /** Adds to {@code mistakes} which of {@code olds} are such. */
+  static void check(
+      Config config, Config.@Nullable Remote remote, List<IpAddress> olds, List<String> mistakes) {
+    for (IpAddress old : olds) {
+      String against = against(config, remote, old);
+      if (against != null) {
+        mistakes.add(against);
+      }
+    }
+  }
 
   /** Why {@code old} cannot be moved, as far as this host's config tells; null where it can. */
   static @Nullable String against(Config config, Config.@Nullable Remote remote, IpAddress old) {
