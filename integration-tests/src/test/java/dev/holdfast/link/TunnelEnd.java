@@ -16,6 +16,7 @@ import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.redirector.path.PathTable;
 import dev.holdfast.redirector.path.TunnelErrorCounts;
 import dev.holdfast.tunnel.device.MemoryTun;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.Link.Sent;
@@ -70,6 +71,7 @@ final class TunnelEnd implements InboundPath.LinkEvents, AutoCloseable {
             new byte[16],
             new Decision(role, OLDS, HoldPolicy.QUEUE, StaleSyn.TUNNEL),
             pathMtu - outer,
+            pathMtu,
             1,
             new FlowTable(64, FlowTimers.DEFAULTS, 1),
             new HoldBudget(1_000, 1 << 20),
@@ -91,7 +93,7 @@ final class TunnelEnd implements InboundPath.LinkEvents, AutoCloseable {
             return clock.get();
           }
         };
-    dispatch = IpInIpDispatch.open(loop, local, table, hostDrops);
+    dispatch = IpInIpDispatch.open(loop, local, OuterPolicy.DEFAULT, table, hostDrops);
     dispatch.listenToErrors(loop, local, counts, time);
     counts.located("remote", remote);
     link =

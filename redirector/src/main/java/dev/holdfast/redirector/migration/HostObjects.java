@@ -183,7 +183,9 @@ final class HostObjects {
     }
     ledger.apply(
         KernelLedger.HOST,
-        new HostSteering(new HostFacts(kernel), config.tunnel().device()).changes());
+        new HostSteering(
+                new HostFacts(kernel), config.tunnel().device(), config.tunnel().keepsTtl())
+            .changes());
     OutboundPath path =
         new OutboundPath(opened, paths, PooledByteBufAllocator.DEFAULT, clock, drops);
     outbound = path;
@@ -299,7 +301,7 @@ final class HostObjects {
     IpInIpDispatch dispatch = ipInIp;
     if (dispatch == null) {
       IpAddress local = IpAddress.of(config.tunnel().listen().getAddress());
-      dispatch = IpInIpDispatch.open(data.loop(), local, paths, drops);
+      dispatch = IpInIpDispatch.open(data.loop(), local, config.tunnel().outer(), paths, drops);
       ipInIp = dispatch;
       try {
         dispatch.listenToErrors(data.loop(), local, tunnelErrors, clock);

@@ -28,6 +28,8 @@ abstract class LiveMigration {
   private volatile boolean settled;
   private volatile Figures last = Figures.NONE;
 
+  final KernelDrops kernelDrops = new KernelDrops();
+
   LiveMigration(Host host, MigrationRecord record) {
     this.host = host;
     this.record = record;
@@ -201,6 +203,9 @@ abstract class LiveMigration {
   final MigrationView view() {
     MigrationRecord now = record;
     MigrationPath there = path;
+    if (there != null) {
+      kernelDrops.count(host, now, there);
+    }
     List<String> notes;
     synchronized (alerts) {
       notes = List.copyOf(alerts);

@@ -25,6 +25,7 @@ final class Reports {
       return null;
     }
     MigrationRecord record = migration.record;
+    migration.kernelDrops.count(host, record, path);
     return host.data().call(() -> build(path, record, host.clock().nanoTime()));
   }
 

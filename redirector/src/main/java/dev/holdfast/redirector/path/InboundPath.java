@@ -133,6 +133,13 @@ public final class InboundPath implements LinkReceiver {
       path.drops.count(DropReason.NOT_GRANTED);
       return;
     }
+    // The kernel would say so to the sender. What comes from a guest may be for this host itself,
+    // where it may arrive with 1: who knows the host's addresses sees to that, behind the device
+    // (steer.HopLimitRules, capture.LanDevice), as to what is staged.
+    if (toGuest && path.isSpent(view)) {
+      path.drops.count(DropReason.TTL_EXCEEDED);
+      return;
+    }
     long now = clock.nanoTime();
     judged.inbound(path, direction, payload, now);
     switch (judged.verdict()) {

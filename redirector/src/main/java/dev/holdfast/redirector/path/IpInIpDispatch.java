@@ -3,6 +3,7 @@ package dev.holdfast.redirector.path;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.migration.LogBudget;
 import dev.holdfast.tunnel.encap.IpInIp;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.encap.TunnelPathMtu;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.IpInIpLink;
@@ -55,11 +56,13 @@ public final class IpInIpDispatch implements AutoCloseable {
   /**
    * Opens the raw sockets on {@code local}.
    *
+   * @param policy of the outer headers
    * @throws IOException naming the privilege that is missing
    */
   public static IpInIpDispatch open(
-      IoEventLoop loop, IpAddress local, PathTable paths, DropCounters drops) throws IOException {
-    return new IpInIpDispatch(IpInIpReceiver.open(loop, local, drops::count), paths, drops);
+      IoEventLoop loop, IpAddress local, OuterPolicy policy, PathTable paths, DropCounters drops)
+      throws IOException {
+    return new IpInIpDispatch(IpInIpReceiver.open(loop, local, policy, drops::count), paths, drops);
   }
 
   /**

@@ -104,6 +104,7 @@ public final class EndpointSteering implements Steering {
       String width = old.isV4() ? "4" : "6";
       elements.add("inet delivered" + width, old.toString());
       elements.add("inet quoted" + width, number(old));
+      elements.add(HopLimitRules.SPENT + width, old.toString());
       plan.onBridge()
           .ifPresentOrElse(
               macs -> takeOnBridge(elements, old, macs),

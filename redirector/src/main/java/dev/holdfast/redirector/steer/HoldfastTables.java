@@ -2,6 +2,7 @@ package dev.holdfast.redirector.steer;
 
 import static dev.holdfast.redirector.steer.SteeringNames.CAPTURE_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.DELIVERY_MARK;
+import static dev.holdfast.redirector.steer.SteeringNames.LENT_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.RETURN_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.hex;
 
@@ -18,6 +19,7 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  *                     its ARP and NS for the old LAN              -> bridge's own MAC   (kept4/6)
  *                     its ARP and NS for the new LAN              -> from its new address (renamed4/6)
  * inet prerouting     packet for the old address: capture mark, untracked               (captured4/6)
+ *                     whose TTL is used up: dropped and counted                         (spent4/6)
  * (routing            capture mark -> TUN; return mark -> TUN; from the TUN -> guest)
  * inet forward        neighbour discovery never enters the tunnel; where forwarding was off before
  *                     us, what comes to this host's own MAC must be ours to go on       (narrow4/6)
@@ -37,13 +39,26 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
 final class HoldfastTables {
   private HoldfastTables() {}
 
-  /** Makes the tables, or makes their rules anew; what the sets and maps hold stays. */
+  /** As below, with a hop taken, as at any router. */
   static String script(String tun) {
+    return script(tun, false);
+  }
+
+  /**
+   * Makes the tables, or makes their rules anew; what the sets and maps hold stays.
+   *
+   * @param keepTtl whether what passes the TUN keeps its TTL
+   */
+  static String script(String tun, boolean keepTtl) {
     return SCRIPT
+        .replace("@HOP_CHAINS@", HopLimitRules.chains(keepTtl))
+        .replace("@HOP_TAKEN@", HopLimitRules.prerouting(keepTtl))
+        .replace("@HOP_GIVEN@", HopLimitRules.forward(keepTtl))
         .replace("@TUN@", tun)
         .replace("@CAPTURE@", hex(CAPTURE_MARK))
         .replace("@RETURN@", hex(RETURN_MARK))
         .replace("@DELIVERY@", hex(DELIVERY_MARK))
+        .replace("@LENT@", hex(LENT_MARK))
         .replace("@OURS@", hex(CAPTURE_MARK | RETURN_MARK));
   }
 
@@ -131,10 +146,13 @@ final class HoldfastTables {
         set passed6 { type ipv6_addr; counter; }
         set narrow4 { type ifname . ether_addr; }
         set narrow6 { type ifname . ether_addr; }
+        set spent4 { type ipv4_addr; counter; }
+        set spent6 { type ipv6_addr; counter; }
         set unrouted4 { type ifname; }
         set unrouted6 { type ifname; }
         set blocked { type ifname; }
 
+      @HOP_CHAINS@
         chain prerouting {
           type filter hook prerouting priority raw; policy accept;
           iifname @blocked counter drop
@@ -144,11 +162,13 @@ final class HoldfastTables {
           iifname "@TUN@" ip6 saddr @captured6 notrack
           iifname . ip saddr @returned4 meta mark set meta mark or @RETURN@ counter
           iifname . ip6 saddr @returned6 meta mark set meta mark or @RETURN@ counter
+      @HOP_TAKEN@
         }
         chain forward {
           type filter hook forward priority raw; policy accept;
           meta mark and @OURS@ != 0 icmpv6 type { nd-router-solicit, nd-router-advert, \
       nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } counter drop
+      @HOP_GIVEN@
           meta mark and @OURS@ != 0 accept
           ip daddr @passed4 accept
           ip6 daddr @passed6 accept

@@ -23,6 +23,7 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
@@ -234,6 +235,28 @@ class LanDeviceTest {
     lan.lose(7);
     assertThat(read()).isZero();
     assertThat(drops.get(DropReason.CAPTURE_OVERRUN)).isEqualTo(7);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whereTheHopIsKeptNoneIsTaken(boolean ipv6) throws IOException {
+    List<Integer> spent = new ArrayList<>();
+    lan.lanDevice().hops(true, packet -> spent.add(packet.hopLimit()));
+    for (int ttl : new int[] {255, 1, 2}) {
+      lan.arrive(GUEST, ROUTER, new PacketBuilder(far(ipv6), old(ipv6)).ttl(ttl).udp(1, 2));
+      assertThat(read()).isPositive();
+      assertThat(view.hopLimit()).isEqualTo(ttl);
+      write(new PacketBuilder(old(ipv6), far(ipv6)).ttl(ttl).udp(1, 2));
+      ByteBuf frame = sent();
+      assertThat(view.check(frame, PACKET, frame.writerIndex() - PACKET))
+          .isEqualTo(PacketFault.NONE);
+      assertThat(view.hopLimit()).isEqualTo(ttl);
+      frame.release();
+    }
+    lan.arrive(GUEST, ROUTER, new PacketBuilder(far(ipv6), old(ipv6)).ttl(0).udp(1, 2));
+    assertThat(read()).isZero();
+    assertThat(spent).containsExactly(0);
+    assertThat(drops.total()).as("counted by whom it was told").isZero();
   }
 
   @Test
