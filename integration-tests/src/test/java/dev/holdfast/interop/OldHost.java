@@ -18,6 +18,7 @@ import dev.holdfast.redirector.path.PathTable;
 import dev.holdfast.tunnel.device.FdReadiness;
 import dev.holdfast.tunnel.device.PacketDevice;
 import dev.holdfast.tunnel.device.TunDevice;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.Link;
@@ -76,6 +77,7 @@ final class OldHost implements AutoCloseable, InboundPath.LinkEvents {
             new byte[16],
             new Decision(Role.REDIRECTOR, List.of(old), HoldPolicy.QUEUE, StaleSyn.TUNNEL),
             innerMtu,
+            65_535,
             1,
             new FlowTable(64, FlowTimers.DEFAULTS, 1),
             new HoldBudget(1_000, 1 << 20),
@@ -86,7 +88,9 @@ final class OldHost implements AutoCloseable, InboundPath.LinkEvents {
     site.ip("route add " + old + " dev " + TUN);
     PacketDevice device = new Measured(tun);
     IpInIpDispatch dispatch =
-        keep(site.call(() -> IpInIpDispatch.open(data.loop(), local, paths, drops)));
+        keep(
+            site.call(
+                () -> IpInIpDispatch.open(data.loop(), local, OuterPolicy.DEFAULT, paths, drops)));
     var outbound =
         new OutboundPath(
             device, paths, PooledByteBufAllocator.DEFAULT, SystemClock.INSTANCE, drops);
