@@ -6,6 +6,7 @@ import dev.holdfast.redirector.migration.MigrationView.DnsView;
 import dev.holdfast.redirector.migration.MigrationView.HeldView;
 import dev.holdfast.redirector.migration.MigrationView.TrafficView;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Migrations as people read them. */
 final class MigrationText {
@@ -86,6 +87,7 @@ final class MigrationText {
             .add("held", held(migration.held()))
             .add("tunnelled", traffic(migration.traffic()))
             .add("dropped", Amounts.reasons(migration.drops()))
+            .add("ICMP errors", keptBack(migration.icmpErrorsKeptBack()))
             .add("DNS", migration.dns() == null ? "not updated" : dns(migration.dns(), when)));
     text.append("history\n");
     for (MigrationView.HistoryEntry entry : migration.history()) {
@@ -180,6 +182,11 @@ final class MigrationText {
         + " replaced, "
         + held.dropped()
         + " dropped";
+  }
+
+  /** Of this host's own about the old addresses; empty where nobody has counted them. */
+  static String keptBack(@Nullable Long errors) {
+    return errors == null ? "" : errors + " kept back";
   }
 
   private static String traffic(TrafficView traffic) {

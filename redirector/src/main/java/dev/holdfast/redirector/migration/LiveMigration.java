@@ -25,12 +25,14 @@ abstract class LiveMigration {
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
   volatile @Nullable ContinuityReport report;
+  final KeptBackErrors keptBack;
   private volatile boolean settled;
   private volatile Figures last = Figures.NONE;
 
   LiveMigration(Host host, MigrationRecord record) {
     this.host = host;
     this.record = record;
+    this.keptBack = new KeptBackErrors(host);
   }
 
   /** What may be asked of it in its present state. */
@@ -198,6 +200,15 @@ abstract class LiveMigration {
             + (legal().isEmpty() ? "nothing, it has ended" : String.join(", ", legal())));
   }
 
+  /** The view for who asks about this migration alone: with what only the kernel counts. */
+  final MigrationView shown() {
+    MigrationRecord now = record;
+    if (!now.state().isEnded() && path != null) {
+      keptBack.look(now);
+    }
+    return view();
+  }
+
   final MigrationView view() {
     MigrationRecord now = record;
     MigrationPath there = path;
@@ -239,7 +250,8 @@ abstract class LiveMigration {
         ended,
         now.encapsulationReason(),
         now.byPcap() ? "pcap" : "tun",
-        now.lan());
+        now.lan(),
+        keptBack.last());
   }
 
   /** What the packet path counted, taken on the data loop. */

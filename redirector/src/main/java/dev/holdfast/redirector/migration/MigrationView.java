@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  * @param capture tun or pcap, on this host; null from an earlier daemon
  * @param lan the interface of the guest's LAN on this host; null from an earlier daemon
+ * @param icmpErrorsKeptBack ICMP errors about the old addresses that this host's kernel has made
+ *     and that were dropped, as they were counted when last asked for; null where they were not
  */
 public record MigrationView(
     String schema,
@@ -54,7 +56,8 @@ public record MigrationView(
     @Nullable ContinuityReport report,
     @Nullable String encapsulationReason,
     @Nullable String capture,
-    @Nullable String lan) {
+    @Nullable String lan,
+    @Nullable Long icmpErrorsKeptBack) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon

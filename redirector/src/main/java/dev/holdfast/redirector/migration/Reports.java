@@ -25,10 +25,12 @@ final class Reports {
       return null;
     }
     MigrationRecord record = migration.record;
-    return host.data().call(() -> build(path, record, host.clock().nanoTime()));
+    Long keptBack = migration.keptBack.last();
+    return host.data().call(() -> build(path, record, keptBack, host.clock().nanoTime()));
   }
 
-  private static ContinuityReport build(MigrationPath path, MigrationRecord record, long now) {
+  private static ContinuityReport build(
+      MigrationPath path, MigrationRecord record, @Nullable Long keptBack, long now) {
     List<ContinuityReport.Connection> connections = new ArrayList<>();
     int reset = 0;
     int gone = 0;
@@ -59,7 +61,8 @@ final class Reports {
         dropped(path),
         path.toGuestBytes(),
         path.fromGuestBytes(),
-        connections);
+        connections,
+        keptBack);
   }
 
   private static Map<String, Long> dropped(MigrationPath path) {

@@ -131,7 +131,7 @@ public final class EndpointSteering implements Steering {
     for (IpAddress old : plan.oldAddresses()) {
       String width = old.isV4() ? "4" : "6";
       elements.add("inet delivered" + width, old.toString());
-      elements.add("inet quoted" + width, number(old));
+      elements.add("inet silenced" + width, number(old));
       plan.onBridge()
           .ifPresentOrElse(
               macs -> takeOnBridge(elements, old, macs),

@@ -5,10 +5,13 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
+import java.math.BigInteger;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -336,6 +339,44 @@ public final class HostFacts {
       }
     }
     return packets;
+  }
+
+  /**
+   * How many ICMP errors about {@code olds} this host would have sent, and our tables have dropped:
+   * unreachable, time exceeded and redirect, by the quoted packet's addresses.
+   */
+  public long errorsKeptBack(List<IpAddress> olds) throws IOException {
+    long packets = 0;
+    for (String width : List.of("4", "6")) {
+      Set<BigInteger> wanted = new HashSet<>();
+      for (IpAddress old : olds) {
+        if (old.isV4() == width.equals("4")) {
+          wanted.add(new BigInteger(1, old.toBytes()));
+        }
+      }
+      if (wanted.isEmpty()) {
+        continue;
+      }
+      String list = "list set inet " + SteeringNames.TABLE + " silenced" + width;
+      for (JsonNode object : parse(kernel.nftQuery(list), "nft " + list).path("nftables")) {
+        for (JsonNode element : object.path("set").path("elem")) {
+          JsonNode counted = element.path("elem");
+          if (wanted.contains(number(counted.path("val").asString("")))) {
+            packets += counted.path("counter").path("packets").asLong(0);
+          }
+        }
+      }
+    }
+    return packets;
+  }
+
+  /** nft writes what fits into 64 bits in decimal, and longer numbers in hex. */
+  private static BigInteger number(String text) {
+    try {
+      return text.startsWith("0x") ? new BigInteger(text.substring(2), 16) : new BigInteger(text);
+    } catch (NumberFormatException e) {
+      return BigInteger.ONE.negate();
+    }
   }
 
   /** The packet filters of others. */

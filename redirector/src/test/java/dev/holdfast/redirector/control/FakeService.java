@@ -266,7 +266,8 @@ public final class FakeService implements MigrationService {
         null,
         "auto".equals(request.encapsulation()) ? "auto: tls, since it is a fake" : null,
         "pcap".equals(request.capture()) ? "pcap" : "tun",
-        "br0");
+        "br0",
+        3L);
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -298,7 +299,8 @@ public final class FakeService implements MigrationService {
         to == MigrationState.DONE ? report() : null,
         old.encapsulationReason(),
         old.capture(),
-        old.lan());
+        old.lan(),
+        old.icmpErrorsKeptBack());
   }
 
   private static ContinuityReport report() {
@@ -317,6 +319,7 @@ public final class FakeService implements MigrationService {
             new ContinuityReport.Connection(
                 "tcp 10.9.0.2:50123 > 10.1.0.10:443", "closed by the peer", 1511.5, 4.25, 1234),
             new ContinuityReport.Connection(
-                "tcp 10.9.0.2:50124 > 10.1.0.10:443", "closed by the guest", 1600, null, 99)));
+                "tcp 10.9.0.2:50124 > 10.1.0.10:443", "closed by the guest", 1600, null, 99)),
+        4L);
   }
 }
