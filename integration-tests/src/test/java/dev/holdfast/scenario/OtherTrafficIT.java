@@ -11,7 +11,6 @@ import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -21,7 +20,6 @@ import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -83,11 +81,12 @@ class OtherTrafficIT {
     TrafficLab.awaitAt(there.guest, live, HOPS);
     TrafficLab.awaitAt(there.client, answers, HOPS);
 
-    groupsStayWhereTheyAre(there, capture);
+    groupsStayWhereTheyAre(there);
     pingsAreAnswered(there);
     tracesShowAllButTheHosts(there);
     assertThat(there.saidByHosts()).as("of the hosts' own").isEmpty();
 
+    Thread.sleep(250);
     // By pcap, the kernel does not see packets whose hops are used up.
     for (MigrationView view :
         List.of(
@@ -97,7 +96,6 @@ class OtherTrafficIT {
         assertThat(view.icmpErrorsKeptBack()).as("%s", view.role()).isPositive();
       } else {
         assertThat(view.icmpErrorsKeptBack()).isZero();
-        assertThat(view.drops()).doesNotContainKey("malformed");
       }
     }
     there.finish();
@@ -109,7 +107,7 @@ class OtherTrafficIT {
 
   // ---- multicast and broadcast ----
 
-  private static void groupsStayWhereTheyAre(TrafficLab there, String capture) throws Exception {
+  private static void groupsStayWhereTheyAre(TrafficLab there) throws Exception {
     IpAddress old4 = LabAddresses.V4.guestOld();
     IpAddress old6 = LabAddresses.V6.guestOld();
     Map<String, PacketBuilder> groups = new LinkedHashMap<>();
@@ -143,25 +141,14 @@ class OtherTrafficIT {
     } finally {
       others.forEach(PacketWire::close);
     }
-    long counted =
-        capture.equals("tun")
-            ? counted(there.lab.newHost())
-            : there.hosts.fresh().control().show(TwoHosts.NAME).drops().get("multicast");
-    assertThat(counted).isGreaterThanOrEqualTo(groups.size());
+    Thread.sleep(250); // the kernel's counts are not read more often
+    assertThat(there.hosts.fresh().control().show(TwoHosts.NAME).drops().get("multicast"))
+        .isNotNull()
+        .isGreaterThanOrEqualTo(groups.size() + 1L);
   }
 
   private static PacketBuilder to(IpAddress old, String group) {
     return new PacketBuilder(old, IpAddress.parse(group)).udp(5_353, 5_353).ttl(9).payload(40);
-  }
-
-  private static long counted(Namespace host) throws IOException {
-    String chain = Tool.run(host.within("nft", "list", "chain", "bridge", "holdfast", "to_group"));
-    Matcher packets = Pattern.compile("packets (\\d+)").matcher(chain);
-    long sum = 0;
-    while (packets.find()) {
-      sum += Long.parseLong(packets.group(1));
-    }
-    return sum;
   }
 
   // ---- ping and traceroute ----
@@ -230,7 +217,8 @@ class OtherTrafficIT {
     for (List<String> method : List.of(List.<String>of(), List.of("-I"))) {
       Look look =
           (from, family, source, target) -> {
-            List<String> command = new ArrayList<>(List.of("traceroute", "-nq1", "-w2", "-m6"));
+            List<String> command =
+                new ArrayList<>(List.of("traceroute", "-n", "-q1", "-w2", "-m6"));
             command.addAll(method);
             command.addAll(List.of("-s", source.toString(), target.toString()));
             boolean inwards = target.equals(family.guestOld());

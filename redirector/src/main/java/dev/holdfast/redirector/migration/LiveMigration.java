@@ -25,14 +25,14 @@ abstract class LiveMigration {
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
   volatile @Nullable ContinuityReport report;
-  final KeptBackErrors keptBack;
+  final KernelCounts kernelCounts;
   private volatile boolean settled;
   private volatile Figures last = Figures.NONE;
 
   LiveMigration(Host host, MigrationRecord record) {
     this.host = host;
     this.record = record;
-    this.keptBack = new KeptBackErrors(host);
+    this.kernelCounts = new KernelCounts(host);
   }
 
   /** What may be asked of it in its present state. */
@@ -202,9 +202,8 @@ abstract class LiveMigration {
 
   /** The view for who asks about this migration alone: with what only the kernel counts. */
   final MigrationView shown() {
-    MigrationRecord now = record;
-    if (!now.state().isEnded() && path != null) {
-      keptBack.look(now);
+    if (!state().isEnded() && path != null) {
+      kernelCounts.look(this);
     }
     return view();
   }
@@ -244,14 +243,14 @@ abstract class LiveMigration {
         figures.traffic,
         flows,
         figures.flowsAtHold,
-        figures.drops,
+        ended == null ? kernelCounts.with(figures.drops) : figures.drops,
         dnsView(),
         notes,
         ended,
         now.encapsulationReason(),
         now.byPcap() ? "pcap" : "tun",
         now.lan(),
-        keptBack.last());
+        kernelCounts.errorsKeptBack());
   }
 
   /** What the packet path counted, taken on the data loop. */

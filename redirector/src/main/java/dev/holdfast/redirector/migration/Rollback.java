@@ -262,8 +262,8 @@ final class Rollback {
   private void countKeptBack() {
     ContinuityReport written = migration.report;
     if (written != null) {
-      migration.keptBack.read(migration.record);
-      migration.report = written.withKeptBack(migration.keptBack.last());
+      migration.kernelCounts.read(migration);
+      migration.report = written.withKeptBack(migration.kernelCounts.errorsKeptBack());
     }
   }
 

@@ -144,6 +144,7 @@ public final class EndpointSteering implements Steering {
     String width = old.isV4() ? "4" : "6";
     String bridge = macs.bridge().toString();
     elements.add("bridge return" + width, key(macs.guest(), old), bridge);
+    elements.add("bridge grouped" + width, key(macs.guest(), old));
     for (IpPrefix kept : plan.keptFrom(old)) {
       String target =
           old.isV4()

@@ -15,6 +15,7 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  *                     ARP to the guest's MAC, NS for the old one  -> bridge's own MAC   (asked4/6)
  *                     frame of the guest from its old address     -> bridge's own MAC,
  *                                                                    return mark        (return4/6)
+ *                     that to multicast and broadcast         -> dropped, counted    (grouped4/6)
  *                     its ARP and NS for the old LAN              -> bridge's own MAC   (kept4/6)
  *                     its ARP and NS for the new LAN              -> from its new address (renamed4/6)
  * inet prerouting     packet for the old address: capture mark, untracked               (captured4/6)
@@ -75,6 +76,8 @@ final class HoldfastTables {
         map return6 { typeof ether saddr . ip6 saddr : ether daddr; }
         map kept4 { typeof ether saddr . arp saddr ip . arp daddr ip : ether daddr; flags interval; }
         map kept6 { typeof ether saddr . @th,64,128 : ether daddr; flags interval; }
+        set grouped4 { typeof ether saddr . ip saddr; counter; }
+        set grouped6 { typeof ether saddr . ip6 saddr; counter; }
         map renamed4 { typeof ether saddr . arp saddr ip : arp saddr ip; }
         map renamed6 { typeof ether saddr . ip6 saddr : ip6 saddr; }
         set blocked { type ifname; }
@@ -105,8 +108,8 @@ final class HoldfastTables {
           ip6 saddr set ether saddr . ip6 saddr map @renamed6 counter accept
         }
         chain to_group {
-          ether daddr set ether saddr . ip saddr map @return4 counter drop
-          ether daddr set ether saddr . ip6 saddr map @return6 counter drop
+          ether saddr . ip saddr @grouped4 drop
+          ether saddr . ip6 saddr @grouped6 drop
         }
         chain forward {
           type filter hook forward priority -350; policy accept;

@@ -7,8 +7,8 @@ import java.io.IOException;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** What nft 1.0.6 prints of the sets by which ICMP errors are dropped. */
-class KeptBackTest {
+/** What nft 1.0.6 prints of the sets in which the kernel counts for us. */
+class KernelCountsTest {
   private static final String SET =
       """
       {"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}},
@@ -19,6 +19,22 @@ class KeptBackTest {
   private static String element(String value, int packets) {
     return "{\"elem\": {\"val\": %s, \"counter\": {\"packets\": %d, \"bytes\": 84}}}"
         .formatted(value, packets);
+  }
+
+  @Test
+  void whatTheGuestSendsToGroupsIsItsOwn() throws IOException {
+    FakeKernel kernel = new FakeKernel();
+    String concat = "{\"concat\": [\"52:54:00:10:00:10\", \"%s\"]}";
+    kernel.answer(
+        "nft list set bridge holdfast grouped4",
+        SET.formatted("grouped4", element(concat.formatted("10.1.0.10"), 5)));
+    kernel.answer(
+        "nft list set bridge holdfast_pcap grouped6",
+        SET.formatted("grouped6", element(concat.formatted("fd00:1::10"), 6)));
+    HostFacts facts = new HostFacts(kernel);
+    assertThat(facts.groupPackets(List.of(IpAddress.parse("10.1.0.10")), false)).isEqualTo(5);
+    assertThat(facts.groupPackets(List.of(IpAddress.parse("fd00:1::10")), true)).isEqualTo(6);
+    assertThat(facts.groupPackets(List.of(IpAddress.parse("10.1.0.11")), false)).isZero();
   }
 
   @Test
