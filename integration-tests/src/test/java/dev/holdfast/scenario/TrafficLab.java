@@ -56,8 +56,11 @@ final class TrafficLab implements AutoCloseable {
       throws Exception {
     this.encapsulation = encapsulation;
     lab = Lab.build(LabOptions.plain().withPeer(true), cleanup);
+    // Deprecated: the client's own connections are not to be from there.
     lab.client()
-        .ip("addr add " + SILENT4 + "/32 dev eth0", "addr add " + SILENT6 + "/128 dev eth0");
+        .ip(
+            "addr add " + SILENT4 + "/32 dev eth0",
+            "addr add " + SILENT6 + "/128 dev eth0 preferred_lft 0");
     silence(lab.client(), "daddr");
     silence(lab.guest(), "saddr");
     for (Namespace answering : List.of(lab.router(), lab.guest(), lab.client())) {

@@ -34,10 +34,15 @@ import org.junit.jupiter.params.provider.CsvSource;
 class WireSuiteIT {
   private static final int HOPS = 3;
 
+  /**
+   * What an ICMP error quotes is cut off, and tshark sums up what is left of it as if it were all:
+   * there only the outer checksums count.
+   */
   private static final String BAD =
-      "_ws.malformed || ip.checksum.status == 0 || tcp.checksum.status == 0"
-          + " || udp.checksum.status == 0 || sctp.checksum.status == 0"
-          + " || icmp.checksum.status == 0 || icmpv6.checksum.status == 0";
+      "_ws.malformed || ip.checksum.status == 0 || sctp.checksum.status == 0"
+          + " || icmp.checksum.status == 0 || icmpv6.checksum.status == 0"
+          + " || ((tcp.checksum.status == 0 || udp.checksum.status == 0)"
+          + " && !(icmp.type == 3 || icmp.type == 11 || icmp.type == 12 || icmpv6.type < 128))";
 
   private final Cleanup cleanup = new Cleanup();
 
@@ -70,10 +75,12 @@ class WireSuiteIT {
       }
     }
 
-    void stop() throws InterruptedException {
-      Thread.sleep(500); // what is in its buffer
-      tcpdump.destroy();
-      assertThat(tcpdump.waitFor(10, TimeUnit.SECONDS)).isTrue();
+    static void stop(List<Recording> recordings) throws InterruptedException {
+      Thread.sleep(1_500); // libpcap hands over what it has once a second
+      for (Recording each : recordings) {
+        each.tcpdump.destroy();
+        assertThat(each.tcpdump.waitFor(10, TimeUnit.SECONDS)).isTrue();
+      }
     }
 
     /** One line for each packet that tshark finds fault with. */
@@ -129,8 +136,8 @@ class WireSuiteIT {
     there.sendToGuest(held);
     there.release();
     TrafficLab.awaitAt(there.guest, held, HOPS);
-    bulk(lab, LabAddresses.V4);
-    bulk(lab, LabAddresses.V6);
+    bulk(lab, LabAddresses.V4, 5_201);
+    bulk(lab, LabAddresses.V6, 5_203);
     there.guest.forget();
     there.client.forget();
     List<Crafted> live = TrafficLab.packets(true, 1);
@@ -139,15 +146,14 @@ class WireSuiteIT {
     there.sendFromGuest(answers);
     TrafficLab.awaitAt(there.guest, live, HOPS);
     TrafficLab.awaitAt(there.client, answers, HOPS);
-    for (Recording each : recordings) {
-      each.stop();
-    }
+    Recording.stop(recordings);
     for (Recording each : recordings) {
       assertThat(each.faults()).as("%s, which is kept", each.file.toAbsolutePath()).isEmpty();
       assertThat(each.count("tcp.len > 1000")).as("bulk in %s", each.file).isGreaterThan(1_000);
+      boolean isEncrypted = encapsulation.equals("tls") && each == recordings.get(1);
       assertThat(each.count("sctp || icmp.type == 11 || ipv6.routing || ip.flags.mf == 1"))
           .as("crafted packets in %s", each.file)
-          .isPositive();
+          .matches(count -> isEncrypted ? count == 0 : count > 50);
       Files.delete(each.file);
     }
     aWrongChecksumIsFound(there, kept.resolve(name + "wrong.pcap"));
@@ -168,7 +174,7 @@ class WireSuiteIT {
     List<Crafted> one = List.of(new Crafted("UDP with a wrong checksum", wrong));
     there.sendToGuest(one);
     TrafficLab.awaitAt(there.guest, one, HOPS);
-    recording.stop();
+    Recording.stop(List.of(recording));
     assertThat(recording.faults()).hasSize(1).first().asString().contains("8888");
     Files.delete(file);
   }
@@ -200,18 +206,19 @@ class WireSuiteIT {
   }
 
   /** Three MiB each way, over connections of their own. */
-  private static void bulk(Lab lab, LabAddresses family) throws Exception {
+  private static void bulk(Lab lab, LabAddresses family, int firstPort) throws Exception {
     String old = family.guestOld().toString();
     for (String direction : List.of("-P1", "-R")) {
+      String port = "-p" + (direction.equals("-R") ? firstPort + 1 : firstPort);
       Process server =
-          new ProcessBuilder(lab.guest().within("iperf3", "-s1", "-B", old))
+          new ProcessBuilder(lab.guest().within("iperf3", "-s1", port, "-B", old))
               .redirectErrorStream(true)
               .redirectOutput(ProcessBuilder.Redirect.DISCARD)
               .start();
       try {
         for (int tries = 0; ; tries++) {
           try {
-            var _ = Tool.run(lab.client().within("iperf3", "-c", old, "-n3M", direction));
+            var _ = Tool.run(lab.client().within("iperf3", "-c", old, port, "-n3M", direction));
             break;
           } catch (IOException e) {
             if (tries == 50) {
