@@ -410,7 +410,7 @@ final class MigrationEngine implements MigrationService {
 
   @Override
   public MigrationView show(String id) throws RequestRefused {
-    return find(id).view();
+    return find(id).shown();
   }
 
   @Override

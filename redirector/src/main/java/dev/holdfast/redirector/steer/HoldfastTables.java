@@ -16,6 +16,7 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  *                     ARP to the guest's MAC, NS for the old one  -> bridge's own MAC   (asked4/6)
  *                     frame of the guest from its old address     -> bridge's own MAC,
  *                                                                    return mark        (return4/6)
+ *                     that to multicast and broadcast         -> dropped, counted    (grouped4/6)
  *                     its ARP and NS for the old LAN              -> bridge's own MAC   (kept4/6)
  *                     its ARP and NS for the new LAN              -> from its new address (renamed4/6)
  * inet prerouting     packet for the old address: capture mark, untracked               (captured4/6)
@@ -27,7 +28,7 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  * inet output         redirects, which a router says before it asks the rules above (unrouted4/6)
  *                     this host's own packets for the old address: capture mark
  *                     resets that a filter of this host makes in the guest's name: dropped
- *                     this host's own ICMP errors about an old address: dropped         (quoted4/6)
+ *                     this host's own ICMP errors about an old address: dropped       (silenced4/6)
  * arp input           ARP for the old address: capture mark, so that the kernel's own proxy entry
  *                     sees a route by the TUN and answers when this program cannot; but
  *                     never to announcements of that address itself                     (captured4)
@@ -90,6 +91,8 @@ final class HoldfastTables {
         map return6 { typeof ether saddr . ip6 saddr : ether daddr; }
         map kept4 { typeof ether saddr . arp saddr ip . arp daddr ip : ether daddr; flags interval; }
         map kept6 { typeof ether saddr . @th,64,128 : ether daddr; flags interval; }
+        set grouped4 { typeof ether saddr . ip saddr; counter; }
+        set grouped6 { typeof ether saddr . ip6 saddr; counter; }
         map renamed4 { typeof ether saddr . arp saddr ip : arp saddr ip; }
         map renamed6 { typeof ether saddr . ip6 saddr : ip6 saddr; }
         set blocked { type ifname; }
@@ -120,8 +123,8 @@ final class HoldfastTables {
           ip6 saddr set ether saddr . ip6 saddr map @renamed6 counter accept
         }
         chain to_group {
-          ether daddr set ether saddr . ip saddr map @return4 counter drop
-          ether daddr set ether saddr . ip6 saddr map @return6 counter drop
+          ether saddr . ip saddr @grouped4 drop
+          ether saddr . ip6 saddr @grouped6 drop
         }
         chain forward {
           type filter hook forward priority -350; policy accept;
@@ -140,8 +143,8 @@ final class HoldfastTables {
         set returned6 { type ifname . ipv6_addr; }
         set delivered4 { type ipv4_addr; }
         set delivered6 { type ipv6_addr; }
-        set quoted4 { typeof @th,192,32; }
-        set quoted6 { typeof @th,256,128; }
+        set silenced4 { typeof @th,192,32; counter; }
+        set silenced6 { typeof @th,256,128; counter; }
         set passed4 { type ipv4_addr; counter; }
         set passed6 { type ipv6_addr; counter; }
         set narrow4 { type ifname . ether_addr; }
@@ -179,12 +182,12 @@ final class HoldfastTables {
           type filter hook output priority raw; policy accept;
           icmp type destination-unreachable icmp code frag-needed accept
           icmp type { destination-unreachable, time-exceeded, redirect } \
-      @th,192,32 @quoted4 counter drop
+      @th,192,32 @silenced4 counter drop
           icmp type { destination-unreachable, time-exceeded, redirect } \
-      @th,160,32 @quoted4 counter drop
-          icmpv6 type { destination-unreachable, time-exceeded } @th,256,128 @quoted6 counter drop
-          icmpv6 type { destination-unreachable, time-exceeded } @th,128,128 @quoted6 counter drop
-          icmpv6 type nd-redirect @th,192,128 @quoted6 counter drop
+      @th,160,32 @silenced4 counter drop
+          icmpv6 type { destination-unreachable, time-exceeded } @th,256,128 @silenced6 counter drop
+          icmpv6 type { destination-unreachable, time-exceeded } @th,128,128 @silenced6 counter drop
+          icmpv6 type nd-redirect @th,192,128 @silenced6 counter drop
           oifname @unrouted4 icmp type redirect counter drop
           oifname @unrouted6 icmpv6 type nd-redirect counter drop
           ip saddr @captured4 tcp flags & rst != 0 counter drop
