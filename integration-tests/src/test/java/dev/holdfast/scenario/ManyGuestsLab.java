@@ -189,7 +189,7 @@ final class ManyGuestsLab {
     return made.get(0);
   }
 
-  private Namespace hub() {
+  Namespace hub() {
     return made.get(1);
   }
 
@@ -227,14 +227,16 @@ final class ManyGuestsLab {
     Guest guest = GUESTS.get(number);
     wire().ip("link set right" + number + " up", "link set middle" + number + " up");
     List<String> lines = new ArrayList<>();
-    guest.olds4().forEach(old -> {
-      lines.add("addr add " + old + "/32 dev enp1s0 preferred_lft 0");
-      lines.add("addr del " + old + "/26 dev enp1s0");
-    });
+    guest
+        .olds4()
+        .forEach(old -> {
+          lines.add("addr add " + old + "/32 dev enp1s0 preferred_lft 0");
+          lines.add("addr del " + old + "/26 dev enp1s0");
+        });
     guest
         .olds6()
-        .forEach(
-            old -> lines.add("addr change " + old + "/64 dev enp1s0 preferred_lft 0 noprefixroute"));
+        .forEach(old ->
+            lines.add("addr change " + old + "/64 dev enp1s0 preferred_lft 0 noprefixroute"));
     lines.add("addr add " + guest.news().getFirst() + "/" + guest.newLength() + " dev enp1s0");
     lines.add("addr add " + guest.news().getLast() + "/64 dev enp1s0 nodad");
     guest.gateways().forEach(by -> lines.add("route replace default via " + by + " dev enp1s0"));
@@ -246,10 +248,12 @@ final class ManyGuestsLab {
     Guest guest = GUESTS.get(number);
     wire().ip("link set left" + number + " up", "link set middle" + number + " up");
     List<String> lines = new ArrayList<>();
-    guest.olds4().forEach(old -> {
-      lines.add("addr add " + old + "/26 dev enp1s0");
-      lines.add("addr del " + old + "/32 dev enp1s0");
-    });
+    guest
+        .olds4()
+        .forEach(old -> {
+          lines.add("addr add " + old + "/26 dev enp1s0");
+          lines.add("addr del " + old + "/32 dev enp1s0");
+        });
     guest
         .olds6()
         .forEach(old -> lines.add("addr change " + old + "/64 dev enp1s0 preferred_lft forever"));

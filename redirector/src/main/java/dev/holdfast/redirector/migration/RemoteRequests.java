@@ -395,12 +395,9 @@ final class RemoteRequests implements EndpointHandler {
                 + ")");
       }
     }
-    if (request.oldAddresses().isEmpty()
-        || Math.max(request.oldAddresses().size(), request.newAddresses().size())
-            > MigrationSpec.MOST_ADDRESSES) {
-      wrong.add(
-          "a migration has an old address, and of old and new ones %d each at most"
-              .formatted(MigrationSpec.MOST_ADDRESSES));
+    int most = Math.max(request.oldAddresses().size(), request.newAddresses().size());
+    if (request.oldAddresses().isEmpty() || most > MigrationSpec.MOST_ADDRESSES) {
+      wrong.add("a migration has 1 to %d addresses".formatted(MigrationSpec.MOST_ADDRESSES));
     }
     if (!request.name().matches("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")) {
       wrong.add("that is no name of a migration");

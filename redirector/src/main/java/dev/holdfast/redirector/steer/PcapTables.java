@@ -85,6 +85,7 @@ final class PcapTables {
         set return6 { typeof ether saddr . ip6 saddr; }
         set kept6 { typeof ether saddr . @th,64,128; flags interval; }
         set blocked { type ifname; }
+        set announced { type ifname . ether_addr; }
 
         chain prerouting {
           type filter hook prerouting priority -350; policy accept;
@@ -103,6 +104,7 @@ final class PcapTables {
         chain output {
           type filter hook output priority -350; policy accept;
           oifname @blocked counter drop
+          icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
         }
       }
       table netdev holdfast_pcap {

@@ -158,6 +158,7 @@ public final class RedirectorSteering implements CaptureSteering {
       String width = old.isV4() ? "4" : "6";
       elements.add("inet quoted" + width, number(old)).add("inet passed" + width, old.toString());
     }
+    plan.announced().ifPresent(key -> elements.add("bridge announced", key));
     return elements;
   }
 }

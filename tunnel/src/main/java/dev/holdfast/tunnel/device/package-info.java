@@ -4,8 +4,9 @@
  * <p>One TUN serves all migrations of a daemon, opened with {@code IFF_VNET_HDR} and segmentation
  * offloads, so that a read may return a super-packet with a partial checksum; {@code MemoryTun}
  * stands in for it in tests and replay. {@code RawIpSocket} carries IP-in-IP in batches. {@code
- * PacketSocket} sees and sends whole Ethernet frames. {@code NetworkNamespace} runs code in another
- * namespace, and {@code NftContext} changes nft rules without starting a process.
+ * PacketSocket} sees and sends whole Ethernet frames, and {@code GroupMembership} has switches
+ * bring those to IPv6 multicast groups. {@code NetworkNamespace} runs code in another namespace,
+ * and {@code NftContext} changes nft rules without starting a process.
  *
  * <p>Each object owns one descriptor, is opened in the namespace of the calling thread, never
  * blocks, and is used by one thread. Whether there is something to read is learnt on the data loop
