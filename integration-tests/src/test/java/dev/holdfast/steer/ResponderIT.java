@@ -12,6 +12,7 @@ import dev.holdfast.tunnel.device.PacketSocket;
 import dev.holdfast.tunnel.packet.ArpMessage;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.packet.NeighbourMessage;
 import dev.holdfast.tunnel.time.SystemClock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -163,6 +164,121 @@ class ResponderIT {
     awaitNeighbour(site.router, "east", OldSite.OLD4, OldSite.BRIDGE_MAC);
     awaitNeighbour(site.router, "east", OldSite.OLD6, OldSite.BRIDGE_MAC);
     assertThat(told).containsExactly(stranger + " uses " + OldSite.OLD4);
+  }
+
+  /**
+   * An address is answered for on the link where it was, and on no other of this host: not on its
+   * uplink, not on another bridge, not in another VLAN of the same bridge.
+   */
+  @Test
+  void answersOnItsOwnLinkAlone() throws Exception {
+    site.host.ip("neigh replace proxy " + OldSite.OLD4 + " dev br0"); // the kernel's answers too
+    site.host.ip("link add br1 type bridge");
+    site.host.ip("link set br1 up");
+    site.host.ip("addr add 10.12.0.1/24 dev br1");
+    site.host.ip("addr add fd12::1/64 dev br1 nodad");
+    Namespace.connect(site.client, "uplink", site.host, "up0");
+    site.host.ip("addr add 10.13.0.1/24 dev up0");
+    site.host.ip("addr add fd13::1/64 dev up0 nodad");
+    Namespace.connect(site.client, "bridged", site.host, "tp");
+    site.host.ip("link set tp master br1");
+    hold();
+    try (FrameLog uplink = new FrameLog(old.rig.tun.loop(), site.client, "uplink");
+        FrameLog bridged = new FrameLog(old.rig.tun.loop(), site.client, "bridged");
+        FrameLog own = new FrameLog(old.rig.tun.loop(), site.peer, "eth0")) {
+      ask(site.client, "uplink", false);
+      ask(site.client, "bridged", false);
+      ask(site.peer, "eth0", true);
+      ask(site.peer, "eth0", false); // last: when it is answered, the others would have been
+      long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(5);
+      while (saying(own, OldSite.OLD4) == 0 || saying(own, OldSite.OLD6) == 0) {
+        assertThat(System.nanoTime()).as("no answer on its own link").isLessThan(deadline);
+        Thread.sleep(5);
+      }
+      for (String address : List.of(OldSite.OLD4, OldSite.OLD6)) {
+        assertThat(saying(uplink, address)).as("on the uplink, of %s", address).isZero();
+        assertThat(saying(bridged, address)).as("on another bridge, of %s", address).isZero();
+      }
+      for (String asker : List.of("10.11.0.7", "fd11::7")) { // of VLAN 7
+        assertThat(saying(own, asker)).as("in another VLAN, to %s", asker).isZero();
+      }
+    }
+  }
+
+  /**
+   * Answers of whomever in which the address stands; questions are not heard where they are asked.
+   */
+  private static long saying(FrameLog log, String address) {
+    return log.naming(address).stream()
+        .filter(f -> f.startsWith("08060001080006040002", 24) || f.startsWith("88", 108))
+        .count();
+  }
+
+  private static void ask(Namespace where, String device, boolean tagged) throws Exception {
+    boolean sent =
+        where.call(() -> {
+          try (PacketSocket socket = PacketSocket.open(device, FrameFilter.NONE)) {
+            int asker = tagged ? 7 : 77;
+            ByteBuf frame = Unpooled.directBuffer(128);
+            ArpMessage.writeRequest(
+                frame, socket.macAddress(), IpAddress.parse("10.11.0." + asker), OLD.getFirst());
+            boolean both = socket.send(tagged ? tagged(frame) : frame);
+            NeighbourMessage.writeSolicitation(
+                frame.clear(),
+                socket.macAddress(),
+                IpAddress.parse("fd11::" + asker),
+                OLD.getLast());
+            both &= socket.send(tagged ? tagged(frame) : frame);
+            frame.release();
+            return both;
+          }
+        });
+    assertThat(sent).isTrue();
+  }
+
+  /** The same in VLAN 7 (IEEE 802.1Q). */
+  private static ByteBuf tagged(ByteBuf frame) {
+    byte[] rest = new byte[frame.readableBytes() - 12];
+    frame.getBytes(12, rest);
+    return frame.writerIndex(12).writeInt(0x8100_0007).writeBytes(rest);
+  }
+
+  /**
+   * What is announced in the guest's name does not reach the guest: one that is just looking
+   * whether its address is free would give it up (RFC 4862 section 5.4.4).
+   */
+  @Test
+  void theGuestIsAnnouncedToEverybodyButItself() throws Exception {
+    hold();
+    old.rig.nft(old.steering.unholdScript() + old.steering.unblockScript());
+    OLD.forEach(address -> responder.table().release(address));
+    site.guest.ip("addr del " + OldSite.OLD6 + "/64 dev eth0");
+    site.guest.run(
+        "sysctl", "-qw", "net.ipv6.conf.eth0.accept_dad=1", "net.ipv6.conf.eth0.dad_transmits=1");
+    site.guest.ip("addr add " + OldSite.OLD6 + "/64 dev eth0");
+    assertThat(site.guest.ip("-6 addr show dev eth0")).contains(OldSite.OLD6).contains("tentative");
+    site.peer.ip(
+        "-6 neigh replace "
+            + OldSite.OLD6
+            + " lladdr "
+            + OldSite.BRIDGE_MAC
+            + " dev eth0 nud stale");
+    int sent =
+        old.rig.in(() -> {
+          try (Announcer announcer = Announcer.open("br0")) {
+            return announcer.announce(MacAddress.parse(OldSite.GUEST_MAC), OLD);
+          }
+        });
+    assertThat(sent).isEqualTo(2);
+    awaitNeighbour(site.peer, "eth0", OldSite.OLD6, OldSite.GUEST_MAC);
+    long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(20);
+    String shown;
+    do {
+      Thread.sleep(20);
+      shown = site.guest.ip("-6 addr show dev eth0");
+      assertThat(shown).contains(OldSite.OLD6).doesNotContain("dadfailed");
+      assertThat(System.nanoTime()).as("the guest still looks: %s", shown).isLessThan(deadline);
+    } while (shown.contains("tentative"));
   }
 
   @Test

@@ -36,8 +36,9 @@ final class ArmGrant {
                 + ")");
       }
     }
-    if (request.oldAddresses().isEmpty() || request.oldAddresses().size() > 2) {
-      wrong.add("a migration has one old address of each family at most");
+    int most = Math.max(request.oldAddresses().size(), request.newAddresses().size());
+    if (request.oldAddresses().isEmpty() || most > MigrationSpec.MOST_ADDRESSES) {
+      wrong.add("a migration has 1 to %d addresses".formatted(MigrationSpec.MOST_ADDRESSES));
     }
     if (!request.name().matches("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")) {
       wrong.add("that is no name of a migration");

@@ -10,6 +10,7 @@ import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.redirector.path.OutboundPath;
 import dev.holdfast.redirector.path.PathTable;
 import dev.holdfast.redirector.path.TunnelErrorCounts;
+import dev.holdfast.redirector.steer.Announcements;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.HostSteering;
 import dev.holdfast.redirector.steer.Kernel;
@@ -69,6 +70,7 @@ final class HostObjects {
   private final Set<String> users = new HashSet<>();
 
   private final LanPorts lans;
+  private final Announcements announcements = new Announcements();
   private volatile @Nullable TunDevice tun;
   private volatile @Nullable FdReadiness readiness;
   private volatile Runnable tunGone = () -> {};
@@ -107,6 +109,11 @@ final class HostObjects {
 
   HoldBudget stagingBudget() {
     return stagingBudget;
+  }
+
+  /** Of all migrations: a guest may be back, and leave again, while it is still announced. */
+  Announcements announcements() {
+    return announcements;
   }
 
   /** What happened to packets of no migration. */

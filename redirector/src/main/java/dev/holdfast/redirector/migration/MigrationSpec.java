@@ -32,6 +32,9 @@ record MigrationSpec(
 
   private static final int MAX_INTERFACE_NAME = 15; // IFNAMSIZ - 1, linux/if.h
 
+  /** Each is a route, a neighbour and elements of sets on both hosts. */
+  static final int MOST_ADDRESSES = 16;
+
   /**
    * Checks everything that can be checked without looking at the host.
    *
@@ -55,7 +58,7 @@ record MigrationSpec(
     if (request.newAddresses().isEmpty()) {
       mistakes.add("give at least one --new address");
     }
-    checkFamilies(olds, news, mistakes);
+    checkAddresses(olds, news, mistakes);
     MacAddress mac = null;
     if (request.guestMac() != null) {
       List<MacAddress> parsed =
@@ -141,14 +144,13 @@ record MigrationSpec(
         capture);
   }
 
-  private static void checkFamilies(
+  private static void checkAddresses(
       List<IpAddress> olds, List<IpAddress> news, List<String> mistakes) {
-    for (boolean v4 : new boolean[] {true, false}) {
-      long old = olds.stream().filter(a -> a.isV4() == v4).count();
-      long fresh = news.stream().filter(a -> a.isV4() == v4).count();
-      if (old > 1 || fresh > 1) {
-        mistakes.add("give at most one --old and one --new of each family");
-      }
+    if (olds.size() > MOST_ADDRESSES || news.size() > MOST_ADDRESSES) {
+      mistakes.add("give at most " + MOST_ADDRESSES + " --old and as many --new addresses");
+    }
+    if (new HashSet<>(news).size() != news.size()) {
+      mistakes.add("a --new address is given twice");
     }
     if (new HashSet<>(olds).size() != olds.size()) {
       mistakes.add("an --old address is given twice");

@@ -2,7 +2,6 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.capture.LanPort;
 import dev.holdfast.redirector.steer.AddressClaims;
-import dev.holdfast.redirector.steer.Announcer;
 import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.CaptureSteering;
 import dev.holdfast.redirector.steer.HostFacts;
@@ -11,8 +10,11 @@ import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.RedirectorSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.tunnel.device.GroupMembership;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.packet.SolicitedNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -39,8 +41,11 @@ final class RedirectorSteps {
   private volatile @Nullable NeighbourResponder responder;
   private volatile @Nullable SteeringPlan plan;
   private volatile @Nullable MacAddress here;
+  private volatile @Nullable GroupMembership groups;
   private volatile boolean capturing;
+  private volatile boolean announced;
   private final AnswerTable answers = new AnswerTable();
+  private final Announcing announcing;
 
   /**
    * @param records gives the migration's record as it is; the encapsulation is agreed upon late
@@ -50,6 +55,7 @@ final class RedirectorSteps {
     this.host = host;
     this.records = records;
     this.alerts = alerts;
+    this.announcing = new Announcing(host);
   }
 
   static SteeringPlan plan(Host host, MigrationRecord record) throws IOException {
@@ -112,9 +118,50 @@ final class RedirectorSteps {
       }
       closeResponder();
       responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers, claims(made));
+      joinGroups(made);
     } catch (IOException e) {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "the kernel could not be set up: " + e.getMessage(), e);
+    }
+  }
+
+  /**
+   * Joins the solicited-node groups of the old addresses (RFC 4291 section 2.7.1), or a switch that
+   * snoops would bring nobody's questions for them here. Since arm, so that switches know of it
+   * when the guest pauses; and not left before all is undone, so that a guest that is back has
+   * reported by itself. It goes with this process, and the next one joins again.
+   */
+  private void joinGroups(SteeringPlan made) {
+    leaveGroups();
+    List<IpAddress> joined =
+        made.oldAddresses().stream().filter(IpAddress::isV6).map(SolicitedNode::groupOf).toList();
+    if (joined.isEmpty()) {
+      return;
+    }
+    try {
+      groups = GroupMembership.join(made.lan(), joined);
+      if (host.kernel().sysctl("net/ipv6/conf/" + made.lan() + "/disable_ipv6").equals("1")) {
+        notReported(made, "IPv6 is disabled there (disable_ipv6)");
+      }
+    } catch (IOException e) {
+      notReported(made, e.getMessage());
+    }
+  }
+
+  private void notReported(SteeringPlan made, @Nullable String why) {
+    alerts.accept(
+        "the old addresses' multicast groups cannot be reported on "
+            + made.lan()
+            + ": "
+            + why
+            + "; switches that snoop MLD may bring no neighbour solicitations for them here");
+  }
+
+  private void leaveGroups() {
+    GroupMembership joined = groups;
+    groups = null;
+    if (joined != null) {
+      joined.close();
     }
   }
 
@@ -172,10 +219,26 @@ final class RedirectorSteps {
       MacAddress mac = here;
       if (mac != null) {
         made.oldAddresses().forEach(old -> answers.capture(old, mac, made.guestMac()));
+        if (isToBeAnnounced(made)) {
+          announced = true;
+          announcing.soon(made.lan(), made.oldAddresses(), mac);
+        }
       }
     } catch (IOException e) {
       throw new UncheckedIOException(e.getMessage(), e);
     }
+  }
+
+  /**
+   * Whether neighbours must send to this host's MAC. A bridge of ours has the guest's frames
+   * anyway, and pcap takes them there; but no switch keeps the guest's MAC for ever. Not where only
+   * the paused guest would hear it: one that detects conflicts (RFC 5227 section 2.4) would find
+   * one when it goes on.
+   */
+  private boolean isToBeAnnounced(SteeringPlan made) {
+    return made.bridgeMac() == null
+        ? !made.lan().equals(made.guestPort())
+        : records.get().byPcap() && made.guestPort() != null;
   }
 
   /** The guest runs here again: its packets go to it, and its port is open. */
@@ -184,7 +247,7 @@ final class RedirectorSteps {
     if (steers == null || !capturing) {
       return;
     }
-    records.get().olds().forEach(answers::release);
+    yieldAddresses();
     try {
       host.kernel().nftNow(steers.unholdScript() + steers.unblockScript());
       tap((port, id) -> port.captureStrays(id, records.get().olds()));
@@ -192,6 +255,16 @@ final class RedirectorSteps {
     } catch (IOException e) {
       throw new UncheckedIOException(e.getMessage(), e);
     }
+  }
+
+  /**
+   * When this has returned, this host says no more that it has the addresses: the data loop, which
+   * answers and defends, has been told, and not only asked. Only then is the guest's port opened.
+   */
+  private void yieldAddresses() {
+    List<IpAddress> olds = records.get().olds();
+    announcing.end(records.get().from(), olds);
+    host.data().run(() -> olds.forEach(answers::release));
   }
 
   private interface TapChange {
@@ -221,17 +294,13 @@ final class RedirectorSteps {
     if (guest == null) {
       return;
     }
-    try (Announcer announcer = Announcer.open(record.from())) {
-      announcer.announce(guest, record.olds());
-    } catch (IOException e) {
-      log.warn("the guest's MAC was not announced: {}", e.getMessage());
-    }
+    announcing.now(record.from(), record.olds(), guest);
   }
 
   /** True when this daemon has told a neighbour this host's MAC for the old address. */
   boolean hasAnswered() {
     NeighbourResponder answering = responder;
-    return answering != null && answering.answered() > 0;
+    return announced || (answering != null && answering.answered() > 0);
   }
 
   /**
@@ -257,6 +326,8 @@ final class RedirectorSteps {
 
   /** Takes everything back, newest first. */
   void undo() {
+    announcing.end(records.get().from(), records.get().olds()); // its port is not spared any more
+    leaveGroups();
     closeResponder();
     Steps.undo(host, records.get());
   }

@@ -32,6 +32,7 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  * arp input           ARP for the old address: capture mark, so that the kernel's own proxy entry
  *                     sees a route by the TUN and answers when this program cannot; but
  *                     never to announcements of that address itself                     (captured4)
+ * bridge output       what we advertise in the guest's name goes not to its own port    (announced)
  * </pre>
  *
  * <p>The bridge rules run before every other's (-350; the kernel's own bridge netfilter is at 0,
@@ -96,6 +97,7 @@ final class HoldfastTables {
         map renamed4 { typeof ether saddr . arp saddr ip : arp saddr ip; }
         map renamed6 { typeof ether saddr . ip6 saddr : ip6 saddr; }
         set blocked { type ifname; }
+        set announced { type ifname . ether_addr; }
 
         chain prerouting {
           type filter hook prerouting priority -350; policy accept;
@@ -133,6 +135,7 @@ final class HoldfastTables {
         chain output {
           type filter hook output priority -350; policy accept;
           oifname @blocked counter drop
+          icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
         }
       }
 

@@ -65,12 +65,18 @@ public abstract sealed class PcapSteering implements Steering {
               "leave " + plan.oldAddresses() + " to the kernel",
               List.of(
                   new Command.Nft(
-                      bridged().removals() + received().removals() + block().removals()))));
+                      bridged().removals()
+                          + received().removals()
+                          + block().removals()
+                          + announced().removals()))));
     }
 
     @Override
     public String holdScript() {
-      return bridged().additions() + received().additions() + block().additions();
+      return bridged().additions()
+          + received().additions()
+          + block().additions()
+          + announced().additions();
     }
 
     /** What comes to this host's own MAC is still ours: the daemon hands it to the guest. */
@@ -95,6 +101,12 @@ public abstract sealed class PcapSteering implements Steering {
     private NftElements captured(String set) {
       NftElements elements = elements();
       plan.oldAddresses().forEach(old -> elements.add(set + width(old), old.toString()));
+      return elements;
+    }
+
+    private NftElements announced() {
+      NftElements elements = elements();
+      plan.announced().ifPresent(key -> elements.add("bridge announced", key));
       return elements;
     }
 

@@ -89,6 +89,7 @@ final class PcapTables {
         set grouped6 { typeof ether saddr . ip6 saddr; counter; }
         set kept6 { typeof ether saddr . @th,64,128; flags interval; }
         set blocked { type ifname; }
+        set announced { type ifname . ether_addr; }
 
         chain prerouting {
           type filter hook prerouting priority -350; policy accept;
@@ -113,6 +114,7 @@ final class PcapTables {
         chain output {
           type filter hook output priority -350; policy accept;
           oifname @blocked counter drop
+          icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
         }
       }
       table netdev holdfast_pcap {

@@ -158,6 +158,7 @@ public final class RedirectorSteering implements CaptureSteering {
       elements.add("inet silenced" + width, number(old)).add("inet passed" + width, old.toString());
       elements.add(HopLimitRules.SPENT + width, old.toString());
     }
+    plan.announced().ifPresent(key -> elements.add("bridge announced", key));
     return elements;
   }
 }

@@ -62,6 +62,19 @@ public record SteeringPlan(
         : Optional.of(new OnBridge(guest, bridge));
   }
 
+  /**
+   * The guest's port and MAC, as an element of a set: what is advertised in the guest's name is not
+   * for itself. Its duplicate address detection would take it for another owner (RFC 4862 section
+   * 5.4.4).
+   */
+  Optional<String> announced() {
+    String port = guestPort;
+    MacAddress guest = guestMac;
+    return port == null || guest == null
+        ? Optional.empty()
+        : Optional.of(NftElements.name(port) + " . " + guest);
+  }
+
   /** Whom the guest may ask for without the new LAN hearing of it; no two of them overlap. */
   List<IpPrefix> keptFrom(IpAddress old) {
     List<IpPrefix> kept = new ArrayList<>();

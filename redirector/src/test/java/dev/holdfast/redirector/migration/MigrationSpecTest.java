@@ -10,6 +10,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
@@ -95,6 +96,30 @@ class MigrationSpecTest {
     assertThat(spec.encapsulation()).isEqualTo(Config.Encapsulation.AUTO);
     assertThat(spec.holdPolicy()).isEqualTo(Config.HoldPolicy.QUEUE);
     assertThat(spec.dnsAddresses()).isEqualTo(spec.news());
+  }
+
+  @Test
+  void aGuestMayHaveSeveralAddressesOfAFamily() throws RequestRefused {
+    List<String> olds = List.of("10.1.0.10", "10.1.0.11", "fd00:1::10", "fd00:1::11");
+    MigrationSpec spec =
+        MigrationSpec.of(
+            request("web1", olds, List.of("10.2.0.10", "10.2.0.11"), "host-b", null, null), CONFIG);
+    assertThat(spec.olds()).hasSize(4);
+    assertThat(spec.news()).hasSize(2);
+  }
+
+  @Test
+  void butNotAnyNumberAndNoneTwice() {
+    List<String> olds = IntStream.rangeClosed(1, 17).mapToObj(i -> "10.1.0." + i).toList();
+    List<String> news = List.of("10.2.0.10", "10.2.0.10");
+    RequestRefused refused =
+        catchThrowableOfType(
+            RequestRefused.class,
+            () -> MigrationSpec.of(request("web1", olds, news, "host-b", null, null), CONFIG));
+
+    assertThat(refused.getMessage())
+        .contains("at most 16 --old")
+        .contains("a --new address is given twice");
   }
 
   @Test

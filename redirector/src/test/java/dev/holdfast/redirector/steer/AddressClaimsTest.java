@@ -25,6 +25,7 @@ class AddressClaimsTest {
   private static final IpAddress OLD4 = IpAddress.parse("10.1.0.10");
   private static final IpAddress OLD6 = IpAddress.parse("fd00:1::10");
   private static final IpAddress PEER = IpAddress.parse("10.1.0.20");
+  private static final IpAddress PEER6 = IpAddress.parse("fd00:1::20");
   private static final IpAddress NOBODY = IpAddress.parse("0.0.0.0");
 
   private final List<String> told = new ArrayList<>();
@@ -100,6 +101,61 @@ class AddressClaimsTest {
     now++;
     assertThat(look(out -> ArpMessage.writeReply(out, OTHER, OLD4, HERE, PEER))).isEqualTo(OLD4);
     assertThat(told).containsExactly(OTHER + " uses " + OLD4);
+  }
+
+  /** RFC 5227 section 2.4: request or reply, whatever it asks for and whomever it is sent to. */
+  @Test
+  void anyArpFromTheAddressAndAnothersMacIsAConflict() {
+    List<Consumer<ByteBuf>> conflicts =
+        List.of(
+            out -> ArpMessage.writeGratuitous(out, OTHER, OLD4),
+            out -> ArpMessage.writeRequest(out, OTHER, OLD4, PEER),
+            out -> ArpMessage.writeUnicastRequest(out, HERE, OTHER, OLD4, PEER),
+            out -> ArpMessage.writeReply(out, OTHER, OLD4, HERE, PEER),
+            out -> ArpMessage.writeReply(out, OTHER, OLD4, MacAddress.BROADCAST, OLD4));
+    for (Consumer<ByteBuf> each : conflicts) {
+      assertThat(look(each)).isEqualTo(OLD4);
+      now += 10_000_000_000L;
+    }
+    assertThat(look(out -> ArpMessage.writeRequest(out, OTHER, NOBODY, OLD4)))
+        .as("a probe is answered, not defended against (section 2.1.1)")
+        .isNull();
+    assertThat(look(out -> ArpMessage.writeReply(out, OTHER, PEER, HERE, OLD4)))
+        .as("said to the old address, not by it")
+        .isNull();
+  }
+
+  /** RFC 5227 section 2.4 (c): two who both defend must not flood the network. */
+  @Test
+  void anAddressIsDefendedOnceInTheIntervalAgainstAllMachinesTogether() {
+    MacAddress third = MacAddress.parse("52:54:00:00:00:21");
+    assertThat(look(out -> ArpMessage.writeGratuitous(out, OTHER, OLD4))).isEqualTo(OLD4);
+    for (int i = 0; i < 99; i++) {
+      now += 100_000_000;
+      MacAddress by = i % 2 == 0 ? third : OTHER;
+      assertThat(look(out -> ArpMessage.writeGratuitous(out, by, OLD4))).isNull();
+    }
+    now += 100_000_000;
+    assertThat(look(out -> ArpMessage.writeGratuitous(out, third, OLD4))).isEqualTo(OLD4);
+    assertThat(told)
+        .as("an administrator is told of each machine, and not of each packet")
+        .containsExactly(OTHER + " uses " + OLD4, third + " uses " + OLD4);
+  }
+
+  /** It speaks from the address, or says where it is; with Override or without. */
+  @Test
+  void anySolicitationOrAdvertisementFromTheAddressIsAConflict() {
+    assertThat(look(out -> NeighbourMessage.writeSolicitation(out, OTHER, OLD6, PEER6)))
+        .isEqualTo(OLD6);
+    now += 10_000_000_000L;
+    int flags = NeighbourMessage.SOLICITED;
+    assertThat(
+            look(out ->
+                NeighbourMessage.writeAdvertisement(out, HERE, OTHER, OLD6, PEER6, OLD6, flags)))
+        .isEqualTo(OLD6);
+    assertThat(look(out -> NeighbourMessage.writeSolicitation(out, OTHER, PEER6, OLD6)))
+        .as("an ordinary question")
+        .isNull();
   }
 
   @Test

@@ -16,6 +16,7 @@ public final class Sockets {
   public static final int AF_INET = 2;
   public static final int AF_INET6 = 10;
   public static final int AF_PACKET = 17;
+  public static final int SOCK_DGRAM = 2;
   public static final int SOCK_RAW = 3;
   public static final int SOCK_SEQPACKET = 5;
   public static final int SOCK_NONBLOCK = 0x800;
@@ -41,6 +42,7 @@ public final class Sockets {
   public static final int IP_RECVERR = 11;
   public static final int IP_PMTUDISC_PROBE = 3;
   // linux/in6.h
+  public static final int IPV6_JOIN_GROUP = 20;
   public static final int IPV6_MTU_DISCOVER = 23;
   public static final int IPV6_RECVERR = 25;
   public static final int IPV6_HDRINCL = 36;
