@@ -176,6 +176,13 @@ class FilterTablesTest {
   }
 
   @Test
+  void aRuleWithoutAChainIsSaidSo() {
+    assertThatThrownBy(() -> iptables("ACCEPT", "-A "))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("a rule of no chain");
+  }
+
+  @Test
   void whatIsNotJsonIsSaidSo() {
     assertThatThrownBy(() -> FilterTables.of("holdfast", "nft: not found", List.of()))
         .isInstanceOf(IllegalArgumentException.class)
