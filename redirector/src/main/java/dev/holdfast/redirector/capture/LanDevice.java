@@ -46,7 +46,10 @@ public final class LanDevice implements PacketDevice {
   /** Where the IP packet stands in {@link #out}: behind the longest header that it may get. */
   private static final int PACKET = VirtioNetHeader.LENGTH + Ethernet.HEADER + TAG;
 
-  private static final int LONGEST = PACKET + 65_535;
+  /** What a tunnel and its TUN take; the header of IPv6 can say 40 more. */
+  private static final int LONGEST_PACKET = PacketDevice.READ_SIZE - VirtioNetHeader.LENGTH;
+
+  private static final int LONGEST = PACKET + LONGEST_PACKET;
 
   /** Bytes before the packet of a frame without a tag, with its offload header. */
   private static final int FRAMED = VirtioNetHeader.LENGTH + Ethernet.HEADER;
@@ -187,6 +190,10 @@ public final class LanDevice implements PacketDevice {
       drops.count(DropReason.MALFORMED);
       return 0;
     }
+    if (length > LONGEST_PACKET) {
+      drops.count(DropReason.TOO_BIG);
+      return 0;
+    }
     into.writeZero(VirtioNetHeader.LENGTH).writeBytes(bytes, frame.payload(), length);
     if (view.check(into, packet, length) != PacketFault.NONE) {
       drops.count(DropReason.MALFORMED);
@@ -207,6 +214,10 @@ public final class LanDevice implements PacketDevice {
       int length = source.pollLongUdp(out) - FRAMED;
       if (length <= 0) {
         break;
+      }
+      if (length > LONGEST_PACKET) {
+        drops.count(DropReason.TOO_BIG);
+        continue;
       }
       long to = out.getLong(VirtioNetHeader.LENGTH + Ethernet.DESTINATION) >>> 16;
       long from = out.getLong(VirtioNetHeader.LENGTH + Ethernet.SOURCE) >>> 16;

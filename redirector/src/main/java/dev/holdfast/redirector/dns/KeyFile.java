@@ -103,7 +103,7 @@ record KeyFile(
       throw unusable(file, "has neither a base64 secret alone nor a clause key \"NAME\" { ... };");
     }
     int end = tokens.indexOf("}");
-    List<String> clause = tokens.subList(key + 3, end < key ? tokens.size() : end);
+    List<String> clause = tokens.subList(key + 3, end < key + 3 ? tokens.size() : end);
     String secret = valueOf(clause, "secret");
     if (secret == null) {
       throw unusable(file, "has a key clause without a secret");

@@ -15,11 +15,18 @@ final class Walk {
   /** The kernel's own limit (NFT_JUMP_STACK_SIZE) is 16. */
   private static final int DEEPEST = 32;
 
+  /**
+   * Chains entered in one walk. The kernel refuses chains that call one another in a circle; a text
+   * that has some anyway would be walked for hours.
+   */
+  private static final int MOST_VISITS = 100_000;
+
   private final FilterTables tables;
   private final FilterChain base;
   private final Passage packet;
   private final List<Obstacle> found = new ArrayList<>();
   private boolean doubt;
+  private int visits;
 
   private enum End {
     GOES_ON,
@@ -60,6 +67,9 @@ final class Walk {
    * @return {@code ENDED} where its walk through the base chain is surely over
    */
   private End chain(FilterChain chain, boolean here, int depth) {
+    if (++visits > MOST_VISITS) {
+      return End.GOES_ON;
+    }
     boolean surely = here;
     for (FilterRule rule : chain.rules()) {
       Truth matches = rule.matches(packet);

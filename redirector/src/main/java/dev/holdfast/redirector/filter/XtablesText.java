@@ -49,6 +49,9 @@ final class XtablesText {
       }
     } else if (line.startsWith("-A ")) {
       List<String> words = words(line);
+      if (words.size() < 2) {
+        throw new IllegalArgumentException(tool + "'s text has a rule of no chain: " + line);
+      }
       String name = words.get(1);
       declare(name, "-");
       chain(name).rules().add(rule(words.subList(2, words.size()), line.substring(3).strip()));

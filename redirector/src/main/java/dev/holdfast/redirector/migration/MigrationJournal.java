@@ -17,7 +17,10 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.UUID;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -268,10 +271,10 @@ public final class MigrationJournal implements AutoCloseable {
           records.remove(node.get("forgotten").asString());
           continue;
         }
-        MigrationRecord record = json.treeToValue(node, MigrationRecord.class);
+        MigrationRecord record = whole(json.treeToValue(node, MigrationRecord.class));
         records.remove(record.id());
         records.put(record.id(), record);
-      } catch (JacksonException e) {
+      } catch (JacksonException | IllegalArgumentException e) {
         throw new IOException(
             file
                 + " line "
@@ -280,6 +283,37 @@ public final class MigrationJournal implements AutoCloseable {
             e);
       }
     }
+  }
+
+  /**
+   * The record, of which nothing is missing that every version has written.
+   *
+   * @throws IllegalArgumentException where it is not such a record
+   */
+  private static MigrationRecord whole(@Nullable MigrationRecord record) {
+    if (record == null
+        || Stream.of(
+                record.id(),
+                record.name(),
+                record.role(),
+                record.state(),
+                record.remote(),
+                record.oldAddresses(),
+                record.newAddresses(),
+                record.from(),
+                record.deliver(),
+                record.oldLans(),
+                record.encapsulation(),
+                record.returnPath(),
+                record.holdPolicy(),
+                record.dnsAddresses(),
+                record.token(),
+                record.history())
+            .anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException("a field is missing");
+    }
+    UUID unused = record.uuid();
+    return record;
   }
 
   /** Ended ones are kept while there is room. */

@@ -287,6 +287,21 @@ class LanDeviceTest {
     assertThat(drops.total()).as("counted by whom it was told").isZero();
   }
 
+  /** IPv6's length counts no header, so that a packet may be longer than any buffer here. */
+  @Test
+  void whatIsLongerThanAnyPacketHereIsCounted() throws IOException {
+    byte[] frame = new byte[Ethernet.HEADER + 40 + 65_503];
+    ByteBuf bytes = Unpooled.wrappedBuffer(frame).clear();
+    Ethernet.writeHeader(bytes, OWN, ROUTER, Ethernet.TYPE_IPV6);
+    bytes.setInt(Ethernet.HEADER, 6 << 28).setShort(Ethernet.HEADER + 4, 65_503);
+    lan.arrive(frame);
+    ByteBuf into = Unpooled.directBuffer(PacketDevice.READ_SIZE, PacketDevice.READ_SIZE);
+    assertThat(lan.device().read(into)).isZero();
+    assertThat(into.readableBytes()).isZero();
+    into.release();
+    assertThat(drops.get(DropReason.TOO_BIG)).isOne();
+  }
+
   @Test
   void anAnswerGoesWhereThePeersFrameCameFrom() throws IOException {
     hear(FAR4, ROUTER);

@@ -47,6 +47,7 @@ class KeyFileTest {
         "'{ secret \"AAAA\"; }'                         | has neither",
         "'key \"mv-key\" { algorithm hmac-sha256; };'   | without a secret",
         "'key \"mv-key\" { secret \"???\"; };'          | is not base64",
+        "'key } {'                                      | without a secret",
       })
   void saysWhatIsWrong(String text, String words) throws Exception {
     Path path = write(text, "rw-------");

@@ -175,6 +175,19 @@ class FilterTablesTest {
     assertThat(FilterTables.of("t", drop, List.of()).obstacles(PACKET)).isEmpty();
   }
 
+  /** The kernel has no such chains, but a text may: two calls each, 32 deep. */
+  @Test
+  void chainsThatCallThemselvesAreNotWalkedForEver() {
+    assertThat(iptables("ACCEPT", "-A FORWARD -j SUB", "-A SUB -j SUB", "-A SUB -j SUB")).isEmpty();
+  }
+
+  @Test
+  void aRuleWithoutAChainIsSaidSo() {
+    assertThatThrownBy(() -> iptables("ACCEPT", "-A "))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("a rule of no chain");
+  }
+
   @Test
   void whatIsNotJsonIsSaidSo() {
     assertThatThrownBy(() -> FilterTables.of("holdfast", "nft: not found", List.of()))

@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MigrationJournalTest {
   @TempDir Path folder;
@@ -111,6 +113,20 @@ class MigrationJournalTest {
     assertThatThrownBy(() -> MigrationJournal.open(folder))
         .isInstanceOf(IOException.class)
         .hasMessageContaining("migrations.jsonl line 1");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"null", "{}", "7", "[]", "{\"id\":\"web1\"}"})
+  void aLineThatIsNoRecordIsNamed(String line) throws IOException {
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      journal.record(sample("web1"));
+    }
+    Path file = folder.resolve("migrations.jsonl");
+    Files.writeString(file, Files.readString(file) + line + "\n");
+
+    assertThatThrownBy(() -> MigrationJournal.open(folder))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("migrations.jsonl line 2");
   }
 
   @Test

@@ -76,11 +76,16 @@ public final class FrameSplitter {
   }
 
   /**
-   * The bytes that the frame at the reader index still lacks, at least 1; valid after NEED_MORE.
+   * The bytes after which {@link #next} can say more of the frame at the reader index, at least 1;
+   * valid after NEED_MORE. They end with the length, with the type, and with the frame: each is to
+   * be judged before more is gathered, since a length that nobody has looked at may say anything.
    */
   public int missing(ByteBuf in) {
     int readable = in.readableBytes();
-    return readable < TlsFrame.LENGTH_FIELD
+    if (readable < TlsFrame.LENGTH_FIELD) {
+      return TlsFrame.LENGTH_FIELD - readable;
+    }
+    return readable < TlsFrame.HEADER
         ? TlsFrame.HEADER - readable
         : TlsFrame.LENGTH_FIELD + in.getInt(in.readerIndex()) - readable;
   }

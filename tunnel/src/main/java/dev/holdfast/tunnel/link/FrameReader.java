@@ -1,6 +1,7 @@
 package dev.holdfast.tunnel.link;
 
 import dev.holdfast.tunnel.encap.FrameSplitter;
+import dev.holdfast.tunnel.encap.TlsFrame;
 import dev.holdfast.tunnel.observe.DropReason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
@@ -86,7 +87,8 @@ final class FrameReader {
   /** Enough for the whole frame where its length is known and modest. */
   private int capacityFor(ByteBuf begun) {
     int whole = begun.readableBytes() + splitter.missing(begun);
-    return Math.max(begun.readableBytes(), Math.min(whole, FIRST_GROWTH * 2));
+    int wanted = Math.max(begun.readableBytes(), Math.min(whole, FIRST_GROWTH * 2));
+    return Math.max(wanted, TlsFrame.HEADER);
   }
 
   private ByteBuf roomFor(ByteBufAllocator allocator, ByteBuf gathered) {

@@ -36,6 +36,7 @@ public final class DhcpMessage {
   private final PacketView packet = new PacketView();
   private ByteBuf buf = Unpooled.EMPTY_BUFFER;
   private int body;
+  private int end;
   private int type;
   private int requestedAt; // absolute index of option 50's address, or -1
 
@@ -58,9 +59,10 @@ public final class DhcpMessage {
     }
     buf = bytes;
     body = packet.transportStart() + UDP_HEADER;
+    end = packet.transportStart() + packet.udpLength(); // what follows is none of it (RFC 9868)
     int to = packet.destinationPort();
     return (to == SERVER_PORT || to == CLIENT_PORT)
-        && packet.end() - body >= OPTIONS
+        && end - body >= OPTIONS
         && bytes.getUnsignedShort(body + HARDWARE) == ETHERNET_OF_6
         && bytes.getInt(body + COOKIE) == MAGIC
         && optionsAreSound();
@@ -69,7 +71,7 @@ public final class DhcpMessage {
   private boolean optionsAreSound() {
     type = 0;
     requestedAt = -1;
-    for (int at = body + OPTIONS; at < packet.end(); ) {
+    for (int at = body + OPTIONS; at < end; ) {
       int code = buf.getUnsignedByte(at);
       if (code == END) {
         break;
@@ -78,8 +80,8 @@ public final class DhcpMessage {
         at++;
         continue;
       }
-      int size = at + 2 <= packet.end() ? buf.getUnsignedByte(at + 1) : packet.end();
-      if (at + 2 + size > packet.end()) {
+      int size = at + 2 <= end ? buf.getUnsignedByte(at + 1) : end;
+      if (at + 2 + size > end) {
         return false;
       }
       if (code == MESSAGE_TYPE && size == 1) {

@@ -36,7 +36,7 @@ public final class InferredOffload {
     int headers = transport - view.start() + (view.isTcp() ? view.tcpHeaderLength() : 8);
     int room = view.isUdp() ? view.udpLength() : view.end() - transport;
     int pseudo = Checksums.pseudoHeader(view, view.protocol(), room);
-    boolean isLong = view.isTcp() && view.length() > mtu && cutTo > headers;
+    boolean isLong = view.isTcp() && view.length() > mtu && isMerged(view, headers, cutTo);
     boolean maybeLeft = buf.getUnsignedShort(field) == pseudo;
     if (!isLong && !maybeLeft) {
       return; // nearly always: nothing more than a pseudo-header was summed
@@ -59,5 +59,15 @@ public final class InferredOffload {
         isLong ? cutTo - headers : 0,
         transport - view.start(),
         field - transport);
+  }
+
+  /**
+   * Whether a device can have made it of shorter ones: no stack sends SYN or RST more than once,
+   * and no other host takes more segments than {@link OffloadCheck} does.
+   */
+  private static boolean isMerged(PacketView view, int headers, int mtu) {
+    return mtu > headers
+        && (view.tcpFlags() & (PacketView.SYN | PacketView.RST)) == 0
+        && view.tcpPayloadLength() <= (long) (mtu - headers) * OffloadCheck.MAX_SEGMENTS;
   }
 }

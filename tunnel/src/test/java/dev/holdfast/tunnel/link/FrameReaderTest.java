@@ -140,6 +140,24 @@ class FrameReaderTest {
     assertThat(collector.sentences.getFirst()).startsWith("sent a frame");
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "FFFFFFFF04,FRAME_TOO_LONG",
+    "7FFFFFFF01,FRAME_TOO_LONG",
+    "0040000101,FRAME_TOO_LONG",
+    "0001003E04,FRAME_TOO_LONG",
+    "0040000004,FRAME_TOO_LONG",
+    "0000000004,FRAME_TOO_SHORT",
+  })
+  void aLyingLengthEndsTheStreamHoweverItIsCut(String hex, DropReason reason) {
+    byte[] stream = ByteBufUtil.decodeHexDump(hex);
+    for (byte each : stream) {
+      reader.read(allocator, allocator.directBuffer(1, 1).writeByte(each));
+    }
+    assertThat(collector.broken).containsExactly(reason);
+    assertThat(allocator.metric().usedDirectMemory()).isZero();
+  }
+
   @Test
   void aLengthAloneCostsNoMemory() {
     ByteBuf claim = Unpooled.buffer().writeInt(TlsFrame.MAX_CONTROL_FRAME).writeByte(1);

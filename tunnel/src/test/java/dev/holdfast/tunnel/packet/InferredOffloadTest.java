@@ -27,6 +27,7 @@ class InferredOffloadTest {
         Arguments.of("TCP over IPv6 merged", tcp6(9000).checksumLeft(), "01043c00a00528001000"),
         Arguments.of(
             "merged by the network card, checksum right", tcp(9000), "01012800b40514001000"),
+        Arguments.of("a SYN, which no device merges", syn(9000), PLAIN),
         Arguments.of("UDP longer than the MTU is left whole", udp(9000), PLAIN),
         Arguments.of("ICMP", v4().icmp(8, 0, 1).payload(9000), PLAIN),
         Arguments.of("another protocol", v4().raw(50).payload(9000), PLAIN),
@@ -52,6 +53,18 @@ class InferredOffloadTest {
     for (int at = 0; segmenter.next(out); at = out.writerIndex()) {
       assertThat(Checksums.verifyTransport(Bytes.viewAt(out, at))).isTrue();
     }
+  }
+
+  @Test
+  void moreSegmentsThanAnotherHostTakesAreNotMade() {
+    ByteBuf buf = Bytes.empty(10_000);
+    tcp(OffloadCheck.MAX_SEGMENTS + 1).write(buf.writerIndex(10));
+    PacketView view = Bytes.viewAt(buf, 10);
+    InferredOffload.write(buf, 0, view, 41); // one byte of data each
+    assertThat(Bytes.hexOf(buf.slice(0, 10))).isEqualTo(PLAIN);
+    InferredOffload.write(buf, 0, view, 42);
+    assertThat(VirtioNetHeader.gsoSize(buf, 0)).isEqualTo(2);
+    assertThat(OffloadCheck.check(buf, 0, view)).isEqualTo(PacketFault.NONE);
   }
 
   @Test
@@ -85,6 +98,10 @@ class InferredOffloadTest {
 
   private static PacketBuilder tcp(int payload) {
     return v4().tcp(1, 2, 3, 4, PacketView.ACK, 5).payload(payload);
+  }
+
+  private static PacketBuilder syn(int payload) {
+    return v4().tcp(1, 2, 3, 4, PacketView.SYN, 5).payload(payload);
   }
 
   private static PacketBuilder tcp6(int payload) {
