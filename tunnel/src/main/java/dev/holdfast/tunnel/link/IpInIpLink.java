@@ -1,6 +1,6 @@
 package dev.holdfast.tunnel.link;
 
-import dev.holdfast.tunnel.device.RawIpSocket;
+import dev.holdfast.tunnel.device.IpOutput;
 import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.encap.OuterFragments;
 import dev.holdfast.tunnel.observe.DropReason;
@@ -25,7 +25,7 @@ import java.util.function.Consumer;
 public final class IpInIpLink implements Link {
   private static final int TTL = 64;
 
-  private final RawIpSocket socket;
+  private final IpOutput socket;
   private final IpAddress remote;
   private final int outer;
   private final Consumer<DropReason> dropped;
@@ -37,7 +37,7 @@ public final class IpInIpLink implements Link {
   private long unflushed;
   private boolean closed;
 
-  IpInIpLink(RawIpSocket socket, IpAddress remote, int pathMtu, Consumer<DropReason> dropped) {
+  IpInIpLink(IpOutput socket, IpAddress remote, int pathMtu, Consumer<DropReason> dropped) {
     this.socket = socket;
     this.remote = remote;
     this.outer = IpInIp.outerLength(remote);

@@ -1,6 +1,7 @@
 package dev.holdfast.tunnel.link;
 
 import dev.holdfast.tunnel.device.FdReadiness;
+import dev.holdfast.tunnel.device.IpOutput;
 import dev.holdfast.tunnel.device.RawIpSocket;
 import dev.holdfast.tunnel.encap.Unwrapping;
 import dev.holdfast.tunnel.observe.DropReason;
@@ -13,6 +14,7 @@ import io.netty.channel.IoEventLoop;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -43,6 +45,7 @@ public final class IpInIpReceiver implements AutoCloseable {
   private final Consumer<DropReason> dropped;
   private final Unwrapping unwrapping = new Unwrapping();
   private final List<RawIpSocket> sockets = new ArrayList<>();
+  private @Nullable IpOutput output;
   private final List<FdReadiness> readiness = new ArrayList<>();
   private Remote[] remotes = new Remote[0]; // few: looking through them allocates nothing
   private boolean closed;
@@ -65,6 +68,7 @@ public final class IpInIpReceiver implements AutoCloseable {
       for (int protocol : new int[] {RawIpSocket.PROTOCOL_IPV4, RawIpSocket.PROTOCOL_IPV6}) {
         RawIpSocket socket = RawIpSocket.open(local, protocol, receiver::refused);
         receiver.sockets.add(socket);
+        receiver.output = receiver.sockets.getFirst(); // sends both: it writes the protocol itself
         RawIpSocket.Receiver taking = receiver.taking(local.isV4(), protocol);
         receiver.readiness.add(
             FdReadiness.register(loop, socket.fd(), () -> receiver.receive(socket, taking)));
@@ -74,6 +78,18 @@ public final class IpInIpReceiver implements AutoCloseable {
       receiver.close();
       throw e;
     }
+  }
+
+  /**
+   * One without sockets: what it sends goes to {@code output}, and what comes is given to {@link
+   * #taking}. For tests, and for who asks what would become of a packet.
+   *
+   * @param dropped counts
+   */
+  public static IpInIpReceiver over(IpOutput output, Consumer<DropReason> dropped) {
+    IpInIpReceiver receiver = new IpInIpReceiver(dropped);
+    receiver.output = output;
+    return receiver;
   }
 
   /**
@@ -104,13 +120,13 @@ public final class IpInIpReceiver implements AutoCloseable {
    * @param pathMtu of the path between the hosts, outer header included
    */
   public IpInIpLink link(IpAddress remote, int pathMtu) {
-    IpAddress local = sockets.getFirst().local();
+    IpOutput sending = Objects.requireNonNull(output, "no raw socket is open");
+    IpAddress local = sending.local();
     if (remote.isV4() != local.isV4()) {
       throw new IllegalArgumentException(
           "IP-in-IP from " + local + " cannot go to an address of another family, " + remote);
     }
-    // Whoever writes the outer header writes the protocol too: one socket sends both.
-    return new IpInIpLink(sockets.getFirst(), remote, pathMtu, dropped);
+    return new IpInIpLink(sending, remote, pathMtu, dropped);
   }
 
   private void refused(ByteBuf unused, RawIpSocket.Refusal why) {
@@ -122,8 +138,13 @@ public final class IpInIpReceiver implements AutoCloseable {
         });
   }
 
-  /** What takes a socket's packets; over IPv6 they come without their outer header. */
-  private RawIpSocket.Receiver taking(boolean v4, int protocol) {
+  /**
+   * What takes a socket's packets; over IPv6 they come without their outer header.
+   *
+   * @param v4 whether the outer header is IPv4
+   * @param protocol what is inside: 4 or 41
+   */
+  public RawIpSocket.Receiver taking(boolean v4, int protocol) {
     return (packet, high, low, trafficClass) -> {
       Remote remote = find(high, low);
       if (remote == null) {
