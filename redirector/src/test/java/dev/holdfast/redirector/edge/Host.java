@@ -49,18 +49,17 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
 
   private static final int LAN_MTU = 1_500;
   private static final byte[] TOKEN = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
-  private static final long NOW = 1_000_000;
-
-  private static final Clock CLOCK =
+  private long now = 1_000_000;
+  private final Clock clock =
       new Clock() {
         @Override
         public long nanoTime() {
-          return NOW;
+          return now;
         }
 
         @Override
         public long epochNanos() {
-          return NOW;
+          return now;
         }
       };
 
@@ -71,7 +70,7 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
   private final MemoryLan lan =
       new MemoryLan(
           new LanInterface("lan", OWN_MAC, LAN_MTU, List.of(Ip.V4.lan, Ip.V6.lan), List.of()),
-          CLOCK,
+          clock,
           drops);
   private final PacketDevice device;
   private final Decision decision;
@@ -104,8 +103,8 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
             0);
     var paths = new PathTable();
     paths.add(path);
-    outbound = new OutboundPath(device, paths, UnpooledByteBufAllocator.DEFAULT, CLOCK, drops);
-    inbound = new InboundPath(path, 0, device, CLOCK, this, scene.outer == null);
+    outbound = new OutboundPath(device, paths, UnpooledByteBufAllocator.DEFAULT, clock, drops);
+    inbound = new InboundPath(path, 0, device, clock, this, scene.outer == null);
     tls = new RecordedLink(Link.Sent.OK);
     if (scene.outer == null) {
       receiver = null;
@@ -141,6 +140,10 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
     if (isDraining) {
       reach(MigrationState.DRAINING);
     }
+    if (scene.laterNanos > 0) {
+      now += scene.laterNanos;
+      int unused = path.flows().countRemaining(now); // as is asked each second
+    }
     if (scene.isLinkDown) {
       path.linkDown(0);
     }
@@ -156,9 +159,9 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
       case REDIRECTING -> {
         hold();
         if (scene.role == Role.REDIRECTOR) {
-          path.beginRedirect(List.of(0L), NOW);
+          path.beginRedirect(List.of(0L), now);
         } else {
-          path.deliverStaged(packet -> {}, NOW);
+          path.deliverStaged(packet -> {}, now);
         }
       }
       case PLANNED, ARMED, DRAINING, DONE, ROLLED_BACK -> path.enter(next);
@@ -168,7 +171,7 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
 
   private void hold() {
     if (scene.role == Role.REDIRECTOR) {
-      path.beginHold(NOW);
+      path.beginHold(now);
     } else {
       path.enter(MigrationState.HOLDING);
     }

@@ -57,7 +57,7 @@ final class Packet {
   private final int ecn;
   private final List<Consumer<PacketBuilder>> words;
   private final List<Consumer<byte[]>> spoilt;
-  private final int cut;
+  private final int size;
 
   Packet(IpAddress source, IpAddress destination) {
     this(source, destination, 0, 0, List.of(), List.of(), 0);
@@ -70,18 +70,18 @@ final class Packet {
       int ecn,
       List<Consumer<PacketBuilder>> words,
       List<Consumer<byte[]>> spoilt,
-      int cut) {
+      int size) {
     this.source = source;
     this.destination = destination;
     this.dscp = dscp;
     this.ecn = ecn;
     this.words = words;
     this.spoilt = spoilt;
-    this.cut = cut;
+    this.size = size;
   }
 
   private Packet with(Consumer<PacketBuilder> word) {
-    return new Packet(source, destination, dscp, ecn, plus(words, word), spoilt, cut);
+    return new Packet(source, destination, dscp, ecn, plus(words, word), spoilt, size);
   }
 
   private static <T> List<T> plus(List<T> list, T one) {
@@ -101,7 +101,7 @@ final class Packet {
   // ---- the IP header ----
 
   Packet from(IpAddress address) {
-    return new Packet(address, destination, dscp, ecn, words, spoilt, cut);
+    return new Packet(address, destination, dscp, ecn, words, spoilt, size);
   }
 
   Packet from(String address) {
@@ -109,7 +109,7 @@ final class Packet {
   }
 
   Packet to(IpAddress address) {
-    return new Packet(source, address, dscp, ecn, words, spoilt, cut);
+    return new Packet(source, address, dscp, ecn, words, spoilt, size);
   }
 
   Packet to(String address) {
@@ -122,11 +122,11 @@ final class Packet {
   }
 
   Packet dscp(int codepoint) {
-    return new Packet(source, destination, codepoint, ecn, words, spoilt, cut);
+    return new Packet(source, destination, codepoint, ecn, words, spoilt, size);
   }
 
   Packet ecn(int codepoint) {
-    return new Packet(source, destination, dscp, codepoint, words, spoilt, cut);
+    return new Packet(source, destination, dscp, codepoint, words, spoilt, size);
   }
 
   /** IPv4, or an IPv6 fragment's. */
@@ -261,13 +261,13 @@ final class Packet {
     });
   }
 
-  /** Its first bytes alone. */
-  Packet cut(int length) {
+  /** Its first bytes alone, or zeros behind them, as an Ethernet frame is padded. */
+  Packet resized(int length) {
     return new Packet(source, destination, dscp, ecn, words, spoilt, length);
   }
 
   private Packet spoil(Consumer<byte[]> how) {
-    return new Packet(source, destination, dscp, ecn, words, plus(spoilt, how), cut);
+    return new Packet(source, destination, dscp, ecn, words, plus(spoilt, how), size);
   }
 
   // ---- its bytes ----
@@ -293,9 +293,8 @@ final class Packet {
     out.readBytes(whole);
     byte[] packet = Arrays.copyOfRange(whole, VirtioNetHeader.LENGTH, whole.length);
     spoilt.forEach(how -> how.accept(packet));
-    int length = cut > 0 ? Math.min(cut, packet.length) : packet.length;
-    System.arraycopy(packet, 0, whole, VirtioNetHeader.LENGTH, length);
-    return Arrays.copyOf(whole, VirtioNetHeader.LENGTH + length);
+    System.arraycopy(packet, 0, whole, VirtioNetHeader.LENGTH, packet.length);
+    return Arrays.copyOf(whole, size > 0 ? VirtioNetHeader.LENGTH + size : whole.length);
   }
 
   private static byte[] bytes(int... octets) {

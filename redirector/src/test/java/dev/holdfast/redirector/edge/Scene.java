@@ -31,6 +31,7 @@ final class Scene {
   List<Packet> before = List.of();
   Link.Sent linkSays = Link.Sent.OK;
   boolean isLinkDown;
+  long laterNanos;
 
   private Scene(Role role, MigrationState state) {
     this.role = role;
@@ -103,6 +104,12 @@ final class Scene {
   /** These have been carried, by the way that each goes; while draining, before it began. */
   Scene after(Packet... packets) {
     before = List.of(packets);
+    return this;
+  }
+
+  /** So much time has passed since then. */
+  Scene later(int seconds) {
+    laterNanos = seconds * 1_000_000_000L;
     return this;
   }
 
