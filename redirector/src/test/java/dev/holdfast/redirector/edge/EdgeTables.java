@@ -27,7 +27,9 @@ public final class EdgeTables {
           TrafficTest.class,
           FragmentsTest.class,
           IcmpTest.class,
-          MalformedTest.class);
+          MalformedTest.class,
+          OffloadTest.class,
+          NeighboursTest.class);
 
   private EdgeTables() {}
 

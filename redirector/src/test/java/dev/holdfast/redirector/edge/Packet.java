@@ -248,17 +248,19 @@ final class Packet {
 
   // ---- what is wrong with it ----
 
+  /** Overwrites one byte of the virtio_net_hdr before it. */
+  Packet offload8(int at, int value) {
+    return set8(at - VirtioNetHeader.LENGTH, value);
+  }
+
   /** Overwrites one byte of the finished packet. */
   Packet set8(int at, int value) {
-    return spoil(bytes -> bytes[at] = (byte) value);
+    return spoil(whole -> whole[VirtioNetHeader.LENGTH + at] = (byte) value);
   }
 
   /** Overwrites two bytes of the finished packet. */
   Packet set16(int at, int value) {
-    return spoil(bytes -> {
-      bytes[at] = (byte) (value >> 8);
-      bytes[at + 1] = (byte) value;
-    });
+    return set8(at, value >> 8).set8(at + 1, value);
   }
 
   /** Its first bytes alone, or zeros behind them, as an Ethernet frame is padded. */
@@ -291,9 +293,7 @@ final class Packet {
     builder().writeWithVnet(out);
     byte[] whole = new byte[out.readableBytes()];
     out.readBytes(whole);
-    byte[] packet = Arrays.copyOfRange(whole, VirtioNetHeader.LENGTH, whole.length);
-    spoilt.forEach(how -> how.accept(packet));
-    System.arraycopy(packet, 0, whole, VirtioNetHeader.LENGTH, packet.length);
+    spoilt.forEach(how -> how.accept(whole));
     return Arrays.copyOf(whole, size > 0 ? VirtioNetHeader.LENGTH + size : whole.length);
   }
 
