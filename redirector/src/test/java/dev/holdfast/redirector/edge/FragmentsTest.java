@@ -242,7 +242,7 @@ class FragmentsTest {
   /** A packet whose second fragment header says that it is whole. */
   private static Packet twice() {
     byte[] second = new byte[16];
-    second[0] = 17; // behind it UDP, offset 0, and none follows
+    second[0] = (byte) 253; // behind it anything, offset 0, and none follows
     return Ip.V6.toGuest().id(5).fragment(0, true).protocol(44).payload(second);
   }
 
