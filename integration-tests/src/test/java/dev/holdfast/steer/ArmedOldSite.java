@@ -31,11 +31,11 @@ final class ArmedOldSite implements AutoCloseable {
   final SteeringPlan plan;
   final RedirectorSteering steering;
 
-  ArmedOldSite(Path folder, int innerMtu) throws Exception {
-    this(folder, innerMtu, site -> {});
+  ArmedOldSite(Path folder) throws Exception {
+    this(folder, site -> {});
   }
 
-  ArmedOldSite(Path folder, int innerMtu, Preparation preparation) throws Exception {
+  ArmedOldSite(Path folder, Preparation preparation) throws Exception {
     preparation.make(site);
     before = Snapshot.of(site.host);
     expectAnswers(askers);
@@ -50,8 +50,7 @@ final class ArmedOldSite implements AutoCloseable {
             MacAddress.parse(OldSite.BRIDGE_MAC),
             "gp",
             List.of(),
-            Rig.TUN,
-            innerMtu);
+            Rig.TUN);
     steering = new RedirectorSteering(plan, rig.facts);
     rig.arm(steering, plan);
   }

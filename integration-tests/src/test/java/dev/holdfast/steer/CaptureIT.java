@@ -23,7 +23,7 @@ class CaptureIT {
 
   @BeforeEach
   void arm() throws Exception {
-    old = new ArmedOldSite(folder, 1500);
+    old = new ArmedOldSite(folder);
     site = old.site;
   }
 

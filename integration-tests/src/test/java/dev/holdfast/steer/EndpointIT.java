@@ -1,7 +1,6 @@
 package dev.holdfast.steer;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.holdfast.redirector.steer.Announcer;
 import dev.holdfast.redirector.steer.AnswerTable;
@@ -23,7 +22,6 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Delivery and return path at the new host, on a real bridge ({@link NewSite}). */
 class EndpointIT {
-  private static final int INNER_MTU = 1400;
   private static final IpAddress OLD4 = IpAddress.parse(OldSite.OLD4);
   private static final IpAddress OLD6 = IpAddress.parse(OldSite.OLD6);
   private static final IpAddress PEER4 = IpAddress.parse("192.0.2.2");
@@ -56,8 +54,7 @@ class EndpointIT {
                 IpPrefix.parse("10.11.0.0/24"),
                 IpPrefix.parse("fd11::/64"),
                 IpPrefix.parse("fe80::1/128")),
-            Rig.TUN,
-            INNER_MTU);
+            Rig.TUN);
     rig.arm(new EndpointSteering(plan, rig.facts), plan);
     var table = new AnswerTable();
     table.serve(GUEST, plan.oldAddresses(), plan.newAddresses(), plan.oldLans(), List.of(), BRIDGE);
@@ -178,17 +175,6 @@ class EndpointIT {
     assertThat(itself).as("answers of the guest itself").isLessThanOrEqualTo(1);
     expectNothingOfTheOldAddressesOnTheNewLan();
     assertThat(rig.tun.seen()).isEmpty();
-  }
-
-  @Test
-  void tellsTheGuestWhatIsTooBigForTheTunnel() throws Exception {
-    String tooBig = String.valueOf(INNER_MTU);
-    assertThatThrownBy(
-            () -> site.guest.run("ping", "-c3", "-W1", "-s", tooBig, "-Mdo", "192.0.2.2"))
-        .hasMessageContaining("mtu = " + INNER_MTU);
-    assertThatThrownBy(
-            () -> site.guest.run("ping", "-c3", "-W1", "-s", tooBig, "-Mdo", "2001:db8:2::2"))
-        .hasMessageContaining("mtu=" + INNER_MTU);
   }
 
   @Test

@@ -184,7 +184,7 @@ class FiltersIT {
   @ParameterizedTest
   @MethodSource("ruleSets")
   void atTheOldHost(RuleSet set) throws Exception {
-    try (ArmedOldSite old = new ArmedOldSite(folder, 1500)) {
+    try (ArmedOldSite old = new ArmedOldSite(folder)) {
       Namespace host = old.site.host;
       Preflight preflight = new Preflight("host-a", old.rig.facts, old.rig.ledger);
       expectNothingInTheWay(old.rig.in(() -> preflight.filtersAtRedirector(OLD, "br0", Rig.TUN)));

@@ -47,8 +47,7 @@ final class NewSite implements AutoCloseable {
         MacAddress.parse(BRIDGE_MAC),
         null,
         List.of(IpPrefix.parse("10.11.0.0/24"), IpPrefix.parse("fd11::/64")),
-        Rig.TUN,
-        1400);
+        Rig.TUN);
   }
 
   NewSite() throws IOException, InterruptedException {

@@ -91,8 +91,7 @@ class PcapCaptureIT {
             bridge == null ? null : MacAddress.parse(bridge),
             port,
             List.of(),
-            "none",
-            MTU);
+            "none");
     CaptureSteering made = PcapSteering.atRedirector(plan);
     return host.call(() -> {
       ledger.apply(KernelLedger.HOST, made.shared());

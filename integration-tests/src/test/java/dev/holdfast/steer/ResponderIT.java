@@ -39,7 +39,7 @@ class ResponderIT {
 
   @BeforeEach
   void start() throws Exception {
-    old = new ArmedOldSite(folder, 1500);
+    old = new ArmedOldSite(folder);
     site = old.site;
     var table = new AnswerTable();
     var claims =

@@ -19,7 +19,6 @@ import org.junit.jupiter.api.io.TempDir;
  * Packet-Too-Big it says.
  */
 class SilenceIT {
-  private static final int INNER_MTU = 1400;
 
   @TempDir private Path folder;
   private ArmedOldSite old;
@@ -28,7 +27,7 @@ class SilenceIT {
 
   @BeforeEach
   void hold() throws Exception {
-    old = new ArmedOldSite(folder, INNER_MTU);
+    old = new ArmedOldSite(folder);
     site = old.site;
     old.rig.nft(old.steering.holdScript());
     errors = old.errorsHeard();
@@ -91,16 +90,5 @@ class SilenceIT {
         throw new IOException("somebody has answered");
       }
     });
-  }
-
-  @Test
-  void butItSaysWhatIsTooBigForTheTunnel() throws Exception {
-    String tooBig = String.valueOf(INNER_MTU);
-    assertThatThrownBy(
-            () -> site.client.run("ping", "-c2", "-W1", "-s", tooBig, "-Mdo", OldSite.OLD4))
-        .hasMessageContaining("mtu = " + INNER_MTU);
-    assertThatThrownBy(
-            () -> site.client.run("ping", "-c2", "-W1", "-s", tooBig, "-Mdo", OldSite.OLD6))
-        .hasMessageContaining("mtu=" + INNER_MTU);
   }
 }

@@ -41,7 +41,7 @@ class SourceChecksIT {
   @CsvSource({"0, 0, 0, 80", "1, 1, 1, 0", "2, 2, 2, 80", "1, 0, 2, 80", "0, 1, 8, 80"})
   void atTheOldHost(int all, int device, int ignore, int delay) throws Exception {
     try (ArmedOldSite old =
-        new ArmedOldSite(folder, 1500, site -> set(site.host, all, device, ignore, delay))) {
+        new ArmedOldSite(folder, site -> set(site.host, all, device, ignore, delay))) {
       old.rig.nft(old.steering.holdScript());
       old.expectCapture();
       // The kernel's own answer, for when the daemon is dead.
@@ -60,7 +60,6 @@ class SourceChecksIT {
     try (ArmedOldSite old =
         new ArmedOldSite(
             folder,
-            1500,
             site -> {
               set(site.host, 1, 1, 0, 80);
               site.host.ip("link add mgmt type veth peer name mgmt1");

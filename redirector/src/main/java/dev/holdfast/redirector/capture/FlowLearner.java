@@ -12,6 +12,7 @@ import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.util.List;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.pcap4j.core.BpfProgram.BpfCompileMode;
 import org.pcap4j.core.NotOpenException;
 import org.pcap4j.core.PcapHandle;
@@ -48,6 +49,7 @@ public final class FlowLearner implements AutoCloseable {
   // read.
   private final ByteBuf scratch = Unpooled.buffer(65536 + ETHERNET, 65536 + ETHERNET);
   private volatile boolean done;
+  private @Nullable EarlyNotice notice;
   private long learnt;
 
   private FlowLearner(PcapHandle handle, List<IpAddress> olds, FlowTable table, Clock clock) {
@@ -128,13 +130,35 @@ public final class FlowLearner implements AutoCloseable {
       }
       for (IpAddress old : olds) {
         if (view.isTo(old)) {
-          table.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.CAPTURED);
-          learnt++;
+          learn(Direction.TO_GUEST, frame.length - at);
         } else if (view.isFrom(old)) {
-          table.seen(view, Direction.FROM_GUEST, clock.nanoTime(), Origin.CAPTURED);
-          learnt++;
+          learn(Direction.FROM_GUEST, frame.length - at);
         }
       }
+    }
+  }
+
+  private void learn(Direction direction, int captured) {
+    long now = clock.nanoTime();
+    table.seen(view, direction, now, Origin.CAPTURED);
+    learnt++;
+    EarlyNotice told = notice;
+    if (told != null) {
+      told.look(view, captured, table.hash(view, direction) * 31 + direction.ordinal(), now);
+    }
+  }
+
+  /** From now on who sends too long packets for the tunnel is told. */
+  public void notice(EarlyNotice early) {
+    synchronized (lock) {
+      notice = early;
+    }
+  }
+
+  /** How many senders were told, each time, that their packets are too long for the tunnel. */
+  public long told() {
+    synchronized (lock) {
+      return notice == null ? 0 : notice.told();
     }
   }
 

@@ -5,7 +5,6 @@ import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.ArpMessage;
 import dev.holdfast.tunnel.packet.Ethernet;
-import dev.holdfast.tunnel.packet.IcmpErrors;
 import dev.holdfast.tunnel.packet.InferredOffload;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
@@ -25,8 +24,8 @@ import org.slf4j.LoggerFactory;
 /**
  * A LAN's interface as a device of packets: what is read are captured frames without their Ethernet
  * header, what is written goes out as frames. It stands where the TUN stands otherwise, and does
- * what the kernel does there: one hop less to live each way (RFC 1812 section 5.3.1), the next
- * hop's MAC, Packet Too Big to who sends more than the tunnel takes.
+ * what the kernel does there: one hop less to live each way (RFC 1812 section 5.3.1), and the next
+ * hop's MAC.
  *
  * <p>A capture comes without an offload header: super-packets and checksums that were left to a
  * device are told by looking ({@link InferredOffload}). UDP super-packets do not show where they
@@ -101,10 +100,7 @@ public final class LanDevice implements PacketDevice {
     return lan.name();
   }
 
-  /**
-   * Longer packets than this do not fit into a tunnel: TCP is cut to it, of others the sender is
-   * told.
-   */
+  /** To this many bytes TCP is cut that was captured as a super-packet. */
   void limit(int mtu) {
     innerMtu = Math.min(lan.mtu(), mtu);
   }
@@ -237,41 +233,15 @@ public final class LanDevice implements PacketDevice {
       return false;
     }
     if (!isDescribed) {
-      InferredOffload.write(into, at, view, innerMtu);
-    }
-    if (longestPiece(into, at) > innerMtu && IcmpErrors.mayAnswer(view)) {
-      drops.count(DropReason.TOO_BIG);
-      sayTooBig(link);
-      return false;
+      // What is longer than a frame was one super-packet here, however its sender cut it.
+      InferredOffload.write(into, at, view, lan.mtu(), innerMtu);
     }
     return true;
-  }
-
-  /** Bytes of what a super-packet is cut to, or of the packet. */
-  private int longestPiece(ByteBuf buf, int vnet) {
-    return VirtioNetHeader.isGso(buf, vnet)
-        ? headers(view) + VirtioNetHeader.gsoSize(buf, vnet)
-        : view.length();
   }
 
   /** Bytes before the data of a super-packet. */
   private static int headers(PacketView of) {
     return of.transportStart() - of.start() + (of.isTcp() ? of.tcpHeaderLength() : 8);
-  }
-
-  /** To who sent the frame: nobody else could have sent the packet. */
-  private void sayTooBig(long link) {
-    IpAddress from = view.destination();
-    for (IpAddress own : lan.own()) {
-      if (own.isV4() == view.isV4()) {
-        from = own;
-        break;
-      }
-    }
-    beginPacket();
-    if (IcmpErrors.tooBig(out, view, from, innerMtu)) {
-      boolean unused = send(link, view.isV4());
-    }
   }
 
   /** An ARP reply or a neighbour advertisement, to a question of {@link #ask}. */
@@ -390,18 +360,6 @@ public final class LanDevice implements PacketDevice {
   private void setMac(int index, long mac) {
     out.setShort(index, (int) (mac >>> 32));
     out.setInt(index + 2, (int) mac);
-  }
-
-  /** Sends the plain packet that was written at {@link #PACKET}. */
-  private boolean send(long link, boolean isV4) {
-    int start = beginFrame(link, isV4);
-    VirtioNetHeader.clear(out, start - VirtioNetHeader.LENGTH);
-    try {
-      return sink.send(out.readerIndex(start - VirtioNetHeader.LENGTH));
-    } catch (IOException e) {
-      log.debug("not sent on {}: {}", lan.name(), e.getMessage());
-      return false;
-    }
   }
 
   /**

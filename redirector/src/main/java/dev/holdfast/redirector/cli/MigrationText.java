@@ -6,6 +6,7 @@ import dev.holdfast.redirector.migration.MigrationView.DnsView;
 import dev.holdfast.redirector.migration.MigrationView.HeldView;
 import dev.holdfast.redirector.migration.MigrationView.TrafficView;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /** Migrations as people read them. */
 final class MigrationText {
@@ -85,6 +86,7 @@ final class MigrationText {
             .add("flows", migration.flows() + ", " + migration.flowsAtHold() + " of them at hold")
             .add("held", held(migration.held()))
             .add("tunnelled", traffic(migration.traffic()))
+            .add("too big", sizes(migration.sizes()))
             .add("dropped", Amounts.reasons(migration.drops()))
             .add("DNS", migration.dns() == null ? "not updated" : dns(migration.dns(), when)));
     text.append("history\n");
@@ -103,6 +105,14 @@ final class MigrationText {
     return migration.capture() == null
         ? ""
         : migration.capture() + (migration.lan() == null ? "" : ", LAN " + migration.lan());
+  }
+
+  /** Nothing where nothing was too big. */
+  private static String sizes(MigrationView.@Nullable SizesView sizes) {
+    return sizes == null || sizes.told() + sizes.cutInside() + sizes.cutOutside() == 0
+        ? ""
+        : "%d bytes pass whole; senders told %d times, %d packets in fragments of their own, %d in outer fragments"
+            .formatted(sizes.innerMtu(), sizes.told(), sizes.cutInside(), sizes.cutOutside());
   }
 
   /** The link is not whole: how much of it is missing. */

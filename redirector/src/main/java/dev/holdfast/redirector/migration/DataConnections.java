@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.path.InboundPath;
 import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.List;
 import java.util.Locale;
@@ -160,7 +161,10 @@ final class DataConnections implements InboundPath.LinkEvents {
     for (IpAddress old : migration.record.olds()) {
       double millis = probe(path, old, 0, "a small probe");
       probeMillis = probeMillis < 0 ? millis : probeMillis;
-      double unused = probe(path, old, longest, "a probe of " + longest + " bytes");
+      longest = full(path, old, longest);
+    }
+    if (longest < path.innerMtu()) {
+      agree(path, longest);
     }
     widen(path, migration.record.olds().getFirst(), longest);
     migration.event(
@@ -170,6 +174,50 @@ final class DataConnections implements InboundPath.LinkEvents {
             "tunnel proven both ways, packets of up to %d bytes, round trip %.2f ms",
             longest,
             probeMillis));
+  }
+
+  /**
+   * Proves that packets of {@code longest} bytes pass, or finds how long they may be.
+   *
+   * @throws RequestRefused where none pass, or {@code auto} has TLS left, which carries them whole
+   */
+  private int full(MigrationPath path, IpAddress old, int longest) throws RequestRefused {
+    try {
+      double unused = probe(path, old, longest, "a probe of " + longest + " bytes");
+      return longest;
+    } catch (RequestRefused e) {
+      if (!migration.record.isIpInIp() || migration.record.encapsulationReason() != null) {
+        throw e;
+      }
+      int found = 0;
+      try {
+        found = new PathMtuSearch(host, path, old, probes).measure(longest);
+      } catch (InterruptedException interrupted) {
+        Thread.currentThread().interrupt();
+      }
+      if (found == 0) {
+        throw e;
+      }
+      return found;
+    }
+  }
+
+  /** Both hosts know from now on what passes whole. */
+  private void agree(MigrationPath path, int longest) throws RequestRefused {
+    migration.amend(record -> record.withInnerMtu(longest));
+    host.data().run(() -> path.innerMtu(longest));
+    host.control(migration.record.remote())
+        .send(
+            new ControlMessage.PathMtu(migration.record.uuid(), migration.record.epoch(), longest));
+    migration.warn(
+        List.of(
+            new MigrationPlan.Check(
+                host.config().daemon().name(),
+                "path MTU",
+                "warning",
+                "IP-in-IP carries inner packets of %d bytes, and not the usual %d; peers are told"
+                    .formatted(longest, Paths.usualInnerMtu(host.config(), migration.record)),
+                "raise the path MTU between the hosts, or use --encapsulation tls, which carries all")));
   }
 
   /**

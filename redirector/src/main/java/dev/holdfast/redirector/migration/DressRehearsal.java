@@ -135,6 +135,7 @@ final class DressRehearsal {
         List.of(),
         null,
         null,
+        null,
         null);
   }
 

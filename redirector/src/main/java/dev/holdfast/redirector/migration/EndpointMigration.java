@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.InboundPath;
 import dev.holdfast.redirector.path.MigrationPath;
@@ -65,6 +66,24 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     } finally {
       lock.unlock();
     }
+  }
+
+  /**
+   * The redirector has measured what IP-in-IP carries whole between the hosts.
+   *
+   * @throws RequestRefused where that cannot be
+   */
+  void pathMtu(int bytes) throws RequestRefused {
+    MigrationPath present = path;
+    if (present == null
+        || !record.isIpInIp()
+        || bytes > present.innerMtu()
+        || bytes < Fit.SMALLEST_V4) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED, bytes + " bytes cannot be the path MTU of this migration");
+    }
+    amend(known -> known.withInnerMtu(bytes));
+    host.data().run(() -> present.innerMtu(bytes));
   }
 
   /** What arming has found here, beyond preflight. */

@@ -49,8 +49,7 @@ final class EndpointSteps {
         bridgeMac,
         null,
         record.oldLans().stream().map(IpPrefix::parse).toList(),
-        host.config().tunnel().device(),
-        Paths.innerMtu(host.config(), record));
+        host.config().tunnel().device());
   }
 
   /** Every change that arming makes here, in order; nothing is done. */

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.capture.EarlyNotice;
 import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.redirector.flow.FlowTable;
@@ -63,7 +64,13 @@ final class FlowKnowledge {
   }
 
   private void startLearning() throws RequestRefused {
-    learner = Paths.learn(host, migration.record);
+    FlowLearner learning = Paths.learn(host, migration.record);
+    learner = learning;
+    MigrationRecord record = migration.record;
+    if (record.isIpInIp()) {
+      int longest = Paths.innerMtu(host.config(), record);
+      learning.notice(new EarlyNotice(longest, error -> host.objects().write(record, error)));
+    }
     List<FlowKey> tracked = ConntrackFlows.read(migration.record.olds());
     if (!tracked.isEmpty()) {
       long now = host.clock().nanoTime();

@@ -22,6 +22,7 @@ import dev.holdfast.tunnel.link.TlsLink;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.Clock;
+import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -324,6 +325,22 @@ final class HostObjects {
       throw new IllegalArgumentException("the data connection was lost as soon as it stood");
     }
     return IpAddress.of(far.getAddress());
+  }
+
+  /**
+   * Sends one packet of this host's own on the way of this migration's; one that is lost is missed
+   * by nobody. Any thread; takes over the reference.
+   */
+  void write(MigrationRecord record, ByteBuf packet) {
+    data.post(() -> {
+      try {
+        boolean unused = device(record).write(packet);
+      } catch (IOException | RuntimeException e) {
+        log.debug("not sent: {}", e.getMessage());
+      } finally {
+        packet.release();
+      }
+    });
   }
 
   /**

@@ -239,7 +239,8 @@ abstract class LiveMigration {
         ended,
         now.encapsulationReason(),
         now.byPcap() ? "pcap" : "tun",
-        now.lan());
+        now.lan(),
+        figures.sizes);
   }
 
   /** What the packet path counted, taken on the data loop. */
@@ -249,7 +250,8 @@ abstract class LiveMigration {
       int flows,
       int flowsAtHold,
       Map<String, Long> drops,
-      List<MigrationView.ConnectionView> connections) {
+      List<MigrationView.ConnectionView> connections,
+      MigrationView.@Nullable SizesView sizes) {
     static final Figures NONE =
         new Figures(
             new MigrationView.HeldView(0, 0, 0, 0, 0, 0),
@@ -257,7 +259,8 @@ abstract class LiveMigration {
             0,
             0,
             Map.of(),
-            List.of());
+            List.of(),
+            null);
 
     static Figures of(MigrationPath path) {
       int[] atHold = new int[1];
@@ -272,7 +275,16 @@ abstract class LiveMigration {
           path.flows().size(),
           atHold[0],
           path.drops().nonZero(),
-          path.connections());
+          path.connections(),
+          sizes(path));
+    }
+
+    private static MigrationView.SizesView sizes(MigrationPath path) {
+      return new MigrationView.SizesView(
+          path.tunnelMtu(),
+          path.sizes().told(),
+          path.sizes().cutInside(),
+          path.sizes().cutOutside());
     }
 
     /** The figures of a migration whose path is gone: those of its report. */
@@ -288,7 +300,8 @@ abstract class LiveMigration {
           flows,
           ended.before(),
           ended.dropped(),
-          connections);
+          connections,
+          sizes);
     }
   }
 }

@@ -28,6 +28,8 @@ import org.jspecify.annotations.Nullable;
  *     is not known: the next one after release, the present one before it; null otherwise
  * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  * @param capture tun or pcap, on this host; null in journals of before there was a choice: tun
+ * @param innerMtu bytes of the longest packet that IP-in-IP carries whole, as arm has measured it;
+ *     null where nothing stood in the way of the usual
  */
 public record MigrationRecord(
     String id,
@@ -56,7 +58,8 @@ public record MigrationRecord(
     List<MigrationView.HistoryEntry> history,
     @Nullable Long takingBack,
     @Nullable String encapsulationReason,
-    @Nullable String capture) {
+    @Nullable String capture,
+    @Nullable Integer innerMtu) {
   /** In place of an encapsulation: the hosts choose one. */
   public static final String AUTO = "auto";
 
@@ -136,6 +139,10 @@ public record MigrationRecord(
     return with(draft -> draft.connections = agreed);
   }
 
+  public MigrationRecord withInnerMtu(@Nullable Integer bytes) {
+    return with(draft -> draft.innerMtu = bytes);
+  }
+
   public MigrationRecord withDns(@Nullable String change) {
     return with(draft -> draft.dns = change);
   }
@@ -165,6 +172,7 @@ public record MigrationRecord(
     @Nullable String dns;
     final List<MigrationView.HistoryEntry> history;
     @Nullable Long takingBack;
+    @Nullable Integer innerMtu;
 
     Draft(MigrationRecord from) {
       epoch = from.epoch;
@@ -177,6 +185,7 @@ public record MigrationRecord(
       dns = from.dns;
       history = new ArrayList<>(from.history);
       takingBack = from.takingBack;
+      innerMtu = from.innerMtu;
     }
   }
 
@@ -210,6 +219,7 @@ public record MigrationRecord(
         List.copyOf(draft.history),
         draft.takingBack,
         draft.encapsulationReason,
-        capture);
+        capture,
+        draft.innerMtu);
   }
 }

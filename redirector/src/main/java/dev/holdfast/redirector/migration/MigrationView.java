@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  * @param encapsulationReason why {@code auto} chose as it did; null where it had no choice
  * @param capture tun or pcap, on this host; null from an earlier daemon
  * @param lan the interface of the guest's LAN on this host; null from an earlier daemon
+ * @param sizes what was too big for its way; null from an earlier daemon
  */
 public record MigrationView(
     String schema,
@@ -54,7 +55,8 @@ public record MigrationView(
     @Nullable ContinuityReport report,
     @Nullable String encapsulationReason,
     @Nullable String capture,
-    @Nullable String lan) {
+    @Nullable String lan,
+    @Nullable SizesView sizes) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon
@@ -79,6 +81,16 @@ public record MigrationView(
   /** Tunnelled traffic; to and from are seen from the guest. */
   public record TrafficView(
       long toGuestPackets, long toGuestBytes, long fromGuestPackets, long fromGuestBytes) {}
+
+  /**
+   * What was too big for its way, in packets.
+   *
+   * @param innerMtu bytes of the longest packet that the tunnel carries whole
+   * @param told Packet Too Big and Fragmentation Needed that this host has sent
+   * @param cutInside IPv4 packets that went on in fragments of their own
+   * @param cutOutside packets that went on in fragments of the outer packet
+   */
+  public record SizesView(int innerMtu, long told, long cutInside, long cutOutside) {}
 
   /**
    * How the DNS change stands; {@code state} is none, pending, updating, published, conflict,

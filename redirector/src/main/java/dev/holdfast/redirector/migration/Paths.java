@@ -10,6 +10,8 @@ import dev.holdfast.redirector.flow.FlowTimers;
 import dev.holdfast.redirector.flow.Origin;
 import dev.holdfast.redirector.hold.HoldLimits;
 import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.redirector.steer.HostFacts;
+import dev.holdfast.redirector.steer.SteeringNames;
 import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
 import dev.holdfast.tunnel.packet.IpAddress;
@@ -47,6 +49,12 @@ final class Paths {
    * from the address on which this host listens, and are of its family.
    */
   static int innerMtu(Config config, MigrationRecord record) {
+    Integer measured = record.innerMtu();
+    return measured != null && record.isIpInIp() ? measured : usualInnerMtu(config, record);
+  }
+
+  /** The same where nothing between the hosts takes less than an Ethernet. */
+  static int usualInnerMtu(Config config, MigrationRecord record) {
     return record.isIpInIp()
         ? LAN_MTU - IpInIp.outerLength(IpAddress.of(config.tunnel().listen().getAddress()))
         : LAN_MTU;
@@ -54,7 +62,7 @@ final class Paths {
 
   /** The longest packet on the way between the hosts where they use IP-in-IP, in bytes. */
   static int outerLength(Config config, MigrationRecord record) {
-    return innerMtu(config, record)
+    return usualInnerMtu(config, record)
         + IpInIp.outerLength(IpAddress.of(config.tunnel().listen().getAddress()));
   }
 
@@ -70,11 +78,30 @@ final class Paths {
         token,
         new Decision(role, record.olds(), policy, config.drain().staleSyn()),
         innerMtu(config, record),
+        deliveryMtu(host, record),
         record.connections(),
         flowTable(host),
         role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
         limits,
         idsSoFar(host, record));
+  }
+
+  /**
+   * The longest packet that may be written towards the guest, or by pcap towards its peers, bytes.
+   * Towards peers the kernel knows the route, and tells the guest itself of what is too big.
+   */
+  private static int deliveryMtu(Host host, MigrationRecord record) {
+    if (record.role() == Role.REDIRECTOR && !record.byPcap()) {
+      return SteeringNames.TUN_MTU;
+    }
+    try {
+      return new HostFacts(host.kernel())
+          .device(record.lan())
+          .map(HostFacts.Device::mtu)
+          .orElse(LAN_MTU);
+    } catch (IOException e) {
+      return LAN_MTU; // it says so itself when the device is needed
+    }
   }
 
   /** Higher than any id that an earlier daemon gave to what it held, which was after its hold. */

@@ -55,7 +55,8 @@ final class Planner {
         List.of(),
         null,
         null,
-        spec.capture().name().toLowerCase(Locale.ROOT));
+        spec.capture().name().toLowerCase(Locale.ROOT),
+        null);
   }
 
   /**

@@ -83,6 +83,7 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
             Rehearsal.TOKEN,
             new Decision(role, guest, HoldPolicy.QUEUE, StaleSyn.TUNNEL),
             1500,
+            65_535,
             1,
             new FlowTable(MAX_FLOWS, FlowTimers.DEFAULTS, 1),
             new HoldBudget(HELD_PACKETS, HELD_BYTES),

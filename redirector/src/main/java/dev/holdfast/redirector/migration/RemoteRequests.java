@@ -1,7 +1,6 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
-import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
@@ -9,16 +8,12 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
 import dev.holdfast.tunnel.endpoint.EndpointHandler;
 import dev.holdfast.tunnel.observe.DropReason;
-import dev.holdfast.tunnel.packet.IpAddress;
-import dev.holdfast.tunnel.packet.IpPrefix;
-import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
@@ -138,6 +133,14 @@ final class RemoteRequests implements EndpointHandler {
               snapshot.migration(),
               snapshot::epoch,
               m -> m.snapshot(snapshot.flows()));
+      case ControlMessage.PathMtu measured ->
+          endpoint(
+              running,
+              channel,
+              measured,
+              measured.migration(),
+              measured::epoch,
+              m -> m.pathMtu(measured.bytes()));
       case ControlMessage.Held held ->
           endpoint(running, channel, held, held.migration(), held::epoch, EndpointMigration::held);
       case ControlMessage.Release release -> // answered with Released
@@ -310,7 +313,7 @@ final class RemoteRequests implements EndpointHandler {
       MigrationRecord record =
           EncapsulationChoice.answered(
               running.host().config(),
-              granted(running, channel.remoteName(), request),
+              ArmGrant.check(running, channel.remoteName(), request),
               wanted -> WayChecks.againstIpInIp(running.host(), wanted));
       List<MigrationPlan.Check> found = Planner.endpointChecks(running.host(), record);
       addAll(checks, found);
@@ -372,89 +375,6 @@ final class RemoteRequests implements EndpointHandler {
         agreed == null ? 0 : agreed.connections(),
         agreed == null ? "" : agreed.encapsulation(),
         agreed == null || agreed.encapsulationReason() == null ? "" : agreed.encapsulationReason());
-  }
-
-  /**
-   * Everything in the request is the remote host's word: only what the config grants it is let in.
-   */
-  private static MigrationRecord granted(
-      MigrationEngine running, String remoteName, ArmRequest request) throws RequestRefused {
-    Host host = running.host();
-    Config.Remote remote = Paths.remote(host.config(), remoteName);
-    List<String> wrong = new ArrayList<>();
-    for (IpAddress old : request.oldAddresses()) {
-      if (remote.addresses().stream().noneMatch(prefix -> prefix.contains(old))) {
-        wrong.add(
-            old
-                + " is not granted to "
-                + remoteName
-                + " in the config of "
-                + host.config().daemon().name()
-                + " (addresses of [[remote]]: "
-                + remote.addresses()
-                + ")");
-      }
-    }
-    if (request.oldAddresses().isEmpty() || request.oldAddresses().size() > 2) {
-      wrong.add("a migration has one old address of each family at most");
-    }
-    if (!request.name().matches("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")) {
-      wrong.add("that is no name of a migration");
-    }
-    if (!request.deliver().matches("[^\\s/\"'{};,]{1,15}")) {
-      wrong.add("'" + request.deliver() + "' (--deliver) is not an interface name");
-    }
-    switch (request.encapsulation()) {
-      case EncapsulationChoice.TLS, MigrationRecord.AUTO -> {}
-      case EncapsulationChoice.IP_IN_IP -> {
-        String against = EncapsulationChoice.againstIpInIp(host.config(), remote);
-        if (against != null) {
-          wrong.add("encapsulation ipip cannot be: " + against);
-        }
-      }
-      default -> wrong.add("encapsulation " + request.encapsulation() + " is not known here");
-    }
-    if (!request.returnPath().equals("symmetric")) {
-      wrong.add("return path " + request.returnPath() + " is not known here");
-    }
-    if (request.connections() < 1) {
-      wrong.add("a migration has one data connection at least");
-    }
-    if (!wrong.isEmpty()) {
-      throw new RequestRefused(RequestRefused.Kind.REFUSED, String.join("; ", wrong));
-    }
-    MacAddress mac = request.guestMac();
-    MigrationRecord record =
-        new MigrationRecord(
-            request.migration().toString(),
-            request.name(),
-            request.epoch(),
-            Role.ENDPOINT,
-            MigrationState.PLANNED,
-            remoteName,
-            request.oldAddresses().stream().map(IpAddress::toString).toList(),
-            request.newAddresses().stream().map(IpAddress::toString).toList(),
-            mac == null ? null : mac.toString(),
-            "",
-            null,
-            request.deliver(),
-            request.oldLans().stream().map(IpPrefix::toString).toList(),
-            request.encapsulation(),
-            Math.min(request.connections(), host.config().tunnel().connections()),
-            request.returnPath(),
-            "queue",
-            null,
-            List.of(),
-            null,
-            "",
-            0,
-            null,
-            List.of(),
-            null,
-            EncapsulationChoice.told(request.encapsulationReason()),
-            host.config().tunnel().capture().name().toLowerCase(Locale.ROOT));
-    running.requireUnused(record, true);
-    return record;
   }
 
   @Override

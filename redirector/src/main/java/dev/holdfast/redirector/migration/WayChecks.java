@@ -77,7 +77,7 @@ final class WayChecks {
   static @Nullable String againstIpInIp(Host host, MigrationRecord record) {
     WayChecks way =
         new WayChecks(host, record.carriedBy(EncapsulationChoice.IP_IN_IP, null, record.epoch()));
-    way.pathMtu();
+    way.pathMtu("failed"); // TLS carries all, so less is no choice
     way.filters(-1);
     return way.checks.stream()
         .filter(check -> check.result().equals("failed"))
@@ -88,7 +88,7 @@ final class WayChecks {
 
   private void common() {
     certificate();
-    pathMtu();
+    pathMtu("warning");
     if (record.byPcap()) {
       lanMtu();
     }
@@ -112,9 +112,12 @@ final class WayChecks {
     }
   }
 
-  private void pathMtu() {
+  /**
+   * @param less the result where less passes than is usual
+   */
+  private void pathMtu(String less) {
     try {
-      packetSize();
+      packetSize(less);
     } catch (IOException e) {
       add("path MTU", "failed", String.valueOf(e.getMessage()), "see whether ip works here");
     }
@@ -191,7 +194,7 @@ final class WayChecks {
   }
 
   /** Arm's probe measures; this tells beforehand what cannot be. */
-  private void packetSize() throws IOException {
+  private void packetSize(String less) throws IOException {
     String uplink = host.config().tunnel().uplink();
     Optional<HostFacts.Device> device = new HostFacts(host.kernel()).device(uplink);
     if (device.isEmpty()) {
@@ -206,8 +209,8 @@ final class WayChecks {
     if (device.get().mtu() < outer) {
       add(
           "path MTU",
-          "failed",
-          "%s takes packets of %d bytes, IP-in-IP needs %d"
+          less,
+          "%s takes packets of %d bytes, IP-in-IP needs %d to carry full-size ones; senders of more are told"
               .formatted(uplink, device.get().mtu(), outer),
           "raise the MTU of " + uplink + ", or use --encapsulation tls");
     } else {

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.path;
 
+import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.decide.Verdict;
 import dev.holdfast.redirector.flow.Direction;
@@ -17,6 +18,7 @@ import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * bottom.
  *
  * <pre>
- * onFrame -> packet: check -> probe? -> track flow -> decide -> deliver | drop
+ * onFrame -> packet: check -> probe? -> track flow -> decide -> fit? -> deliver | drop
  *         -> stage | unstage | marker
  * </pre>
  *
@@ -48,6 +50,8 @@ public final class InboundPath implements LinkReceiver {
   private final LinkEvents events;
   private final boolean staging;
   private final PacketView view = new PacketView();
+  private final Sizing sizing = new Sizing(PooledByteBufAllocator.DEFAULT);
+  private final Sizing.Ways ways = new FromTunnel();
   private boolean replied;
 
   /** What the path's owner wants to know. Called on the data loop. */
@@ -132,7 +136,7 @@ public final class InboundPath implements LinkReceiver {
           path.fromGuestPackets++;
           path.fromGuestBytes += view.length();
         }
-        deliver(payload);
+        deliver(payload, payload.readerIndex(), direction);
       }
       case Verdict.Drop(DropReason reason) -> path.drops.count(reason);
       case Verdict.Hold hold -> path.drops.count(DropReason.WRONG_STATE);
@@ -217,7 +221,7 @@ public final class InboundPath implements LinkReceiver {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
       path.toGuestPackets++;
       path.toGuestBytes += view.length();
-      deliver(payload);
+      deliver(payload, payload.readerIndex(), Direction.TO_GUEST);
     } else {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
       path.staging.add(id, number, path.flows.hash(view, Direction.TO_GUEST), payload);
@@ -240,9 +244,39 @@ public final class InboundPath implements LinkReceiver {
     }
   }
 
-  private void deliver(ByteBuf payload) {
+  /** To the guest, or to its peers; what their LAN does not take is cut, or its sender told. */
+  private void deliver(ByteBuf payload, int vnet, Direction direction) {
+    int limit = path.deliveryMtu();
+    Fit fit = Sizing.fit(path, payload, vnet, view, direction, limit, clock.nanoTime());
+    if (fit == Fit.WHOLE) {
+      write(payload);
+    } else if (sizing.goesOn(path, fit, payload, vnet, view, limit, ways)) {
+      path.drops.count(DropReason.TOO_BIG); // no tunnel from here on whose packets could be cut
+    }
+  }
+
+  private final class FromTunnel implements Sizing.Ways {
+    @Override
+    public void onward(ByteBuf piece) {
+      write(piece);
+      piece.release();
+    }
+
+    @Override
+    public void back(ByteBuf answer) {
+      Link live = lane.live;
+      if (live == null) {
+        answer.release();
+        return;
+      }
+      replied = true;
+      live.send(FrameType.PACKET, answer);
+    }
+  }
+
+  private void write(ByteBuf packet) {
     try {
-      if (!device.write(payload)) {
+      if (!device.write(packet)) {
         path.drops.count(DropReason.DEVICE_FULL);
       }
     } catch (IOException e) {

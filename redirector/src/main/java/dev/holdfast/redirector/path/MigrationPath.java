@@ -2,6 +2,7 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Decision;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.decide.TooBigSenders;
 import dev.holdfast.redirector.flow.Direction;
 import dev.holdfast.redirector.flow.FlowTable;
 import dev.holdfast.redirector.flow.Lanes;
@@ -12,6 +13,7 @@ import dev.holdfast.redirector.hold.StagingQueue;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.observe.DropReason;
@@ -39,9 +41,17 @@ public final class MigrationPath {
   final List<IpAddress> olds;
   final byte[] token;
   final Decision decision;
-  final int innerMtu;
   final DropCounters drops = new DropCounters();
   final HoldQueue hold;
+  final SizeCounts sizes = new SizeCounts();
+
+  /** Bytes of the longest inner packet that the tunnel carries whole. */
+  volatile int innerMtu;
+
+  /** Bytes of the longest packet that the way from here to the guest, or to its peers, takes. */
+  private final int deliveryMtu;
+
+  private @Nullable TooBigSenders senders;
 
   private final Supplier<StagingQueue> stages;
   StagingQueue staging;
@@ -89,6 +99,9 @@ public final class MigrationPath {
   }
 
   /**
+   * @param innerMtu bytes of the longest packet that the tunnel carries whole
+   * @param deliveryMtu bytes of the longest packet that may be written to the device; what is
+   *     longer would be lost without a word, or answered by this host's kernel
    * @param connections how many data connections it has
    * @param budget shared by all migrations of this host
    * @param lastHeldId what is held gets higher ids; they must rise from one process to the next
@@ -100,6 +113,7 @@ public final class MigrationPath {
       byte[] token,
       Decision decision,
       int innerMtu,
+      int deliveryMtu,
       int connections,
       FlowTable flows,
       HoldBudget budget,
@@ -111,6 +125,7 @@ public final class MigrationPath {
     this.token = token.clone();
     this.decision = decision;
     this.innerMtu = innerMtu;
+    this.deliveryMtu = deliveryMtu;
     this.flows = flows;
     ByteBufAllocator allocator = PooledByteBufAllocator.DEFAULT;
     this.hold = new HoldQueue(limits, budget, allocator, drops, connections, lastHeldId);
@@ -264,6 +279,40 @@ public final class MigrationPath {
   /** The longest inner packet that the tunnel carries whole, in bytes. */
   public int innerMtu() {
     return innerMtu;
+  }
+
+  /** What passes whole at this moment; 65535 by TLS, whose stream knows no packets. Data loop. */
+  public int tunnelMtu() {
+    Link live = lanes[0].live;
+    return live == null ? innerMtu : live.innerMtu();
+  }
+
+  /** What the tunnel carries whole has been measured. Only on the data loop. */
+  public void innerMtu(int bytes) {
+    innerMtu = bytes;
+    for (Lane lane : lanes) {
+      if (lane.live instanceof IpInIpLink link) {
+        link.innerMtu(bytes);
+      }
+    }
+  }
+
+  int deliveryMtu() {
+    return deliveryMtu;
+  }
+
+  public SizeCounts sizes() {
+    return sizes;
+  }
+
+  /** Who was told that his packets are too big; most migrations never need it. Data loop only. */
+  TooBigSenders senders() {
+    TooBigSenders known = senders;
+    if (known == null) {
+      known = new TooBigSenders();
+      senders = known;
+    }
+    return known;
   }
 
   /**

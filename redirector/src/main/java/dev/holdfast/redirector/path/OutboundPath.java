@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.path;
 
+import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.decide.Verdict;
 import dev.holdfast.redirector.flow.Direction;
 import dev.holdfast.redirector.flow.Flow;
@@ -26,7 +27,7 @@ import org.slf4j.LoggerFactory;
  * From the TUN into the tunnel. Read it from top to bottom to learn what happens to a packet.
  *
  * <pre>
- * onReadable -> read -> check -> find migration -> track flow -> decide -> tunnel | hold | drop
+ * onReadable -> read -> check -> find migration -> track flow -> decide -> fit? -> tunnel | hold | drop
  * </pre>
  *
  * <p>The same file serves both hosts: at the old one what arrives is for the old address (towards
@@ -68,6 +69,7 @@ public final class OutboundPath {
   private final DropCounters hostDrops;
   private final PacketView view = new PacketView();
   private final List<MigrationPath> touched = new ArrayList<>();
+  private final Sizing sizing;
   private @Nullable ByteBuf scratch;
 
   public OutboundPath(
@@ -81,6 +83,7 @@ public final class OutboundPath {
     this.allocator = allocator;
     this.clock = clock;
     this.hostDrops = hostDrops;
+    this.sizing = new Sizing(allocator);
   }
 
   /**
@@ -114,7 +117,7 @@ public final class OutboundPath {
     int[] written = new int[1];
     return path.deliverStaged(
         packet -> {
-          write(path, packet);
+          deliver(path, packet);
           int count = ++written[0];
           boolean isTurn = count % ANSWER_EVERY == 0;
           if (isTurn || Integer.bitCount(count) == 1) {
@@ -134,6 +137,46 @@ public final class OutboundPath {
    */
   public long reinject(MigrationPath path) {
     return path.reinject(packet -> write(path, packet));
+  }
+
+  /** What was staged is from peers who could not know how much this LAN takes. */
+  private void deliver(MigrationPath path, ByteBuf packet) {
+    int vnet = packet.readerIndex();
+    int length = packet.readableBytes() - VirtioNetHeader.LENGTH;
+    int limit = path.deliveryMtu();
+    if (length <= limit
+        || view.check(packet, vnet + VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
+      write(path, packet);
+      return;
+    }
+    Direction direction = Direction.TO_GUEST;
+    Fit fit = Sizing.fit(path, packet, vnet, view, direction, limit, clock.nanoTime());
+    if (fit == Fit.WHOLE) {
+      write(path, packet);
+    } else if (sizing.goesOn(path, fit, packet, vnet, view, limit, outOfTunnel(path))) {
+      path.drops.count(DropReason.TOO_BIG);
+    }
+  }
+
+  private Sizing.Ways outOfTunnel(MigrationPath path) {
+    return new Sizing.Ways() {
+      @Override
+      public void onward(ByteBuf piece) {
+        write(path, piece);
+        piece.release();
+      }
+
+      @Override
+      public void back(ByteBuf answer) {
+        Link live = path.lane(view).live;
+        if (live == null) {
+          answer.release();
+        } else {
+          live.send(FrameType.PACKET, answer);
+          touch(path);
+        }
+      }
+    };
   }
 
   private void carryAnswers() {
@@ -204,7 +247,7 @@ public final class OutboundPath {
         if (direction == Direction.TO_GUEST && lane.mustWait()) {
           hold(path, packet, flow, now);
         } else {
-          tunnel(path, lane, direction, packet);
+          tunnel(path, lane, direction, packet, now);
         }
       }
       case Verdict.Pass pass -> giveBack(path, packet);
@@ -234,13 +277,41 @@ public final class OutboundPath {
     touch(path);
   }
 
-  private void tunnel(MigrationPath path, Lane lane, Direction direction, ByteBuf packet) {
-    int bytes = view.length();
+  private void tunnel(
+      MigrationPath path, Lane lane, Direction direction, ByteBuf packet, long now) {
     Link live = lane.live;
     if (live == null) {
       drop(packet, path.drops, DropReason.LINK_DOWN);
       return;
     }
+    int vnet = packet.readerIndex();
+    int limit = live.innerMtu();
+    Fit fit = Sizing.fit(path, packet, vnet, view, direction, limit, now);
+    if (fit != Fit.WHOLE
+        && !sizing.goesOn(path, fit, packet, vnet, view, limit, ways(path, live, direction))) {
+      packet.release();
+      return;
+    }
+    send(path, live, direction, packet, view.length());
+  }
+
+  private Sizing.Ways ways(MigrationPath path, Link live, Direction direction) {
+    return new Sizing.Ways() {
+      @Override
+      public void onward(ByteBuf piece) {
+        int bytes = piece.readableBytes() - VirtioNetHeader.LENGTH;
+        send(path, live, direction, piece, bytes);
+      }
+
+      @Override
+      public void back(ByteBuf answer) {
+        write(path, answer);
+        answer.release();
+      }
+    };
+  }
+
+  private void send(MigrationPath path, Link live, Direction direction, ByteBuf packet, int bytes) {
     switch (live.send(FrameType.PACKET, packet)) {
       case OK -> {
         if (direction == Direction.TO_GUEST) {

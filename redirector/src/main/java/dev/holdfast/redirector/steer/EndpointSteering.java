@@ -15,7 +15,6 @@ import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 
 /**
  * Delivery and return path at the new host, of one migration: packets from the TUN to the guest,
@@ -26,18 +25,16 @@ import java.util.Optional;
  */
 public final class EndpointSteering implements Steering {
   private final SteeringPlan plan;
-  private final HostFacts facts;
   private final LanSettings lan;
 
   public EndpointSteering(SteeringPlan plan, HostFacts facts) {
     this.plan = plan;
-    this.facts = facts;
     this.lan = new LanSettings(plan, facts);
   }
 
   /**
-   * Changes of the LAN's interface and of the return route, which other migrations may rely on too:
-   * to be owned by {@link KernelLedger#HOST}. Only what is not so already.
+   * Changes of the LAN's interface, which other migrations may rely on too: to be owned by {@link
+   * KernelLedger#HOST}. Only what is not so already.
    */
   @Override
   public List<KernelChange> shared() throws IOException {
@@ -45,32 +42,7 @@ public final class EndpointSteering implements Steering {
     lan.pinBridgeMac().ifPresent(changes::add);
     changes.addAll(lan.forwarding());
     changes.addAll(lan.looseSourceCheck());
-    for (String family : lan.families()) {
-      returnMtu(family).ifPresent(changes::add);
-    }
     return changes;
-  }
-
-  /** One route serves all migrations, so the smallest MTU of theirs holds for it. */
-  private Optional<KernelChange> returnMtu(String family) throws IOException {
-    if (facts.returnMtu(family) <= plan.innerMtu()) {
-      return Optional.empty();
-    }
-    String option = family.equals("6") ? "-6 " : "";
-    return Optional.of(
-        new KernelChange(
-            "lower the return path's MTU (IPv%s) to %d".formatted(family, plan.innerMtu()),
-            List.of(
-                new Command.Ip(
-                    "%sroute replace default dev %s metric %d mtu %d table %d"
-                        .formatted(
-                            option,
-                            plan.tun(),
-                            ROUTE_METRIC,
-                            plan.innerMtu(),
-                            SteeringNames.RETURN_TABLE))),
-            "nothing: it goes with its table",
-            List.of()));
   }
 
   /** Changes of this migration alone, to be owned by its id. */

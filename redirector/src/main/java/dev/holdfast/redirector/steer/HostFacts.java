@@ -390,29 +390,6 @@ public final class HostFacts {
             && sysctl("net/ipv6/conf/" + device + "/force_forwarding").equals("1"));
   }
 
-  /** What the return route has now; the TUN's own where it has none. */
-  int returnMtu(String family) throws IOException {
-    for (JsonNode route : askTable("-" + family, SteeringNames.RETURN_TABLE)) {
-      for (JsonNode metrics : route.path("metrics")) {
-        if (metrics.has("mtu")) {
-          return metrics.get("mtu").asInt();
-        }
-      }
-    }
-    return SteeringNames.TUN_MTU;
-  }
-
-  private JsonNode askTable(String family, int table) throws IOException {
-    try {
-      return ask(family + " route show table " + table);
-    } catch (KernelRefusal refusal) {
-      if (refusal.isGone()) {
-        return JSON.createArrayNode();
-      }
-      throw refusal;
-    }
-  }
-
   public String sysctl(String path) throws IOException {
     return kernel.sysctl(path);
   }

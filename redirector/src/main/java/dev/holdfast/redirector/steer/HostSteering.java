@@ -78,7 +78,7 @@ public final class HostSteering {
         List.of());
   }
 
-  /** Where the return mark leads; the MTU is lowered by migrations that need it. */
+  /** Where the return mark leads. What is too big for a tunnel is known where its packets go in. */
   private static KernelChange returnRoute(String family, String tun) {
     String table = " table " + RETURN_TABLE;
     return new KernelChange(

@@ -71,14 +71,13 @@ public final class RedirectorSteering implements CaptureSteering {
     String table = " table " + CAPTURE_TABLE;
     // The blackhole first: at no moment may the kernel find no route and say so to the sender.
     return new KernelChange(
-        "in table %d, route %s via %s (MTU %d), else nowhere"
-            .formatted(CAPTURE_TABLE, host, plan.tun(), plan.innerMtu()),
+        "in table %d, route %s via %s, else nowhere".formatted(CAPTURE_TABLE, host, plan.tun()),
         List.of(
             new Command.Ip(
                 family + "route replace blackhole " + host + " metric " + BLACKHOLE_METRIC + table),
             new Command.Ip(
-                "%sroute replace %s dev %s metric %d mtu %d%s"
-                    .formatted(family, host, plan.tun(), ROUTE_METRIC, plan.innerMtu(), table))),
+                "%sroute replace %s dev %s metric %d%s"
+                    .formatted(family, host, plan.tun(), ROUTE_METRIC, table))),
         "delete these routes of " + host,
         List.of(
             new Command.Ip(family + "route del " + host + " metric " + ROUTE_METRIC + table),

@@ -21,7 +21,6 @@ import org.jspecify.annotations.Nullable;
  *     none
  * @param oldLans prefixes of the LAN that the guest leaves, and its routers' link-local addresses
  * @param tun name of the TUN
- * @param innerMtu largest packet that the tunnel takes: the LAN's own over TLS, less over IP-in-IP
  */
 public record SteeringPlan(
     String migration,
@@ -32,8 +31,7 @@ public record SteeringPlan(
     @Nullable MacAddress bridgeMac,
     @Nullable String guestPort,
     List<IpPrefix> oldLans,
-    String tun,
-    int innerMtu) {
+    String tun) {
   public SteeringPlan {
     oldAddresses = List.copyOf(oldAddresses);
     newAddresses = List.copyOf(newAddresses);

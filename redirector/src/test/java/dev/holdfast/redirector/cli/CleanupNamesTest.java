@@ -99,6 +99,7 @@ class CleanupNamesTest {
               List.of(),
               null,
               null,
+              null,
               null));
     }
   }

@@ -266,7 +266,8 @@ public final class FakeService implements MigrationService {
         null,
         "auto".equals(request.encapsulation()) ? "auto: tls, since it is a fake" : null,
         "pcap".equals(request.capture()) ? "pcap" : "tun",
-        "br0");
+        "br0",
+        null);
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -298,7 +299,8 @@ public final class FakeService implements MigrationService {
         to == MigrationState.DONE ? report() : null,
         old.encapsulationReason(),
         old.capture(),
-        old.lan());
+        old.lan(),
+        null);
   }
 
   private static ContinuityReport report() {

@@ -69,6 +69,7 @@ class ForeignMigrationTest {
         List.of(),
         null,
         null,
+        null,
         null);
   }
 

@@ -43,6 +43,7 @@ class MigrationJournalTest {
         List.of(),
         null,
         null,
+        null,
         null);
   }
 
@@ -195,6 +196,7 @@ class MigrationJournalTest {
             0,
             dns,
             List.of(),
+            null,
             null,
             null,
             null)

@@ -172,6 +172,7 @@ class OwnershipTest {
         List.of(),
         null,
         null,
+        null,
         null);
   }
 

@@ -50,6 +50,7 @@ class ReturnTest {
           new byte[16],
           new Decision(Role.REDIRECTOR, List.of(OLD), HoldPolicy.QUEUE, StaleSyn.TUNNEL),
           1500,
+          65_535,
           1,
           new FlowTable(64, FlowTimers.DEFAULTS, 1),
           new HoldBudget(1000, 1 << 20),

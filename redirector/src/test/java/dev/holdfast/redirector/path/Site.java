@@ -70,6 +70,7 @@ final class Site implements InboundPath.LinkEvents, AutoCloseable {
             TOKEN,
             new Decision(role, List.of(OLD), HoldPolicy.QUEUE, stale),
             1500,
+            65_535,
             connections,
             new FlowTable(64, FlowTimers.DEFAULTS, 1),
             new HoldBudget(1000, 1 << 20),

@@ -25,8 +25,7 @@ class PcapSteeringTest {
         MacAddress.parse("02:00:00:00:00:01"),
         "vnet3",
         List.of(IpPrefix.parse("10.1.0.2/24"), IpPrefix.parse("fd00:1::/64")),
-        "hf0",
-        1500);
+        "hf0");
   }
 
   private static SteeringPlan plan() {

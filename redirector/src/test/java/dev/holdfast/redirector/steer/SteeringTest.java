@@ -54,8 +54,7 @@ class SteeringTest {
         bridged ? BRIDGE : null,
         "gp",
         List.of(IpPrefix.parse("10.1.0.1/24"), IpPrefix.parse("fd00:1::1/64")),
-        "hf0",
-        1480);
+        "hf0");
   }
 
   private List<KernelChange> allChanges() throws IOException {
@@ -204,16 +203,6 @@ class SteeringTest {
   }
 
   @Test
-  void theReturnPathsMtuIsTheSmallestOfAll() throws IOException {
-    kernel.answer(
-        "ip -4 route show table 4755",
-        "[{\"dst\":\"default\",\"dev\":\"hf0\",\"metrics\":[{\"mtu\":1400}]}]");
-    assertThat(new EndpointSteering(plan(true), facts).shared().toString())
-        .doesNotContain("(IPv4) to 1480")
-        .contains("(IPv6) to 1480");
-  }
-
-  @Test
   void prefixesOfTheOldLanLoseTheirHostBits() {
     assertThat(new EndpointSteering(plan(true), facts).arm().toString())
         .contains("52:54:00:00:00:10 . 10.1.0.10 . 10.1.0.0/24 : 02:00:00:00:00:01")
@@ -224,8 +213,7 @@ class SteeringTest {
   @ValueSource(strings = {"", "br0; reboot", "a\nlink del eth0", "x\"", "sixteen-letters-"})
   void aNameThatIsNoInterfacesGetsIntoNoScript(String name) {
     assertThatThrownBy(() ->
-            new SteeringPlan(
-                "m1", List.of(), List.of(), null, name, null, null, List.of(), "hf0", 1500))
+            new SteeringPlan("m1", List.of(), List.of(), null, name, null, null, List.of(), "hf0"))
         .isInstanceOf(IllegalArgumentException.class)
         .hasMessageContaining("interface");
   }

@@ -127,6 +127,20 @@ public final class IpInIp {
     return true;
   }
 
+  /**
+   * Lets an outer packet be fragmented although the inner one says Don't Fragment: for a sender who
+   * cannot be told to send less (RFC 4459 section 3.1). The inner packet arrives as it was.
+   *
+   * @param index of an outer header as {@link #setOuter} writes it; over IPv6 nothing is to be done
+   */
+  public static void allowFragments(ByteBuf out, int index, int identification) {
+    if (out.getUnsignedByte(index) >>> 4 == 4) {
+      out.setShort(index + 4, identification);
+      out.setShort(index + 6, 0);
+      out.setShort(index + 10, Checksums.ipv4Header(out, index, V4_OUTER));
+    }
+  }
+
   private static int protocolOf(PacketView inner) {
     return inner.isV4() ? IPV4 : IPV6;
   }

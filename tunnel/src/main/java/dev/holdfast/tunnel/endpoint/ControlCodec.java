@@ -13,6 +13,7 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.FlowSnapshot;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Held;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Hello;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Inquiry;
+import dev.holdfast.tunnel.endpoint.ControlMessage.PathMtu;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Ping;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Pong;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Release;
@@ -56,6 +57,7 @@ public final class ControlCodec {
   private static final int INQUIRY = 15;
   private static final int TAKE_BACK = 16;
   private static final int TAKEN_BACK = 17;
+  private static final int PATH_MTU = 18;
 
   private ControlCodec() {}
 
@@ -130,6 +132,7 @@ public final class ControlCodec {
       case Inquiry m -> INQUIRY;
       case TakeBack m -> TAKE_BACK;
       case TakenBack m -> TAKEN_BACK;
+      case PathMtu m -> PATH_MTU;
     };
   }
 
@@ -223,6 +226,11 @@ public final class ControlCodec {
         out.text(m.refusal());
         out.list(m.deliveredUpTo(), BodyWriter::s64);
       }
+      case PathMtu m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.u16(m.bytes());
+      }
     }
   }
 
@@ -297,6 +305,7 @@ public final class ControlCodec {
       case INQUIRY -> new Inquiry(in.uuid(), in.s64());
       case TAKE_BACK -> new TakeBack(in.uuid(), in.s64(), in.s64(), in.flag());
       case TAKEN_BACK -> new TakenBack(in.uuid(), in.s64(), in.text(), in.list(BodyReader::s64));
+      case PATH_MTU -> new PathMtu(in.uuid(), in.s64(), in.u16());
       default -> null;
     };
   }

@@ -119,6 +119,14 @@ public sealed interface ControlMessage {
   /** One connection as a flow snapshot names it. */
   record FlowEntry(int protocol, IpAddress guest, int guestPort, IpAddress peer, int peerPort) {}
 
+  /**
+   * Redirector to endpoint, when arm has measured that less passes than is usual: the longest inner
+   * packet that IP-in-IP carries whole between them, either way.
+   *
+   * @param bytes of the inner packet
+   */
+  record PathMtu(UUID migration, long epoch, int bytes) implements ControlMessage {}
+
   /** Redirector to endpoint: the hold stands; staged packets follow on the data connection. */
   record Held(UUID migration, long epoch) implements ControlMessage {}
 

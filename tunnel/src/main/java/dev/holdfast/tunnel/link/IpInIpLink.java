@@ -18,9 +18,10 @@ import java.util.function.Consumer;
  * Packets to one remote host as IP-in-IP, without cryptography: for trusted networks only. The
  * outer family is that of the remote host's address; inside is either.
  *
- * <p>Super-packets are cut up and checksums completed here. Only {@link FrameType#PACKET} goes this
- * way; there is no connection, so the link is up until it is closed, and what the kernel does not
- * take at a flush is dropped and counted. Made by {@link IpInIpReceiver#link}.
+ * <p>Super-packets are cut up and checksums completed here, and what is longer than the path takes
+ * goes in fragments. Only {@link FrameType#PACKET} goes this way; there is no connection, so the
+ * link is up until it is closed, and what the kernel does not take at a flush is dropped and
+ * counted. Made by {@link IpInIpReceiver#link}.
  */
 public final class IpInIpLink implements Link {
   private static final int TTL = 64;
@@ -82,9 +83,6 @@ public final class IpInIpLink implements Link {
     }
     segmenter.begin(payload, vnet, packet);
     int longest = outer + segmenter.maxSegmentLength();
-    if (longest > pathMtu && mustStayWhole(segmenter.maxSegmentLength())) {
-      return Sent.TOO_BIG;
-    }
     // One piece of memory for all segments, each freed with the last slice of it.
     ByteBuf room = ByteBufAllocator.DEFAULT.directBuffer(longest * segmenter.segmentCount());
     try {
@@ -125,20 +123,15 @@ public final class IpInIpLink implements Link {
     return 1 + Integer.remainderUnsigned(identification, 0xffff);
   }
 
-  /**
-   * Whether the outer packet may not be fragmented: as {@link IpInIp} sets Don't Fragment, and over
-   * IPv6 as RFC 2473 section 7 has it.
-   */
-  private boolean mustStayWhole(int innerLength) {
-    return packet.isV4() ? packet.dontFragment() : innerLength > IpInIp.IPV6_MINIMUM_MTU;
-  }
-
   private void hand(ByteBuf room, int at, int length) throws IOException {
     unflushed += length;
     if (length <= pathMtu) {
       socket.send(room.retainedSlice(at, length));
       return;
     }
+    // Whether a packet may be too big is for the path to decide, which can tell its sender. What
+    // comes here is to be carried.
+    IpInIp.allowFragments(room, at, nextIdentification());
     int fragments = OuterFragments.count(length, pathMtu, remote.isV4());
     for (int i = 0; i < fragments; i++) {
       ByteBuf fragment = ByteBufAllocator.DEFAULT.directBuffer(pathMtu);
@@ -168,6 +161,11 @@ public final class IpInIpLink implements Link {
   @Override
   public int innerMtu() {
     return pathMtu - outer;
+  }
+
+  /** From now on inner packets of this length pass whole, and no longer ones. */
+  public void innerMtu(int bytes) {
+    pathMtu(bytes + outer);
   }
 
   /** Sends what waits; the socket, which other links share, stays open. */

@@ -39,6 +39,16 @@ public final class IcmpErrors {
    * @return false, with nothing written, where {@link #mayAnswer} says no
    */
   public static boolean tooBig(ByteBuf out, PacketView packet, IpAddress source, int mtu) {
+    return tooBig(out, packet, source, mtu, packet.length());
+  }
+
+  /**
+   * The same where only the first {@code there} bytes of the packet are there to be quoted.
+   *
+   * @param there at least the packet's headers
+   */
+  public static boolean tooBig(
+      ByteBuf out, PacketView packet, IpAddress source, int mtu, int there) {
     if (source.isV4() != packet.isV4()) {
       throw new IllegalArgumentException(source + " is of another family than the packet");
     }
@@ -48,7 +58,7 @@ public final class IcmpErrors {
     boolean isV4 = packet.isV4();
     int header = isV4 ? V4_HEADER : V6_HEADER;
     int longest = isV4 ? V4_LONGEST : V6_LONGEST;
-    int quoted = Math.min(packet.length(), longest - header - ICMP_HEADER);
+    int quoted = Math.min(Math.min(packet.length(), there), longest - header - ICMP_HEADER);
     int start = out.writerIndex();
     if (isV4) {
       out.writeShort(0x4500 | V4_TOS);

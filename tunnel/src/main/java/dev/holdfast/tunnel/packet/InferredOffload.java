@@ -12,14 +12,21 @@ import io.netty.buffer.ByteBuf;
 public final class InferredOffload {
   private InferredOffload() {}
 
+  /** As the other, cut to what the sender can have put on a wire. */
+  public static void write(ByteBuf buf, int vnetIndex, PacketView view, int mtu) {
+    write(buf, vnetIndex, view, mtu, mtu);
+  }
+
   /**
    * Writes the header at {@code vnetIndex}. A packet whose checksum was left to a device is marked
    * so; TCP longer than {@code mtu} becomes a super-packet, whose checksum field is written anew.
    * All else is a plain packet, a wrong checksum included, which is for the receiver to find.
    *
    * @param mtu the longest packet that the sender can have put on a wire, bytes
+   * @param cutTo bytes of the packets that a super-packet is to be cut to; how its sender cut it
+   *     cannot be seen
    */
-  public static void write(ByteBuf buf, int vnetIndex, PacketView view, int mtu) {
+  public static void write(ByteBuf buf, int vnetIndex, PacketView view, int mtu, int cutTo) {
     VirtioNetHeader.clear(buf, vnetIndex);
     int field = Checksums.fieldIndex(view);
     if (field < 0 || view.isIcmp() || (view.isUdp() && buf.getShort(field) == 0)) {
@@ -29,7 +36,7 @@ public final class InferredOffload {
     int headers = transport - view.start() + (view.isTcp() ? view.tcpHeaderLength() : 8);
     int room = view.isUdp() ? view.udpLength() : view.end() - transport;
     int pseudo = Checksums.pseudoHeader(view, view.protocol(), room);
-    boolean isLong = view.isTcp() && view.length() > mtu && mtu > headers;
+    boolean isLong = view.isTcp() && view.length() > mtu && cutTo > headers;
     boolean maybeLeft = buf.getUnsignedShort(field) == pseudo;
     if (!isLong && !maybeLeft) {
       return; // nearly always: nothing more than a pseudo-header was summed
@@ -49,7 +56,7 @@ public final class InferredOffload {
         VirtioNetHeader.FLAG_NEEDS_CHECKSUM,
         type,
         headers,
-        isLong ? mtu - headers : 0,
+        isLong ? cutTo - headers : 0,
         transport - view.start(),
         field - transport);
   }

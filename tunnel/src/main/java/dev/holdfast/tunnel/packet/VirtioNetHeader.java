@@ -97,4 +97,18 @@ public final class VirtioNetHeader {
   public static int checksumOffset(ByteBuf buf, int index) {
     return buf.getUnsignedShortLE(index + CHECKSUM_OFFSET);
   }
+
+  /**
+   * Bytes of the longest packet that goes over a wire: of a super-packet, one segment.
+   *
+   * @param view the packet behind the header
+   */
+  public static int longestPiece(ByteBuf buf, int index, PacketView view) {
+    int size = gsoSize(buf, index);
+    if (!isGso(buf, index) || size == 0) {
+      return view.length();
+    }
+    int transport = view.isTcp() ? view.tcpHeaderLength() : 8;
+    return Math.min(view.length(), view.transportStart() - view.start() + transport + size);
+  }
 }

@@ -88,6 +88,7 @@ class ControlCodecTest {
         new RolledBack(ID, 3, "already released"),
         new ControlMessage.TakeBack(ID, 3, 4, true),
         new ControlMessage.TakenBack(ID, 3, "the guest is heard here", List.of(77L, 5L)),
+        new ControlMessage.PathMtu(ID, 3, 1380),
         new Finish(ID, 3),
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),

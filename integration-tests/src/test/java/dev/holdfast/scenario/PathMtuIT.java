@@ -1,0 +1,257 @@
+package dev.holdfast.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.redirector.control.Json;
+import dev.holdfast.redirector.demo.Bystander;
+import dev.holdfast.redirector.demo.Scenario;
+import dev.holdfast.redirector.demo.ScenarioOptions;
+import dev.holdfast.redirector.demo.ScenarioResult;
+import dev.holdfast.redirector.demo.Story;
+import dev.holdfast.redirector.demo.host.DemoHost;
+import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.LabAddresses;
+import dev.holdfast.redirector.demo.lab.Namespace;
+import dev.holdfast.redirector.demo.lab.Tool;
+import dev.holdfast.redirector.demo.load.Outcome;
+import dev.holdfast.redirector.migration.MigrationState;
+import dev.holdfast.redirector.migration.MigrationView;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.condition.EnabledIf;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Connections that began before the move, and on whose new path less passes than on their old one:
+ * an upload and a download at full speed go on. Clamping the MSS comes too late for them.
+ */
+@EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
+class PathMtuIT {
+  private static final int NARROW = 1400;
+  private static final int SECONDS = 9;
+
+  @TempDir private Path folder;
+
+  /** iperf3 both ways, from before the move until after it. */
+  private final class BothWays implements Bystander {
+    private final boolean narrow;
+    private final boolean ipv6;
+    private final List<Process> processes = new ArrayList<>();
+    private final List<DemoHost> hosts = new ArrayList<>();
+    private final Path report = folder.resolve("iperf3.json");
+    private final List<MigrationView> views = new ArrayList<>();
+    private double movedAt;
+    private long begun;
+    private List<Double> up = List.of();
+    private List<Double> down = List.of();
+
+    BothWays(boolean narrow, boolean ipv6) {
+      this.narrow = narrow;
+      this.ipv6 = ipv6;
+    }
+
+    private void start(List<String> command, Path out) throws IOException {
+      processes.add(
+          new ProcessBuilder(command)
+              .redirectErrorStream(true)
+              .redirectOutput(out.toFile())
+              .start());
+    }
+
+    @Override
+    public void begun(Lab lab) throws Exception {
+      LabAddresses addresses = ipv6 ? LabAddresses.V6 : LabAddresses.V4;
+      if (narrow) {
+        narrow(lab.router());
+        Tool.run(
+            lab.client().within("nft", "-f", "-"),
+            """
+            table inet deaf {
+              chain input {
+                type filter hook input priority 0;
+                icmp type destination-unreachable counter drop
+                icmpv6 type packet-too-big counter drop
+              }
+            }
+            """);
+      }
+      start(lab.guest().within("iperf3", "-s"), folder.resolve("server"));
+      start(
+          lab.client()
+              .within(
+                  "sh",
+                  "-c",
+                  "until iperf3 -c %s -t %d -i 0.5 --bidir -J; do sleep 0.05; done"
+                      .formatted(addresses.guestOld(), SECONDS)),
+          report);
+      begun = System.nanoTime();
+    }
+
+    /** Only between the two hosts: clients of the old site and of the new one have all of 1500. */
+    private void narrow(Namespace router) throws Exception {
+      String old = ipv6 ? "fd00:1::2" : "10.1.0.2";
+      String fresh = ipv6 ? "fd00:2::2" : "10.2.0.2";
+      String family = ipv6 ? "-6 " : "";
+      router.ip(
+          family + "rule add from " + old + " to " + fresh + " lookup 77",
+          family + "rule add from " + fresh + " to " + old + " lookup 77",
+          family + "route add " + fresh + " dev to-new mtu " + NARROW + " table 77",
+          family + "route add " + old + " dev to-old mtu " + NARROW + " table 77");
+    }
+
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) {
+      if (state == MigrationState.REDIRECTING) {
+        movedAt = (System.nanoTime() - begun) / 1e9;
+        hosts.addAll(List.of(oldHost, newHost));
+      }
+    }
+
+    @Override
+    public void moved(Lab lab) throws Exception {
+      Process client = processes.getLast();
+      assertThat(client.waitFor(SECONDS * 3L, TimeUnit.SECONDS)).as("iperf3 ends").isTrue();
+      for (DemoHost host : hosts) {
+        views.add(host.control().show("web1"));
+      }
+      String printed = Files.readString(report);
+      String last = printed.substring(printed.lastIndexOf("{\n\t\"start\""));
+      JsonNode all = Json.read(last.getBytes(StandardCharsets.UTF_8), JsonNode.class);
+      assertThat(all.path("error").asString("")).as(printed).isEmpty();
+      up = rates(all, "sum");
+      down = rates(all, "sum_bidir_reverse");
+      close();
+    }
+
+    private static List<Double> rates(JsonNode all, String sum) {
+      List<Double> rates = new ArrayList<>();
+      for (JsonNode interval : all.path("intervals")) {
+        rates.add(interval.path(sum).path("bits_per_second").asDouble() / 1e6);
+      }
+      return rates;
+    }
+
+    /** In Mbit/s, of each half second that lies wholly after the move. */
+    List<Double> after(List<Double> rates) {
+      int from = (int) Math.ceil(movedAt / 0.5) + 2;
+      assertThat(rates.size()).as("half seconds after the move, of %s", rates).isGreaterThan(from);
+      return rates.subList(from, rates.size());
+    }
+
+    MigrationView.SizesView sizes(int host) {
+      return Objects.requireNonNull(views.get(host).sizes());
+    }
+
+    void close() throws InterruptedException {
+      for (Process each : processes) {
+        each.destroy();
+        each.waitFor();
+      }
+    }
+  }
+
+  private BothWays move(String capture, String encapsulation, boolean ipv6, boolean narrow)
+      throws Exception {
+    var load = new BothWays(narrow, ipv6);
+    try {
+      ScenarioResult result =
+          Scenario.run(
+              ScenarioOptions.defaults()
+                  .with(o -> {
+                    o.quickAck = false;
+                    o.ipv6 = ipv6;
+                    o.capture = capture;
+                    o.encapsulation = encapsulation;
+                    o.connections = 4;
+                    o.pause = Duration.ofMillis(300);
+                  }),
+              Story.silent(),
+              load);
+      assertThat(result.connections())
+          .allSatisfy(
+              each -> assertThat(each.outcome()).as("%s", each).isEqualTo(Outcome.SURVIVED));
+      assertThat(result.faults()).isEmpty();
+    } finally {
+      load.close();
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "path MTU, %s %s %s%s: up %s, down %s Mbit/s after the move; old host %s, new host %s%n",
+        capture,
+        encapsulation,
+        ipv6 ? "IPv6" : "IPv4",
+        narrow ? ", 1400 bytes between the hosts, client deaf to ICMP" : "",
+        mean(load.after(load.up)),
+        mean(load.after(load.down)),
+        load.sizes(0),
+        load.sizes(1));
+    assertThat(load.after(load.up)).as("upload, Mbit/s").allMatch(rate -> rate > 0);
+    assertThat(load.after(load.down)).as("download, Mbit/s").allMatch(rate -> rate > 0);
+    return load;
+  }
+
+  private static long mean(List<Double> rates) {
+    return Math.round(rates.stream().mapToDouble(Double::doubleValue).average().orElse(0));
+  }
+
+  private void narrowPath(String capture, String encapsulation, boolean ipv6) throws Exception {
+    BothWays load = move(capture, encapsulation, ipv6, true);
+    if (encapsulation.equals("ipip")) {
+      assertThat(load.sizes(0).innerMtu()).isEqualTo(NARROW - (ipv6 ? 40 : 20));
+      assertThat(load.sizes(1).innerMtu()).isEqualTo(NARROW - (ipv6 ? 40 : 20));
+      if (capture.equals("tun")) { // by pcap TCP is cut where it was captured as a super-packet
+        assertThat(load.sizes(0).cutOutside()).as("what the deaf client has sent").isPositive();
+      }
+    } else {
+      assertThat(load.sizes(0).told() + load.sizes(1).told()).as("TLS carries all").isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"tls", "ipip"})
+  void goesOnOverANarrowPathAlthoughTheClientHearsNoIcmp(String encapsulation) throws Exception {
+    narrowPath("tun", encapsulation, false);
+  }
+
+  @Tag("suite-ways")
+  @ParameterizedTest
+  @CsvSource({"pcap, tls, false", "pcap, ipip, false", "tun, ipip, true", "pcap, ipip, true"})
+  void inEveryOtherWayToo(String capture, String encapsulation, boolean ipv6) throws Exception {
+    narrowPath(capture, encapsulation, ipv6);
+  }
+
+  /** The tunnel's 20 bytes are learnt before the pause, so nothing is cut afterwards. */
+  @ParameterizedTest
+  @CsvSource({"tun, false"})
+  void nothingIsCutWherePeersHaveLearnt(String capture, boolean ipv6) throws Exception {
+    learnt(capture, ipv6);
+  }
+
+  @Tag("suite-ways")
+  @ParameterizedTest
+  @CsvSource({"pcap, false", "tun, true", "pcap, true"})
+  void norInAnyOtherWay(String capture, boolean ipv6) throws Exception {
+    learnt(capture, ipv6);
+  }
+
+  private void learnt(String capture, boolean ipv6) throws Exception {
+    BothWays load = move(capture, "ipip", ipv6, false);
+    for (int host = 0; host < 2; host++) {
+      assertThat(load.sizes(host).cutOutside()).as("outer fragments").isZero();
+      assertThat(load.sizes(host).innerMtu()).isEqualTo(ipv6 ? 1460 : 1480);
+    }
+  }
+}

@@ -1,0 +1,86 @@
+package dev.holdfast.redirector.decide;
+
+import dev.holdfast.tunnel.packet.IcmpErrors;
+import dev.holdfast.tunnel.packet.PacketView;
+
+/**
+ * Whether a packet fits what it is to go onto, and what is to be done where it does not.
+ *
+ * <p>Clamping the MSS cannot help a connection that exists already, so its sender is told (RFC
+ * 1191, RFC 8201) and the packet is dropped. A sender who cannot be told, or does not heed, is
+ * helped all the same: the tunnel's own packet goes in fragments (RFC 2003 section 3.1, RFC 2473
+ * section 7.2, RFC 4459 section 3.1).
+ */
+public enum Fit {
+  /** It goes as it is. */
+  WHOLE("it fits"),
+
+  /** IPv4 without Don't Fragment: in fragments of its own (RFC 791 section 3.2). */
+  IN_FRAGMENTS("it is too big, and its sender lets it be fragmented"),
+
+  /** Its sender is told how much fits, and it is dropped. */
+  TOLD("it is too big, and its sender is told how much fits"),
+
+  /** It is dropped, since its sender has just been told. */
+  JUST_TOLD("it is too big, as its sender was told just now"),
+
+  /** The sender is told once more, and it goes on in fragments of the tunnel's packet. */
+  TOLD_AND_RESCUED("it is too big; its sender is told again, and it goes in outer fragments"),
+
+  /** In fragments of the tunnel's packet: the far end of the tunnel puts them together. */
+  RESCUED("it is too big, its sender does not heed that, and it goes in outer fragments"),
+
+  /** The same, as nobody may be told to send less, or nothing may be said about this packet. */
+  CARRIED("it is too big, its sender may not be told so, and it goes in outer fragments");
+
+  /**
+   * No IPv4 sender is told to send less: below that a forged or broken error would cost more than
+   * fragments do. 552 is what Linux has as its own least ({@code net.ipv4.route.min_pmtu}).
+   */
+  public static final int SMALLEST_V4 = 552;
+
+  /** RFC 8200 section 5: less than this no IPv6 link may take. */
+  public static final int SMALLEST_V6 = 1280;
+
+  private final String reason;
+
+  Fit(String reason) {
+    this.reason = reason;
+  }
+
+  /** A clause that completes "that is so because …". */
+  public String reason() {
+    return reason;
+  }
+
+  /**
+   * What becomes of a packet that is longer than the limit.
+   *
+   * @param longest bytes of its longest piece: of a super-packet those of one segment
+   * @param limit bytes that pass whole
+   * @param senders remembers who was told; asked only for a packet that is too big
+   * @param flow a number that packets of one flow and direction share
+   */
+  public static Fit of(
+      PacketView packet, int longest, int limit, TooBigSenders senders, int flow, long nowNanos) {
+    if (longest <= limit) {
+      return WHOLE;
+    }
+    if (!packet.dontFragment()) {
+      return IN_FRAGMENTS;
+    }
+    if (longest <= smallest(packet.isV4()) || !IcmpErrors.mayAnswer(packet)) {
+      return CARRIED;
+    }
+    return senders.tooBig(packet, flow, nowNanos);
+  }
+
+  /** The MTU that a sender is told of where {@code limit} bytes pass. */
+  public static int told(int limit, boolean v4) {
+    return Math.max(limit, smallest(v4));
+  }
+
+  private static int smallest(boolean v4) {
+    return v4 ? SMALLEST_V4 : SMALLEST_V6;
+  }
+}

@@ -1,0 +1,151 @@
+package dev.holdfast.redirector.path;
+
+import dev.holdfast.redirector.decide.Fit;
+import dev.holdfast.redirector.flow.Direction;
+import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.Fragmenter;
+import dev.holdfast.tunnel.packet.IcmpErrors;
+import dev.holdfast.tunnel.packet.PacketFault;
+import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.Segmenter;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
+
+/**
+ * Does what {@link Fit} says with a packet that is too big for what it is to go onto: the tunnel on
+ * the way in, the LAN on the way out. Packets that fit never come here.
+ *
+ * <p>An error about a packet comes from the address that the packet was for: this end of the tunnel
+ * stands for it (RFC 4443 section 2.2 a), so the error takes the way that answers take, through
+ * every filter that lets those pass. Data loop only.
+ */
+final class Sizing {
+  /** Where the pieces go. Each takes over the reference to {@code [virtio_net_hdr][packet]}. */
+  interface Ways {
+    /** Where the packet was going. */
+    void onward(ByteBuf piece);
+
+    /** To the packet's sender. */
+    void back(ByteBuf answer);
+  }
+
+  private final ByteBufAllocator allocator;
+  private final Segmenter segmenter = new Segmenter();
+  private final Fragmenter fragmenter = new Fragmenter();
+  private final PacketView piece = new PacketView();
+
+  Sizing(ByteBufAllocator allocator) {
+    this.allocator = allocator;
+  }
+
+  /**
+   * What becomes of a packet.
+   *
+   * @param view checked, behind its virtio_net_hdr at {@code vnet}
+   * @param limit bytes that pass whole
+   */
+  static Fit fit(
+      MigrationPath path,
+      ByteBuf packet,
+      int vnet,
+      PacketView view,
+      Direction direction,
+      int limit,
+      long nowNanos) {
+    int longest = VirtioNetHeader.longestPiece(packet, vnet, view);
+    if (longest <= limit) {
+      return Fit.WHOLE;
+    }
+    int flow = path.flows.hash(view, direction) * 31 + direction.ordinal();
+    return Fit.of(view, longest, limit, path.senders(), flow, nowNanos);
+  }
+
+  /**
+   * Deals with a packet that does not fit, all but its release, or says that it goes on although it
+   * is too long.
+   *
+   * @param fit anything but WHOLE
+   * @return true where it goes on, for whoever carries it to cut
+   */
+  boolean goesOn(
+      MigrationPath path, Fit fit, ByteBuf packet, int vnet, PacketView view, int limit, Ways to) {
+    switch (fit) {
+      case WHOLE -> {
+        return true;
+      }
+      case IN_FRAGMENTS -> {
+        path.sizes.cutInside++;
+        cut(packet, vnet, view, limit, to);
+        return false;
+      }
+      case TOLD -> {
+        tell(path, packet, vnet, view, limit, to);
+        path.drops.count(DropReason.TOO_BIG);
+        return false;
+      }
+      case JUST_TOLD -> {
+        path.drops.count(DropReason.TOO_BIG);
+        return false;
+      }
+      case TOLD_AND_RESCUED -> tell(path, packet, vnet, view, limit, to);
+      case RESCUED, CARRIED -> {}
+    }
+    path.sizes.cutOutside++;
+    return true;
+  }
+
+  private void cut(ByteBuf packet, int vnet, PacketView view, int limit, Ways to) {
+    int longest = Math.max(limit, Fragmenter.SMALLEST_MTU);
+    segmenter.begin(packet, vnet, view);
+    for (int left = segmenter.segmentCount(); left > 0; left--) {
+      ByteBuf segment = plain(segmenter.maxSegmentLength());
+      boolean unused = segmenter.next(segment);
+      int length = segment.writerIndex() - VirtioNetHeader.LENGTH;
+      if (length <= longest
+          || piece.check(segment, VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
+        to.onward(segment);
+        continue;
+      }
+      fragmenter.begin(piece, longest);
+      for (ByteBuf fragment = plain(longest); ; fragment = plain(longest)) {
+        if (!fragmenter.next(fragment)) {
+          fragment.release();
+          break;
+        }
+        to.onward(fragment);
+      }
+      segment.release();
+    }
+  }
+
+  /** Quotes the packet as its sender's wire has it: of a super-packet, the first segment. */
+  private void tell(
+      MigrationPath path, ByteBuf packet, int vnet, PacketView view, int limit, Ways to) {
+    segmenter.begin(packet, vnet, view);
+    ByteBuf first = plain(segmenter.maxSegmentLength());
+    try {
+      boolean unused = segmenter.next(first);
+      int length = first.writerIndex() - VirtioNetHeader.LENGTH;
+      if (piece.check(first, VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
+        return;
+      }
+      ByteBuf error = plain(Fit.SMALLEST_V6);
+      if (IcmpErrors.tooBig(error, piece, piece.destination(), Fit.told(limit, piece.isV4()))) {
+        path.sizes.told++;
+        to.back(error);
+      } else {
+        error.release();
+      }
+    } finally {
+      first.release();
+    }
+  }
+
+  /** Room for a plain packet, behind a header that says so. */
+  private ByteBuf plain(int length) {
+    return allocator
+        .directBuffer(VirtioNetHeader.LENGTH + length)
+        .writeZero(VirtioNetHeader.LENGTH);
+  }
+}
