@@ -96,6 +96,7 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
             TOKEN,
             decision,
             scene.innerMtu,
+            scene.deliveryMtu,
             1,
             new FlowTable(64, FlowTimers.DEFAULTS, 1),
             new HoldBudget(1_000, 1 << 20),

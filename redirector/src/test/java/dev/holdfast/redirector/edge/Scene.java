@@ -26,6 +26,9 @@ final class Scene {
   /** Bytes of inner packet. */
   int innerMtu = 1_500;
 
+  /** The longest packet that the way from here to the guest, or to its peers, takes. */
+  int deliveryMtu = 1_500;
+
   StaleSyn staleSyn = StaleSyn.TUNNEL;
   HoldPolicy holdPolicy = HoldPolicy.QUEUE;
   List<Packet> before = List.of();
@@ -93,6 +96,12 @@ final class Scene {
   /** The longest inner packet of the tunnel. */
   Scene innerMtu(int bytes) {
     innerMtu = bytes;
+    return this;
+  }
+
+  /** The longest packet that the LAN takes behind the tunnel. */
+  Scene deliveryMtu(int bytes) {
+    deliveryMtu = bytes;
     return this;
   }
 
