@@ -43,8 +43,12 @@ public final class EarlyNotice {
    * @param flow a number that packets of its flow and direction share
    */
   void look(PacketView packet, int captured, int flow, long nowNanos) {
-    if (packet.length() <= limit
-        || Fit.of(packet, packet.length(), limit, senders, flow, nowNanos) != Fit.TOLD) {
+    if (packet.length() <= limit) {
+      return;
+    }
+    Fit fit = Fit.of(packet, packet.length(), limit, senders, flow, nowNanos);
+    senders.note(fit, packet, flow, nowNanos);
+    if (fit != Fit.TOLD && fit != Fit.TOLD_AND_RESCUED) {
       return;
     }
     ByteBuf error = Unpooled.directBuffer(VirtioNetHeader.LENGTH + Fit.SMALLEST_V6);

@@ -54,7 +54,7 @@ public enum Fit {
   }
 
   /**
-   * What becomes of a packet that is longer than the limit.
+   * What becomes of a packet that may be longer than the limit. Changes nothing.
    *
    * @param longest bytes of its longest piece: of a super-packet those of one segment
    * @param limit bytes that pass whole
@@ -72,7 +72,7 @@ public enum Fit {
     if (longest <= smallest(packet.isV4()) || !IcmpErrors.mayAnswer(packet)) {
       return CARRIED;
     }
-    return senders.tooBig(packet, flow, nowNanos);
+    return senders.judge(packet, flow, nowNanos);
   }
 
   /** The MTU that a sender is told of where {@code limit} bytes pass. */

@@ -34,9 +34,8 @@ public final class TooBigSenders {
   private final int[] sequences = new int[PLACES];
   private final long[] firstNanos = new long[PLACES];
   private final long[] toldNanos = new long[PLACES];
-  private int tokens = PER_SECOND;
-  private long filledNanos;
-  private boolean filled;
+  private long tokens = PER_SECOND;
+  private long filledNanos = Long.MIN_VALUE / 2; // full, whatever the clock begins with
 
   /** Tells each flow every {@link #TELL_EVERY_NANOS} at most. */
   public TooBigSenders() {
@@ -49,41 +48,65 @@ public final class TooBigSenders {
   }
 
   /**
-   * One packet is too big, and its sender may be told.
+   * What is to become of a packet that is too big, and whose sender may be told. Changes nothing:
+   * {@link #note} does.
    *
    * @param flow a number that packets of one flow and direction share
    */
-  Fit tooBig(PacketView packet, int flow, long nowNanos) {
-    int place = (flow * 0x9e37_79b9) >>> 22;
-    if (!known[place] || flows[place] != flow) {
-      return begin(packet, flow, place, nowNanos);
+  Fit judge(PacketView packet, int flow, long nowNanos) {
+    boolean mayTell = tokensAt(nowNanos) > 0;
+    int place = place(flow);
+    if (!isKnown(place, flow)) {
+      return mayTell ? Fit.TOLD : Fit.JUST_TOLD;
     }
-    if (!rescued[place] && doesNotHeed(packet, place, nowNanos)) {
-      rescued[place] = true;
-    }
-    long every = rescued[place] ? REMIND_EVERY_NANOS : tellEveryNanos;
-    boolean tell = nowNanos - toldNanos[place] >= every && take(nowNanos);
-    if (tell) {
-      toldNanos[place] = nowNanos;
-      sequences[place] = (int) packet.tcpSequence();
-    }
-    if (rescued[place]) {
+    boolean deaf = rescued[place] || doesNotHeed(packet, place, nowNanos);
+    long every = deaf ? REMIND_EVERY_NANOS : tellEveryNanos;
+    boolean tell = mayTell && nowNanos - toldNanos[place] >= every;
+    if (deaf) {
       return tell ? Fit.TOLD_AND_RESCUED : Fit.RESCUED;
     }
     return tell ? Fit.TOLD : Fit.JUST_TOLD;
   }
 
-  private Fit begin(PacketView packet, int flow, int place, long nowNanos) {
-    if (!take(nowNanos)) {
-      return Fit.JUST_TOLD; // nobody was told of this flow, so nothing is expected of it either
+  /**
+   * Remembers that a packet was dealt with as {@link #judge} has said.
+   *
+   * @param fit what it has said; any other is of no interest here
+   */
+  public void note(Fit fit, PacketView packet, int flow, long nowNanos) {
+    int place = place(flow);
+    switch (fit) {
+      case TOLD -> {
+        if (!isKnown(place, flow)) {
+          known[place] = true;
+          flows[place] = flow;
+          rescued[place] = false;
+          firstNanos[place] = nowNanos;
+        }
+        told(packet, place, nowNanos);
+      }
+      case TOLD_AND_RESCUED -> {
+        rescued[place] = true;
+        told(packet, place, nowNanos);
+      }
+      case RESCUED -> rescued[place] = true;
+      case WHOLE, IN_FRAGMENTS, JUST_TOLD, CARRIED -> {}
     }
-    known[place] = true;
-    flows[place] = flow;
-    rescued[place] = false;
-    sequences[place] = (int) packet.tcpSequence();
-    firstNanos[place] = nowNanos;
+  }
+
+  private void told(PacketView packet, int place, long nowNanos) {
     toldNanos[place] = nowNanos;
-    return Fit.TOLD;
+    sequences[place] = (int) packet.tcpSequence();
+    tokens = tokensAt(nowNanos) - 1;
+    filledNanos = nowNanos;
+  }
+
+  private static int place(int flow) {
+    return (flow * 0x9e37_79b9) >>> 22;
+  }
+
+  private boolean isKnown(int place, int flow) {
+    return known[place] && flows[place] == flow;
   }
 
   /** Bytes at or before those that could not pass come again, in as long a segment. */
@@ -93,20 +116,8 @@ public final class TooBigSenders {
         : nowNanos - firstNanos[place] >= HEED_WITHIN_NANOS;
   }
 
-  private boolean take(long nowNanos) {
-    if (!filled) {
-      filled = true;
-      filledNanos = nowNanos;
-    }
-    long fresh = (nowNanos - filledNanos) / NANOS_PER_TOKEN;
-    if (fresh > 0) {
-      tokens = (int) Math.min(PER_SECOND, tokens + fresh);
-      filledNanos += fresh * NANOS_PER_TOKEN;
-    }
-    if (tokens == 0) {
-      return false;
-    }
-    tokens--;
-    return true;
+  /** A bucket that fills with time; a part of a token is lost at each one that is taken. */
+  private long tokensAt(long nowNanos) {
+    return Math.min(PER_SECOND, tokens + (nowNanos - filledNanos) / NANOS_PER_TOKEN);
   }
 }

@@ -89,27 +89,6 @@ final class WayChecks {
   private void common() {
     certificate();
     pathMtu("warning");
-    if (record.byPcap()) {
-      lanMtu();
-    }
-  }
-
-  /** Frames are not fragmented, and nobody on the far LAN is told of what is too long for this. */
-  private void lanMtu() {
-    try {
-      int longest = Paths.innerMtu(host.config(), record);
-      Optional<HostFacts.Device> lan = new HostFacts(host.kernel()).device(record.lan());
-      if (lan.isPresent() && lan.get().mtu() < longest) {
-        add(
-            "LAN MTU",
-            "failed",
-            "%s takes packets of %d bytes, and those of %d that the tunnel brings are not cut by pcap"
-                .formatted(record.lan(), lan.get().mtu(), longest),
-            "use --capture tun on this host, or raise the MTU of " + record.lan());
-      }
-    } catch (IOException e) {
-      add("LAN MTU", "failed", String.valueOf(e.getMessage()), "see whether ip works here");
-    }
   }
 
   /**

@@ -4,7 +4,6 @@ import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.decide.Verdict;
 import dev.holdfast.redirector.flow.Direction;
-import dev.holdfast.redirector.flow.Flow;
 import dev.holdfast.redirector.flow.Origin;
 import dev.holdfast.tunnel.device.PacketDevice;
 import dev.holdfast.tunnel.link.FrameType;
@@ -49,7 +48,8 @@ public final class InboundPath implements LinkReceiver {
   private final Clock clock;
   private final LinkEvents events;
   private final boolean staging;
-  private final PacketView view = new PacketView();
+  private final Judgement judged = new Judgement();
+  private final PacketView view = judged.view;
   private final Sizing sizing = new Sizing(PooledByteBufAllocator.DEFAULT);
   private final Sizing.Ways ways = new FromTunnel();
   private boolean replied;
@@ -124,11 +124,11 @@ public final class InboundPath implements LinkReceiver {
       path.drops.count(DropReason.NOT_GRANTED);
       return;
     }
-    Flow known = path.flows.find(view, direction);
-    Verdict verdict = path.decision.decide(path.state, direction, view, known);
-    switch (verdict) {
+    long now = clock.nanoTime();
+    judged.inbound(path, direction, payload, now);
+    switch (judged.verdict()) {
       case Verdict.Pass pass -> {
-        path.flows.track(known, view, direction, clock.nanoTime(), Origin.SEEN);
+        path.flows.track(judged.known(), view, direction, now, Origin.SEEN);
         if (toGuest) {
           path.toGuestPackets++;
           path.toGuestBytes += view.length();
@@ -136,7 +136,7 @@ public final class InboundPath implements LinkReceiver {
           path.fromGuestPackets++;
           path.fromGuestBytes += view.length();
         }
-        deliver(payload, payload.readerIndex(), direction);
+        deliver(payload, direction, judged.fit(), judged.limit(), now);
       }
       case Verdict.Drop(DropReason reason) -> path.drops.count(reason);
       case Verdict.Hold hold -> path.drops.count(DropReason.WRONG_STATE);
@@ -221,7 +221,7 @@ public final class InboundPath implements LinkReceiver {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
       path.toGuestPackets++;
       path.toGuestBytes += view.length();
-      deliver(payload, payload.readerIndex(), Direction.TO_GUEST);
+      deliver(payload);
     } else {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
       path.staging.add(id, number, path.flows.hash(view, Direction.TO_GUEST), payload);
@@ -244,13 +244,20 @@ public final class InboundPath implements LinkReceiver {
     }
   }
 
-  /** To the guest, or to its peers; what their LAN does not take is cut, or its sender told. */
-  private void deliver(ByteBuf payload, int vnet, Direction direction) {
+  /** To the guest, after its release had overtaken the packet. */
+  private void deliver(ByteBuf payload) {
+    long now = clock.nanoTime();
+    Direction way = Direction.TO_GUEST;
     int limit = path.deliveryMtu();
-    Fit fit = Sizing.fit(path, payload, vnet, view, direction, limit, clock.nanoTime());
+    Fit fit = Sizing.fit(path, payload, payload.readerIndex(), view, way, limit, now);
+    deliver(payload, way, fit, limit, now);
+  }
+
+  /** To the guest, or to its peers; what their LAN does not take is cut, or its sender told. */
+  private void deliver(ByteBuf payload, Direction direction, Fit fit, int limit, long now) {
     if (fit == Fit.WHOLE) {
       write(payload);
-    } else if (sizing.goesOn(path, fit, payload, vnet, view, limit, ways)) {
+    } else if (sizing.goesOn(path, fit, payload, view, direction, limit, now, ways)) {
       path.drops.count(DropReason.TOO_BIG); // no tunnel from here on whose packets could be cut
     }
   }

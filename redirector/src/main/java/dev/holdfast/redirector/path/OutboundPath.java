@@ -27,7 +27,8 @@ import org.slf4j.LoggerFactory;
  * From the TUN into the tunnel. Read it from top to bottom to learn what happens to a packet.
  *
  * <pre>
- * onReadable -> read -> check -> find migration -> track flow -> decide -> fit? -> tunnel | hold | drop
+ * onReadable -> read -> judge (check, find migration, find flow, decide, fit) -> track flow
+ *            -> tunnel | hold | drop
  * </pre>
  *
  * <p>The same file serves both hosts: at the old one what arrives is for the old address (towards
@@ -67,7 +68,8 @@ public final class OutboundPath {
   private final ByteBufAllocator allocator;
   private final Clock clock;
   private final DropCounters hostDrops;
-  private final PacketView view = new PacketView();
+  private final Judgement judged = new Judgement();
+  private final PacketView view = judged.view;
   private final List<MigrationPath> touched = new ArrayList<>();
   private final Sizing sizing;
   private @Nullable ByteBuf scratch;
@@ -150,10 +152,11 @@ public final class OutboundPath {
       return;
     }
     Direction direction = Direction.TO_GUEST;
-    Fit fit = Sizing.fit(path, packet, vnet, view, direction, limit, clock.nanoTime());
+    long now = clock.nanoTime();
+    Fit fit = Sizing.fit(path, packet, vnet, view, direction, limit, now);
     if (fit == Fit.WHOLE) {
       write(path, packet);
-    } else if (sizing.goesOn(path, fit, packet, vnet, view, limit, outOfTunnel(path))) {
+    } else if (sizing.goesOn(path, fit, packet, view, direction, limit, now, outOfTunnel(path))) {
       path.drops.count(DropReason.TOO_BIG);
     }
   }
@@ -217,17 +220,12 @@ public final class OutboundPath {
 
   /** Takes over the reference to {@code packet}: {@code [virtio_net_hdr][IP packet]}. */
   private void carry(ByteBuf packet, long now) {
-    int length = packet.readableBytes() - VirtioNetHeader.LENGTH;
-    if (view.check(packet, VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
+    judged.outbound(paths, packet, now);
+    if (judged.fault() != PacketFault.NONE) {
       drop(packet, hostDrops, DropReason.MALFORMED);
       return;
     }
-    MigrationPath path = paths.redirecting(view);
-    Direction direction = Direction.TO_GUEST;
-    if (path == null) {
-      path = paths.serving(view);
-      direction = Direction.FROM_GUEST;
-    }
+    MigrationPath path = judged.path();
     if (path == null) {
       drop(
           packet,
@@ -235,24 +233,25 @@ public final class OutboundPath {
           view.destination().isMulticast() ? DropReason.MULTICAST : DropReason.NO_MIGRATION);
       return;
     }
-    Flow known = path.flows.find(view, direction);
-    Verdict verdict = path.decision.decide(path.state, direction, view, known);
-    switch (verdict) {
+    Direction direction = judged.direction();
+    switch (judged.verdict()) {
       case Verdict.Drop(DropReason reason) -> drop(packet, path.drops, reason);
-      case Verdict.Hold hold ->
-          hold(path, packet, path.flows.track(known, view, direction, now, Origin.SEEN), now);
+      case Verdict.Hold hold -> hold(path, packet, track(path, direction, now), now);
       case Verdict.Tunnel tunnel -> {
-        Flow flow = path.flows.track(known, view, direction, now, Origin.SEEN);
-        Lane lane = path.lane(view);
-        if (direction == Direction.TO_GUEST && lane.mustWait()) {
+        Flow flow = track(path, direction, now);
+        if (judged.waits()) {
           hold(path, packet, flow, now);
         } else {
-          tunnel(path, lane, direction, packet, now);
+          tunnel(path, direction, packet, now);
         }
       }
       case Verdict.Pass pass -> giveBack(path, packet);
       case Verdict.Reject reject -> reject(path, packet);
     }
+  }
+
+  private @Nullable Flow track(MigrationPath path, Direction direction, long now) {
+    return path.flows.track(judged.known(), view, direction, now, Origin.SEEN);
   }
 
   /** It was captured, but the guest is on this host (again): the kernel routes it to the guest. */
@@ -277,20 +276,19 @@ public final class OutboundPath {
     touch(path);
   }
 
-  private void tunnel(
-      MigrationPath path, Lane lane, Direction direction, ByteBuf packet, long now) {
-    Link live = lane.live;
+  private void tunnel(MigrationPath path, Direction direction, ByteBuf packet, long now) {
+    Link live = judged.lane().live;
     if (live == null) {
       drop(packet, path.drops, DropReason.LINK_DOWN);
       return;
     }
-    int vnet = packet.readerIndex();
-    int limit = live.innerMtu();
-    Fit fit = Sizing.fit(path, packet, vnet, view, direction, limit, now);
-    if (fit != Fit.WHOLE
-        && !sizing.goesOn(path, fit, packet, vnet, view, limit, ways(path, live, direction))) {
-      packet.release();
-      return;
+    Fit fit = judged.fit();
+    if (fit != Fit.WHOLE) {
+      Sizing.Ways ways = ways(path, live, direction);
+      if (!sizing.goesOn(path, fit, packet, view, direction, judged.limit(), now, ways)) {
+        packet.release();
+        return;
+      }
     }
     send(path, live, direction, packet, view.length());
   }

@@ -40,7 +40,7 @@ final class Sizing {
   }
 
   /**
-   * What becomes of a packet.
+   * What is to become of a packet. Changes nothing.
    *
    * @param view checked, behind its virtio_net_hdr at {@code vnet}
    * @param limit bytes that pass whole
@@ -57,19 +57,32 @@ final class Sizing {
     if (longest <= limit) {
       return Fit.WHOLE;
     }
-    int flow = path.flows.hash(view, direction) * 31 + direction.ordinal();
-    return Fit.of(view, longest, limit, path.senders(), flow, nowNanos);
+    return Fit.of(view, longest, limit, path.senders(), flow(path, view, direction), nowNanos);
+  }
+
+  private static int flow(MigrationPath path, PacketView view, Direction direction) {
+    return path.flows.hash(view, direction) * 31 + direction.ordinal();
   }
 
   /**
    * Deals with a packet that does not fit, all but its release, or says that it goes on although it
    * is too long.
    *
-   * @param fit anything but WHOLE
+   * @param packet readable bytes are {@code [virtio_net_hdr][packet]}
+   * @param fit what {@link #fit} has said of it, anything but WHOLE
    * @return true where it goes on, for whoever carries it to cut
    */
   boolean goesOn(
-      MigrationPath path, Fit fit, ByteBuf packet, int vnet, PacketView view, int limit, Ways to) {
+      MigrationPath path,
+      Fit fit,
+      ByteBuf packet,
+      PacketView view,
+      Direction direction,
+      int limit,
+      long nowNanos,
+      Ways to) {
+    int vnet = packet.readerIndex();
+    path.senders().note(fit, view, flow(path, view, direction), nowNanos);
     switch (fit) {
       case WHOLE -> {
         return true;

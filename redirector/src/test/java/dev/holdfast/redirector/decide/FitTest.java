@@ -36,7 +36,16 @@ final class FitTest {
   }
 
   private Fit fit(PacketView packet, int limit, long nowNanos) {
-    return Fit.of(packet, packet.length(), limit, senders, 7, nowNanos);
+    return fit(packet, limit, 7, nowNanos);
+  }
+
+  private Fit fit(PacketView packet, int limit, int flow, long nowNanos) {
+    Fit fit = Fit.of(packet, packet.length(), limit, senders, flow, nowNanos);
+    assertThat(Fit.of(packet, packet.length(), limit, senders, flow, nowNanos))
+        .as("asking changes nothing")
+        .isEqualTo(fit);
+    senders.note(fit, packet, flow, nowNanos);
+    return fit;
   }
 
   @Test
@@ -106,12 +115,12 @@ final class FitTest {
     int told = 0;
     for (int flow = 0; flow < 5_000; flow++) {
       PacketView packet = segment(v4(), 1, 1500);
-      if (Fit.of(packet, 1500, LIMIT, senders, flow * 31, 0) == Fit.TOLD) {
+      if (fit(packet, LIMIT, flow * 31, 0) == Fit.TOLD) {
         told++;
       }
     }
     assertThat(told).isEqualTo(TooBigSenders.PER_SECOND);
     PacketView packet = segment(v4(), 1, 1500);
-    assertThat(Fit.of(packet, 1500, LIMIT, senders, -1, 10 * MS)).isEqualTo(Fit.TOLD);
+    assertThat(fit(packet, LIMIT, -1, 10 * MS)).isEqualTo(Fit.TOLD);
   }
 }
