@@ -148,6 +148,21 @@ record Mutant(String rule, String file, String before, String after) {
               "nowNanos - last < DEFEND_INTERVAL_NANOS",
               "nowNanos < last"),
           new Mutant(
+              "RFC 8200 5: IPv6 is told of 1280 at least",
+              "redirector/decide/Fit.java",
+              "return Math.max(limit, smallest(v4));",
+              "return limit;"),
+          new Mutant(
+              "RFC 4459 3.1: who does not heed is carried in outer fragments",
+              "redirector/decide/TooBigSenders.java",
+              "rescued[place] = true;",
+              ""),
+          new Mutant(
+              "RFC 791 3.2: what lets itself be cut is cut",
+              "redirector/decide/Fit.java",
+              "return IN_FRAGMENTS;",
+              "return CARRIED;"),
+          new Mutant(
               "RFC 5227 3: announcements are requests",
               "tunnel/packet/ArpMessage.java",
               "write(out, REQUEST, MacAddress.BROADCAST, mac, address,",

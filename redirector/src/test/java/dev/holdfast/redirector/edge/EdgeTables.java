@@ -29,7 +29,7 @@ public final class EdgeTables {
           IcmpTest.class,
           MalformedTest.class,
           OffloadTest.class,
-          NeighboursTest.class);
+          NeighboursTest.class, MtuTest.class);
 
   private EdgeTables() {}
 

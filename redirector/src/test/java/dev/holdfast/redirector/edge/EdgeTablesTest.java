@@ -27,7 +27,7 @@ class EdgeTablesTest {
     assertThat(rules.values())
         .flatExtracting(rows -> rows)
         .extracting(DynamicTest::getDisplayName)
-        .allMatch(name -> name.matches("(RFC \\d+( [A-Z\\d.]+)?|virtio [\\d.]+): .+"));
+        .allMatch(name -> name.matches("(RFC \\d+( [A-Z\\d.]+)?(, )?|virtio [\\d.]+)+: .+"));
   }
 
   @Test
