@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holdfast.lab.Namespace;
 import dev.holdfast.tunnel.device.RawIpSocket;
 import dev.holdfast.tunnel.encap.IpInIp;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.encap.Unwrapping;
 import dev.holdfast.tunnel.packet.Checksums;
 import dev.holdfast.tunnel.packet.InferredOffload;
@@ -114,7 +115,7 @@ class MergedSegmentsIT {
               .write(packet);
       assertThat(view.check(packet, inner, packet.writerIndex() - inner))
           .isEqualTo(PacketFault.NONE);
-      assertThat(IpInIp.setOuter(packet, 0, view, LEFT, RIGHT, 64, 0)).isTrue();
+      assertThat(IpInIp.setOuter(packet, 0, view, LEFT, RIGHT, OuterPolicy.DEFAULT, 0)).isTrue();
       socket.send(packet);
     }
     assertThat(socket.flush()).isEqualTo(SEGMENTS);

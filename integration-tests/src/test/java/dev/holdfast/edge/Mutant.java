@@ -73,6 +73,11 @@ record Mutant(String rule, String file, String before, String after) {
               "return !view.isV4()\n",
               "return true\n"),
           new Mutant(
+              "RFC 2473 4.1.1: an encapsulation limit of 0 forbids",
+              "tunnel/encap/LoopGuard.java",
+              "EncapsulationLimit.of(packet) == 0",
+              "false"),
+          new Mutant(
               "RFC 791 3.2: fragments end on units of 8 bytes",
               "tunnel/encap/OuterFragments.java",
               " / UNIT * UNIT;",
@@ -155,8 +160,8 @@ record Mutant(String rule, String file, String before, String after) {
           new Mutant(
               "RFC 4459 3.1: who does not heed is carried in outer fragments",
               "redirector/decide/TooBigSenders.java",
-              "rescued[place] = true;",
-              ""),
+              "doesNotHeed(packet, place, nowNanos)",
+              "false"),
           new Mutant(
               "RFC 791 3.2: what lets itself be cut is cut",
               "redirector/decide/Fit.java",

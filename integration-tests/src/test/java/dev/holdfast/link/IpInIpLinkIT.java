@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.holdfast.lab.Namespace;
+import dev.holdfast.tunnel.device.FrameFilter;
+import dev.holdfast.tunnel.device.PacketSocket;
 import dev.holdfast.tunnel.device.RawIpSocket;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.IpInIpReceiver;
@@ -227,36 +230,23 @@ class IpInIpLinkIT {
   }
 
   @Test
-  void whatMayNotBeFragmentedIsTooBigByOneByte() throws Exception {
+  void whatThePathDoesNotTakeWholeArrivesAllTheSame() throws Exception {
     int longest = PATH_MTU - outer;
     assertThat(link.innerMtu()).isEqualTo(longest);
-    assertThat(send(link, tcp().payload(longest - 40 + 1))).isEqualTo(Sent.TOO_BIG);
-    assertThat(send(link, tcp().payload(60_000).gso(longest - 40 + 1))).isEqualTo(Sent.TOO_BIG);
-    PacketBuilder six = PacketBuilder.of("fd00:9::2", "fd00:1::10").udp(53, 53);
-    assertThat(send(link, six.payload(longest - 48 + 1))).isEqualTo(Sent.TOO_BIG);
-    assertThat(send(link, six.payload(longest - 48))).isEqualTo(Sent.OK);
-    assertThat(next(atRight)).hasSize(longest);
-    assertThat(send(link, tcp().payload(longest - 40))).isEqualTo(Sent.OK);
-    assertThat(next(atRight)).hasSize(longest);
-    onLoop(() -> {
-      link.pathMtu(1_400);
-      return 0;
-    });
-    assertThat(send(link, tcp().payload(longest - 40))).isEqualTo(Sent.TOO_BIG);
-    assertThat(droppedAtLeft).isEmpty();
-  }
-
-  /** RFC 4213 section 3.2, RFC 2473 section 7: what IPv6 passes anywhere is cut up, not refused. */
-  @Test
-  void ipv6OfItsMinimumMtuPassesANarrowPath() throws Exception {
+    for (int more = 0; more < 2; more++) {
+      assertThat(send(link, tcp().payload(longest - 40 + more))).isEqualTo(Sent.OK);
+      assertThat(next(atRight)).hasSize(longest + more);
+    }
     onLoop(() -> {
       link.pathMtu(1_280);
       return 0;
     });
-    PacketBuilder six = PacketBuilder.of("fd00:9::2", "fd00:1::10").udp(53, 53).payload(1_280 - 48);
-    assertThat(send(link, six)).isEqualTo(Sent.OK);
-    assertThat(next(atRight)).isEqualTo(bytes(six));
-    assertThat(send(link, six.payload(1_281 - 48))).isEqualTo(Sent.TOO_BIG);
+    PacketBuilder six = PacketBuilder.of("fd00:9::2", "fd00:1::10").udp(53, 53);
+    for (int length : new int[] {1_279, 1_280, 1_281, longest}) {
+      assertThat(send(link, six.payload(length - 48))).isEqualTo(Sent.OK);
+      assertThat(next(atRight)).isEqualTo(bytes(six));
+    }
+    assertThat(droppedAtLeft).isEmpty();
   }
 
   @Test
@@ -279,6 +269,66 @@ class IpInIpLinkIT {
     assertThat(droppedAtLeft.take()).isEqualTo(DropReason.TOO_BIG);
     assertThat(send(leftEnd.link(nowhere, 1_500), tcp())).isEqualTo(Sent.OK);
     assertThat(droppedAtLeft.take()).isEqualTo(DropReason.LINK_DOWN);
+  }
+
+  /** What a host may choose of its outer headers, as it is on the wire. */
+  @Test
+  void theOuterHeaderIsByPolicy() throws Exception {
+    var policy = new OuterPolicy(9, 46);
+    try (IpInIpReceiver another =
+            left.call(() -> IpInIpReceiver.open(loop, stranger, policy, reason -> {}));
+        PacketSocket wire = right.call(() -> PacketSocket.open("wire", FrameFilter.ALL))) {
+      PacketBuilder packet = tcp().trafficClass(10 << 2 | 1).dontFragment(true).payload(100);
+      assertThat(send(another.link(rightAddress, PATH_MTU), packet)).isEqualTo(Sent.OK);
+      ByteBuf frame = Unpooled.directBuffer(2_048);
+      PacketView view = new PacketView();
+      do {
+        while (wire.receive(frame.clear()) <= 0) {
+          Thread.sleep(1);
+        }
+      } while (view.check(frame, 14, frame.writerIndex() - 14) != PacketFault.NONE
+          || !view.isFrom(stranger)
+          || view.protocol() != 4);
+      assertThat(view.hopLimit()).isEqualTo(9);
+      assertThat(view.trafficClass()).as("DSCP ours, ECN the packet's").isEqualTo(46 << 2 | 1);
+      assertThat(view.dontFragment()).isTrue();
+      byte[] inner = ByteBufUtil.getBytes(frame, view.transportStart(), bytes(packet).length);
+      assertThat(inner).isEqualTo(bytes(packet));
+      frame.release();
+    }
+  }
+
+  /** RFC 2473 section 4.1.1: with the option, which takes its room, the kernel takes it in. */
+  @Test
+  void anEncapsulationLimitIsPassedOn() throws Exception {
+    int option = leftAddress.isV4() ? 0 : 8;
+    int longest = PATH_MTU - outer - option;
+    assertThat(send(link, limited(3, 100))).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).isEqualTo(bytes(limited(3, 100)));
+    assertThat(send(link, limited(1, longest - 56))).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).hasSize(longest);
+    assertThat(send(link, limited(1, longest - 55))).isEqualTo(Sent.TOO_BIG);
+    assertThat(send(link, limited(0, 100))).isEqualTo(Sent.OK);
+    assertThat(droppedAtLeft.take()).isEqualTo(DropReason.LOOP);
+    assertThat(atRight.packets).isEmpty();
+  }
+
+  private static PacketBuilder limited(int limit, int payload) {
+    return PacketBuilder.of("fd00:9::2", "fd00:1::10")
+        .extension(60, new byte[] {4, 1, (byte) limit, 1, 1, 0})
+        .udp(53, 53)
+        .payload(payload);
+  }
+
+  @Test
+  void whatHasBeenInTheTunnelIsNotPutIntoItAgain() throws Exception {
+    PacketBuilder outerPacket = new PacketBuilder(leftAddress, rightAddress).raw(4).payload(60);
+    assertThat(send(link, outerPacket)).isEqualTo(Sent.OK);
+    assertThat(droppedAtLeft.take()).isEqualTo(DropReason.LOOP);
+    // Programs of both hosts are peers like others.
+    PacketBuilder program = new PacketBuilder(leftAddress, stranger).udp(1, 2).payload(60);
+    assertThat(send(link, program)).isEqualTo(Sent.OK);
+    assertThat(next(atRight)).isEqualTo(bytes(program));
   }
 
   @Test

@@ -18,6 +18,7 @@ import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -100,11 +101,49 @@ class EncapsulationIT {
     assertThat(witness.fresh().encapsulationReason()).contains("both hosts allow");
   }
 
+  /**
+   * Who sends with a TTL that is used up at a host of ours hears of nothing, and the host's
+   * migration counts it: the client's packets pass the router first, the guest's come straight.
+   */
+  private static final class UsedUp implements Bystander {
+    private @Nullable Namespace client;
+    private @Nullable Namespace guest;
+    private Map<String, Long> atOld = Map.of();
+    private Map<String, Long> atNew = Map.of();
+
+    @Override
+    public void begun(Lab lab) {
+      client = lab.client();
+      guest = lab.guest();
+    }
+
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
+      if (state == MigrationState.REDIRECTING) {
+        ping(Objects.requireNonNull(client), "-t2", "10.1.0.10");
+        ping(Objects.requireNonNull(guest), "-t1", "-I10.1.0.10", "10.9.0.2");
+        atOld = oldHost.control().show("web1").drops();
+        atNew = newHost.control().show("web1").drops();
+      }
+    }
+
+    private static void ping(Namespace from, String... options) throws Exception {
+      String command = "ping -n -c1 -W0.5 " + String.join(" ", options) + " || true";
+      assertThat(Tool.run(from.within("sh", "-c", command)))
+          .contains("1 packets transmitted, 0 received")
+          .doesNotContain("exceeded");
+    }
+
+    @Override
+    public void moved(Lab lab) {}
+  }
+
   @Test
   void ipv4InIpv6() throws Exception {
+    var usedUp = new UsedUp();
     ScenarioResult result =
         move(
-            Bystander.NONE,
+            usedUp,
             o -> {
               o.encapsulation = "ipip";
               o.underlay = "ipv6";
@@ -112,6 +151,10 @@ class EncapsulationIT {
             });
     assertThat(old(result).encapsulation()).isEqualTo("ipip");
     assertThat(old(result).encapsulationReason()).as("nobody had to choose").isNull();
+    assertThat(usedUp.atOld).containsEntry("ttl-exceeded", 1L);
+    assertThat(usedUp.atNew).containsEntry("ttl-exceeded", 1L);
+    assertThat(Objects.requireNonNull(old(result).report()).dropped())
+        .containsEntry("ttl-exceeded", 1L);
   }
 
   @Test

@@ -78,7 +78,7 @@ final class TwoHosts {
     var fresh = new DemoHost(newPlan, folder.resolve("new"));
     NameService names =
         NameService.start(lab.router(), addresses.router(), addresses.guestOld(), cleanup);
-    List<String> granted = List.of(addresses.oldLan());
+    List<String> granted = List.of(LabAddresses.V4.oldLan(), LabAddresses.V6.oldLan());
     var both = new TwoHosts(lab, addresses, old, fresh);
     old.start(fresh.asRemote(granted), names, cleanup);
     fresh.start(old.asRemote(granted), names, cleanup);

@@ -18,6 +18,7 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -70,6 +71,8 @@ public final class LanDevice implements PacketDevice {
   private final NeighbourMessage discovery = new NeighbourMessage();
   private final ByteBuf out = Unpooled.directBuffer(LONGEST, LONGEST);
   private int innerMtu;
+  private boolean keepsTtl;
+  private Consumer<PacketView> onSpent;
   private int lastVlan = -1;
   private long lostSoFar;
   private boolean closed;
@@ -92,6 +95,7 @@ public final class LanDevice implements PacketDevice {
     this.clock = clock;
     this.drops = drops;
     this.innerMtu = lan.mtu();
+    this.onSpent = packet -> drops.count(DropReason.TTL_EXCEEDED);
     this.neighbours = new Neighbours(new NextHops(lan.routes()), this::ask, drops);
   }
 
@@ -103,6 +107,26 @@ public final class LanDevice implements PacketDevice {
   /** To this many bytes TCP is cut that was captured as a super-packet. */
   void limit(int mtu) {
     innerMtu = Math.min(lan.mtu(), mtu);
+  }
+
+  /**
+   * How a hop is taken here.
+   *
+   * @param keep whether none is
+   * @param onSpent counts a packet that must go no further
+   */
+  void hops(boolean keep, Consumer<PacketView> onSpent) {
+    this.keepsTtl = keep;
+    this.onSpent = onSpent;
+  }
+
+  /** Takes it; false where the packet ends here, which has been counted. */
+  private boolean takeHop(ByteBuf buf, PacketView packet) {
+    if (keepsTtl ? packet.hopLimit() > 0 : Ttl.decrement(buf, packet)) {
+      return true;
+    }
+    onSpent.accept(packet);
+    return false;
   }
 
   /** The guest with this address has {@code mac}, here or when it is back. */
@@ -228,8 +252,7 @@ public final class LanDevice implements PacketDevice {
     if (view.sourceHigh() != view.destinationHigh() || view.sourceLow() != view.destinationLow()) {
       neighbours.heard(view, link, clock.nanoTime());
     }
-    if (!Ttl.decrement(into, view)) {
-      drops.count(DropReason.TTL_EXCEEDED);
+    if (!takeHop(into, view)) {
       return false;
     }
     if (!isDescribed) {
@@ -305,8 +328,7 @@ public final class LanDevice implements PacketDevice {
     if (outView.check(out, PACKET, length) != PacketFault.NONE) {
       return false;
     }
-    if (!Ttl.decrement(out, outView)) {
-      drops.count(DropReason.TTL_EXCEEDED);
+    if (!takeHop(out, outView)) {
       return true;
     }
     int start = beginFrame(link, outView.isV4());

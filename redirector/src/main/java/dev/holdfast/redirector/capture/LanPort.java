@@ -4,6 +4,7 @@ import dev.holdfast.tunnel.device.PacketDevice;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
@@ -11,6 +12,7 @@ import java.io.IOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -94,6 +96,14 @@ public final class LanPort implements AutoCloseable {
 
   public LanInterface lan() {
     return lan;
+  }
+
+  /**
+   * How a hop is taken here: none where {@code keep}; who must go no further is told to {@code
+   * onSpent}, on the data loop. Before anything is captured.
+   */
+  public void hops(boolean keep, Consumer<PacketView> onSpent) {
+    device.hops(keep, onSpent);
   }
 
   /** The guest is on this LAN, now or when it is back. Data loop only. */

@@ -88,6 +88,7 @@ final class MigrationText {
             .add("tunnelled", traffic(migration.traffic()))
             .add("too big", sizes(migration.sizes()))
             .add("dropped", Amounts.reasons(migration.drops()))
+            .add("ICMP errors", keptBack(migration.icmpErrorsKeptBack()))
             .add("DNS", migration.dns() == null ? "not updated" : dns(migration.dns(), when)));
     text.append("history\n");
     for (MigrationView.HistoryEntry entry : migration.history()) {
@@ -190,6 +191,11 @@ final class MigrationText {
         + " replaced, "
         + held.dropped()
         + " dropped";
+  }
+
+  /** Of this host's own about the old addresses; empty where nobody has counted them. */
+  static String keptBack(@Nullable Long errors) {
+    return errors == null ? "" : errors + " kept back";
   }
 
   private static String traffic(TrafficView traffic) {

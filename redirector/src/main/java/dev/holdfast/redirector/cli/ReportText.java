@@ -41,6 +41,7 @@ final class ReportText {
                     ? migration.encapsulation()
                     : migration.encapsulationReason())
             .add("dropped", Amounts.reasons(report.dropped()))
+            .add("ICMP errors", MigrationText.keptBack(report.icmpErrorsKeptBack()))
             .add(
                 "tunnelled",
                 Amounts.bytes(report.bytesToGuest())

@@ -2,6 +2,7 @@ package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.migration.HostStatus;
 import dev.holdfast.redirector.migration.HostStatus.RemoteStatus;
+import java.util.Map;
 import picocli.CommandLine.Command;
 
 /** {@code holdfast status}. */
@@ -52,6 +53,17 @@ final class StatusCommand extends Verb {
                 .append(MigrationText.alerts(migration, "  ")));
     String dropped = Amounts.reasons(status.dropped());
     text.append("\nDropped packets: ").append(dropped.isEmpty() ? "none" : dropped).append('\n');
+    status
+        .remotes()
+        .forEach(remote -> tunnelErrors(text, " to " + remote.name(), remote.tunnelErrors()));
+    tunnelErrors(text, ", quoting packets to none of them", status.tunnelErrors());
     return text.toString();
+  }
+
+  private static void tunnelErrors(StringBuilder text, String about, Map<String, Long> errors) {
+    if (!errors.isEmpty()) {
+      text.append(
+          "ICMP errors from inside the tunnel%s: %s%n".formatted(about, Amounts.reasons(errors)));
+    }
   }
 }

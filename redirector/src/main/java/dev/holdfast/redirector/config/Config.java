@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.config;
 
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -29,6 +30,8 @@ public record Config(
    * @param uplink interface of the tunnel's outer packets
    * @param device name of the TUN
    * @param connections TLS data connections of a migration, at most
+   * @param ttl what this host does to the TTL or hop limit of what it tunnels and delivers
+   * @param outer hop limit and DSCP of the tunnel's own packets
    */
   public record Tunnel(
       InetSocketAddress listen,
@@ -38,7 +41,37 @@ public record Config(
       Capture capture,
       FastPath fastPath,
       String device,
-      int connections) {}
+      int connections,
+      Ttl ttl,
+      OuterPolicy outer) {
+    /** With what is usual in the headers. */
+    public Tunnel(
+        InetSocketAddress listen,
+        String uplink,
+        Encapsulation encapsulation,
+        ReturnPath returnPath,
+        Capture capture,
+        FastPath fastPath,
+        String device,
+        int connections) {
+      this(
+          listen,
+          uplink,
+          encapsulation,
+          returnPath,
+          capture,
+          fastPath,
+          device,
+          connections,
+          Ttl.DECREMENT,
+          OuterPolicy.DEFAULT);
+    }
+
+    /** Whether no hop is taken here. */
+    public boolean keepsTtl() {
+      return ttl == Ttl.KEEP;
+    }
+  }
 
   /** {@code [identity]}: PEM files. */
   public record Identity(Path certificate, Path key) {}
@@ -105,6 +138,12 @@ public record Config(
     AUTO,
     OFF,
     REQUIRED
+  }
+
+  /** One hop less to live, as at any router; or not, for users of RFC 5082. */
+  public enum Ttl {
+    DECREMENT,
+    KEEP
   }
 
   public enum HoldPolicy {

@@ -9,6 +9,8 @@ import dev.holdfast.redirector.config.Config.NoRelease;
 import dev.holdfast.redirector.config.Config.Remote;
 import dev.holdfast.redirector.config.Config.ReturnPath;
 import dev.holdfast.redirector.config.Config.StaleSyn;
+import dev.holdfast.redirector.config.Config.Ttl;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.MalformedInputException;
@@ -136,6 +138,10 @@ public final class ConfigReader {
     var fastPath = section.optional("fast-path", FastPath.AUTO, Values.choice(FastPath.class));
     String device = section.optional("device", "hf0", Values::networkInterface);
     int connections = section.optional("connections", 4, Values.integer(1, MOST_CONNECTIONS));
+    Ttl ttl = section.optional("ttl", Ttl.DECREMENT, Values.choice(Ttl.class));
+    int hopLimit =
+        section.optional("hop-limit", OuterPolicy.DEFAULT.hopLimit(), Values.integer(1, 255));
+    int dscp = section.optional("dscp", OuterPolicy.COPY, DscpText::parse);
     if (returnPath == ReturnPath.DIRECT) {
       section.wrong("return-path", "this build has no direct return path; write \"symmetric\"");
     }
@@ -158,7 +164,16 @@ public final class ConfigReader {
     return listen == null || uplink == null
         ? null
         : new Config.Tunnel(
-            listen, uplink, encapsulation, returnPath, capture, fastPath, device, connections);
+            listen,
+            uplink,
+            encapsulation,
+            returnPath,
+            capture,
+            fastPath,
+            device,
+            connections,
+            ttl,
+            new OuterPolicy(hopLimit, dscp));
   }
 
   private Config.@Nullable Identity identity() {

@@ -21,7 +21,8 @@ public enum Rule {
   GUEST_HAS_THE_WORD(
       Verdict.TUNNEL, "its connection was reset, and only the guest may repeat that"),
   ABOUT_OTHERS(Verdict.TUNNEL, "an ICMP error or reply is about what the guest sent"),
-  PART_OF_DATAGRAM(Verdict.TUNNEL, "a later fragment does not say which connection it is of"),
+  PART_OF_DATAGRAM(
+      Verdict.TUNNEL, "a fragment without ports does not say which connection it is of"),
   STALE_TUNNELLED(Verdict.TUNNEL, "it is new, and drain.stale-syn is tunnel"),
   STALE_DROPPED(DropReason.STALE_SYN, "it is new, and drain.stale-syn is drop"),
   STALE_REJECTED(Verdict.REJECT, "it is new, and drain.stale-syn is reject"),

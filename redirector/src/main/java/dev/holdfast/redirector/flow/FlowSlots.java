@@ -240,13 +240,14 @@ final class FlowSlots {
 
   int hash(PacketView v, Direction direction) {
     boolean toGuest = direction == Direction.TO_GUEST;
+    boolean part = v.isFragment();
     return hash(
-        v.protocol(),
+        part ? 0 : v.protocol(),
         toGuest ? v.destinationLow() : v.sourceLow(),
-        guestPort(v, direction),
+        part ? 0 : guestPort(v, direction),
         toGuest ? v.sourceHigh() : v.destinationHigh(),
         toGuest ? v.sourceLow() : v.destinationLow(),
-        peerPort(v, direction));
+        part ? 0 : peerPort(v, direction));
   }
 
   private int hash(Flow flow) {

@@ -69,7 +69,10 @@ public final class FlowTable {
     return slots.find(key);
   }
 
-  /** A number that all packets of a flow share, and few others. Changes nothing. */
+  /**
+   * A number that all packets of a flow share, and few others; all fragments between two addresses
+   * share one too, since only the first of a datagram tells its flow. Changes nothing.
+   */
   public int hash(PacketView v, Direction direction) {
     return slots.hash(v, direction);
   }

@@ -9,7 +9,7 @@ abstract sealed class FlowQueue permits TcpQueue, DatagramQueue {
   /** The share that it draws on now: a SYN-only flow may become a known one. */
   Share share;
 
-  /** Null where it is shared by packets whose flow is not followed. */
+  /** Null where it is shared by packets whose flow is not followed, or by fragments. */
   final @Nullable Flow flow;
 
   private int packets;

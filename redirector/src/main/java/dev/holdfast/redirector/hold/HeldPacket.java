@@ -17,7 +17,7 @@ final class HeldPacket {
     PURE_ACK(false),
     /** Without bytes, from before the last byte: a keepalive or window probe wants an answer. */
     PROBE(false),
-    /** Not TCP, or TCP whose flow is not followed. */
+    /** Not TCP, a fragment, or TCP whose flow is not followed. */
     OTHER(false);
 
     /** It is kept by its sequence number; of the others there is one of each kind. */
@@ -65,7 +65,7 @@ final class HeldPacket {
     this.length = length;
     this.queue = queue;
     this.lane = lane;
-    if (flow == null || !packet.isTcp()) {
+    if (flow == null || !packet.isTcp() || packet.isFragment()) {
       kind = Kind.OTHER;
       sequence = 0;
       sequenceLength = 0;

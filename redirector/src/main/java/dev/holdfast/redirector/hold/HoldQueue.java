@@ -46,6 +46,9 @@ public final class HoldQueue implements AutoCloseable {
     void packet(long id, int lane, ByteBuf vnetPacket);
   }
 
+  /** Two pairs of addresses that share one share a flow's room as well. */
+  private static final int FRAGMENT_QUEUES = 64;
+
   private final HoldLimits limits;
   private final HoldBudget host;
   private final ByteBufAllocator allocator;
@@ -58,6 +61,7 @@ public final class HoldQueue implements AutoCloseable {
 
   private final Map<Flow, FlowQueue> byFlow = new IdentityHashMap<>();
   private final DatagramQueue strangers;
+  private final DatagramQueue[] fragments = new DatagramQueue[FRAGMENT_QUEUES];
   private final ArrivalOrder arrivals = new ArrivalOrder(packet -> true);
   private final ArrivalOrder[] arrivalsByLane;
   private final List<HeldPacket> superseded = new ArrayList<>();
@@ -95,6 +99,7 @@ public final class HoldQueue implements AutoCloseable {
     adopted = new HeaviestFirst(limits, 1, 2);
     known = new HeaviestFirst(limits, 15, 16); // the rest is left to those above
     strangers = new DatagramQueue(null, datagrams);
+    Arrays.setAll(fragments, each -> new DatagramQueue(null, datagrams));
   }
 
   // ---- a packet comes ----
@@ -144,8 +149,17 @@ public final class HoldQueue implements AutoCloseable {
     return packet.id;
   }
 
+  /**
+   * All fragments between two addresses are in one queue, whatever their protocol. Of a datagram
+   * only the first has ports or a sequence number: by these, one half of it would be given up for
+   * its age, and the other kept. And a first fragment must not take the place of a whole segment,
+   * which it repeats only if the rest of it arrives.
+   */
   private FlowQueue queueOf(@Nullable Flow flow, PacketView view) {
-    if (flow == null || (flow.isTcp() && !view.isTcp())) { // the latter: a later fragment
+    if (view.isFragment()) {
+      return fragments[Lanes.of(view, FRAGMENT_QUEUES)];
+    }
+    if (flow == null) {
       return strangers;
     }
     FlowQueue queue = byFlow.get(flow);

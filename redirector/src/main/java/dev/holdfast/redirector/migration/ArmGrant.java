@@ -22,6 +22,7 @@ final class ArmGrant {
     Host host = running.host();
     Config.Remote remote = Paths.remote(host.config(), remoteName);
     List<String> wrong = new ArrayList<>();
+    TunnelEnds.check(host.config(), remote, request.oldAddresses(), wrong);
     for (IpAddress old : request.oldAddresses()) {
       if (remote.addresses().stream().noneMatch(prefix -> prefix.contains(old))) {
         wrong.add(

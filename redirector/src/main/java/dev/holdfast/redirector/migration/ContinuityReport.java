@@ -9,6 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param holdMillis from hold to release; null where it was not held
  * @param connections every connection that was alive at hold
+ * @param icmpErrorsKeptBack ICMP errors about the old addresses (unreachable, time exceeded,
+ *     redirect) that this host's kernel has made and that were dropped; null where nobody counted
  */
 public record ContinuityReport(
     int before,
@@ -21,7 +23,25 @@ public record ContinuityReport(
     Map<String, Long> dropped,
     long bytesToGuest,
     long bytesFromGuest,
-    List<Connection> connections) {
+    List<Connection> connections,
+    @Nullable Long icmpErrorsKeptBack) {
+
+  /** The same, with what was counted to the very end. */
+  ContinuityReport withKeptBack(@Nullable Long errors) {
+    return new ContinuityReport(
+        before,
+        after,
+        reset,
+        holdMillis,
+        held,
+        staged,
+        replaced,
+        dropped,
+        bytesToGuest,
+        bytesFromGuest,
+        connections,
+        errors);
+  }
 
   /**
    * @param longestSilenceMillis the longest time in which neither side was heard, from arm on

@@ -6,6 +6,7 @@ import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.LinuxKernel;
 import dev.holdfast.tunnel.device.TunDevice;
+import dev.holdfast.tunnel.endpoint.EndpointOptions;
 import dev.holdfast.tunnel.endpoint.RemoteHost;
 import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
 import dev.holdfast.tunnel.identity.HostIdentity;
@@ -109,7 +110,8 @@ public final class Daemon implements AutoCloseable {
                 .toList(),
             data.group(),
             requests,
-            clock);
+            clock,
+            EndpointOptions.DEFAULT.withDscp(config.tunnel().outer().dscp()));
     Host host =
         new Host(
             config,

@@ -141,6 +141,11 @@ final class DataConnections implements InboundPath.LinkEvents {
   @Override
   public void markerSeen() {}
 
+  @Override
+  public void packetsReturned(@Nullable String why) {
+    tell(LinkNews.packetsReturned(migration.record.remote(), why));
+  }
+
   void close() {
     List<DataConnection> open = all;
     all = List.of();

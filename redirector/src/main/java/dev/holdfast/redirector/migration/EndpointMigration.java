@@ -384,6 +384,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     lock.lock();
     try {
       if (!record.state().isEnded()) {
+        kernelCounts.read(this);
         report = Reports.of(host, this);
         lower();
         if (record.state() == MigrationState.REDIRECTING) {
@@ -433,5 +434,10 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   @Override
   public void markerSeen() {
     noted.set(true);
+  }
+
+  @Override
+  public void packetsReturned(@Nullable String why) {
+    tell(LinkNews.packetsReturned(record.remote(), why));
   }
 }

@@ -9,6 +9,7 @@ import dev.holdfast.redirector.path.IpInIpDispatch;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.redirector.path.OutboundPath;
 import dev.holdfast.redirector.path.PathTable;
+import dev.holdfast.redirector.path.TunnelErrorCounts;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.HostSteering;
 import dev.holdfast.redirector.steer.Kernel;
@@ -73,6 +74,7 @@ final class HostObjects {
   private volatile Runnable tunGone = () -> {};
   private volatile @Nullable OutboundPath outbound;
   private volatile @Nullable IpInIpDispatch ipInIp;
+  private final TunnelErrorCounts tunnelErrors = new TunnelErrorCounts();
 
   HostObjects(
       Config config,
@@ -110,6 +112,11 @@ final class HostObjects {
   /** What happened to packets of no migration. */
   DropCounters drops() {
     return drops;
+  }
+
+  /** What ICMP has said of the tunnels' own packets. */
+  TunnelErrorCounts tunnelErrors() {
+    return tunnelErrors;
   }
 
   /**
@@ -176,7 +183,9 @@ final class HostObjects {
     }
     ledger.apply(
         KernelLedger.HOST,
-        new HostSteering(new HostFacts(kernel), config.tunnel().device()).changes());
+        new HostSteering(
+                new HostFacts(kernel), config.tunnel().device(), config.tunnel().keepsTtl())
+            .changes());
     OutboundPath path =
         new OutboundPath(opened, paths, PooledByteBufAllocator.DEFAULT, clock, drops);
     outbound = path;
@@ -291,10 +300,15 @@ final class HostObjects {
   synchronized IpInIpDispatch openIpInIp() throws IOException {
     IpInIpDispatch dispatch = ipInIp;
     if (dispatch == null) {
-      dispatch =
-          IpInIpDispatch.open(
-              data.loop(), IpAddress.of(config.tunnel().listen().getAddress()), paths, drops);
+      IpAddress local = IpAddress.of(config.tunnel().listen().getAddress());
+      dispatch = IpInIpDispatch.open(data.loop(), local, config.tunnel().outer(), paths, drops);
       ipInIp = dispatch;
+      try {
+        dispatch.listenToErrors(data.loop(), local, tunnelErrors, clock);
+      } catch (IOException e) {
+        closeIpInIp();
+        throw e;
+      }
     }
     return dispatch;
   }
@@ -310,7 +324,9 @@ final class HostObjects {
     if (!record.isIpInIp() || dispatch == null) {
       return tls;
     }
-    IpInIpLink live = dispatch.link(path, outerAddress(tls), path.innerMtu());
+    IpAddress remote = outerAddress(tls);
+    tunnelErrors.located(record.remote(), remote);
+    IpInIpLink live = dispatch.link(path, remote, path.innerMtu());
     dispatch.add(path, new InboundPath(path, 0, device(record), clock, events, false));
     return live;
   }

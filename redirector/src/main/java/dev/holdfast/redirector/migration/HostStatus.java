@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param schema "holdfast.status/1"
  * @param dropped by reason label, packets of no migration among them
+ * @param tunnelErrors by label, ICMP errors about packets to none of the remote hosts: made up
  */
 public record HostStatus(
     String schema,
@@ -23,25 +24,35 @@ public record HostStatus(
     String tlsEngine,
     List<RemoteStatus> remotes,
     List<MigrationView> migrations,
-    Map<String, Long> dropped) {
+    Map<String, Long> dropped,
+    Map<String, Long> tunnelErrors) {
 
   /**
    * A remote host: whether its control channel is up, and the last round-trip time in milliseconds
    * (-1 unknown).
+   *
+   * @param tunnelErrors by label, ICMP errors about the tunnel's own packets to it (IP-in-IP)
    */
   public record RemoteStatus(
-      String name, String endpoint, boolean up, double rttMillis, String problem) {
+      String name,
+      String endpoint,
+      boolean up,
+      double rttMillis,
+      String problem,
+      Map<String, Long> tunnelErrors) {
 
     /**
      * @param up a control channel with it that is up; null where there is none
      */
-    static RemoteStatus of(Config.Remote remote, @Nullable ControlChannel up) {
+    static RemoteStatus of(
+        Config.Remote remote, @Nullable ControlChannel up, Map<String, Long> tunnelErrors) {
       return new RemoteStatus(
           remote.name(),
           remote.endpointText(),
           up != null,
           up == null ? -1 : up.rttMillis(),
-          up == null ? "" : elsewhere(remote, up));
+          up == null ? "" : elsewhere(remote, up),
+          tunnelErrors);
     }
 
     /** Where it is, if that is not where the config says; "" otherwise. */

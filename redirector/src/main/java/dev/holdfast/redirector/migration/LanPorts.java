@@ -10,6 +10,7 @@ import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.HostFacts.Device;
 import dev.holdfast.redirector.steer.Kernel;
 import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.time.Clock;
@@ -108,6 +109,8 @@ final class LanPorts {
             facts.addresses(name).stream().map(IpPrefix::address).toList(),
             facts.routes(name));
     LanPort port = LanPort.open(lan, clock, drops, data.loop(), () -> readable(name));
+    port.hops(
+        config.tunnel().keepsTtl(), packet -> paths.drop(packet, DropReason.TTL_EXCEEDED, drops));
     return new Opened(
         port, new OutboundPath(port.device(), paths, PooledByteBufAllocator.DEFAULT, clock, drops));
   }

@@ -20,6 +20,17 @@ final class LinkNews {
     up = new boolean[connections];
   }
 
+  /**
+   * Of IP-in-IP, which has no connection.
+   *
+   * @param why a clause; null where packets pass again
+   */
+  static String packetsReturned(String remote, @Nullable String why) {
+    return why == null
+        ? "the tunnel's packets to " + remote + " pass again"
+        : "the tunnel's packets to " + remote + " come back: " + why;
+  }
+
   /** Data connection {@code lane} is up; null where that is no news. */
   @Nullable String up(int lane) {
     if (up[lane]) {

@@ -25,12 +25,16 @@ abstract class LiveMigration {
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
   volatile @Nullable ContinuityReport report;
+  final KernelCounts kernelCounts;
   private volatile boolean settled;
   private volatile Figures last = Figures.NONE;
+
+  final KernelDrops kernelDrops = new KernelDrops();
 
   LiveMigration(Host host, MigrationRecord record) {
     this.host = host;
     this.record = record;
+    this.kernelCounts = new KernelCounts(host);
   }
 
   /** What may be asked of it in its present state. */
@@ -198,9 +202,20 @@ abstract class LiveMigration {
             + (legal().isEmpty() ? "nothing, it has ended" : String.join(", ", legal())));
   }
 
+  /** The view for who asks about this migration alone: with what only the kernel counts. */
+  final MigrationView shown() {
+    if (!state().isEnded() && path != null) {
+      kernelCounts.look(this);
+    }
+    return view();
+  }
+
   final MigrationView view() {
     MigrationRecord now = record;
     MigrationPath there = path;
+    if (there != null) {
+      kernelDrops.count(host, now, there);
+    }
     List<String> notes;
     synchronized (alerts) {
       notes = List.copyOf(alerts);
@@ -233,14 +248,15 @@ abstract class LiveMigration {
         figures.traffic,
         flows,
         figures.flowsAtHold,
-        figures.drops,
+        ended == null ? kernelCounts.with(figures.drops) : figures.drops,
         dnsView(),
         notes,
         ended,
         now.encapsulationReason(),
         now.byPcap() ? "pcap" : "tun",
         now.lan(),
-        figures.sizes);
+        figures.sizes,
+        kernelCounts.errorsKeptBack());
   }
 
   /** What the packet path counted, taken on the data loop. */

@@ -6,7 +6,7 @@ import org.jspecify.annotations.Nullable;
  * How many lines of this host's log a remote host may cause: some in a minute, as happens when
  * something is wrong, and after that only their number.
  */
-final class LogBudget {
+public final class LogBudget {
   static final int LINES = 20;
   private static final long MINUTE_NANOS = 60_000_000_000L;
 
@@ -15,7 +15,7 @@ final class LogBudget {
   private long left;
 
   /** The line as it is to be logged, or null when it is not. */
-  synchronized @Nullable String line(String text, long nowNanos) {
+  public synchronized @Nullable String line(String text, long nowNanos) {
     if (written == 0 || nowNanos - since >= MINUTE_NANOS) {
       since = nowNanos;
       written = 0;

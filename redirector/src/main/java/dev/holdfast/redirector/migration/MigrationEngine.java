@@ -410,7 +410,7 @@ final class MigrationEngine implements MigrationService {
 
   @Override
   public MigrationView show(String id) throws RequestRefused {
-    return find(id).view();
+    return find(id).shown();
   }
 
   @Override
@@ -445,7 +445,7 @@ final class MigrationEngine implements MigrationService {
   public HostStatus status() {
     List<HostStatus.RemoteStatus> remotes = new ArrayList<>();
     for (Config.Remote remote : host.config().remotes()) {
-      remotes.add(requests.status(remote));
+      remotes.add(requests.status(remote, host.objects().tunnelErrors().of(remote.name())));
     }
     return new HostStatus(
         "holdfast.status/1",
@@ -456,7 +456,8 @@ final class MigrationEngine implements MigrationService {
         host.endpoint().engineName(),
         remotes,
         list(),
-        host.objects().drops().nonZero());
+        host.objects().drops().nonZero(),
+        host.objects().tunnelErrors().ofNobody());
   }
 
   @Override

@@ -73,6 +73,7 @@ record MigrationSpec(
           "give --guest-port (the guest's port on this host's bridge) or --from (the old LAN's interface)");
     }
     Config.Remote remote = findRemote(request.remote(), config, mistakes);
+    TunnelEnds.check(config, remote, olds, mistakes);
     if (remote != null) {
       for (IpAddress old : olds) {
         if (remote.addresses().stream().noneMatch(prefix -> prefix.contains(old))) {

@@ -26,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  * @param capture tun or pcap, on this host; null from an earlier daemon
  * @param lan the interface of the guest's LAN on this host; null from an earlier daemon
  * @param sizes what was too big for its way; null from an earlier daemon
+ * @param icmpErrorsKeptBack ICMP errors about the old addresses that this host's kernel has made
+ *     and that were dropped, as they were counted when last asked for; null where they were not
  */
 public record MigrationView(
     String schema,
@@ -56,7 +58,8 @@ public record MigrationView(
     @Nullable String encapsulationReason,
     @Nullable String capture,
     @Nullable String lan,
-    @Nullable SizesView sizes) {
+    @Nullable SizesView sizes,
+    @Nullable Long icmpErrorsKeptBack) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon

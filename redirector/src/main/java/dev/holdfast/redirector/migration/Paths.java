@@ -71,19 +71,22 @@ final class Paths {
     Config.HoldPolicy policy =
         Config.HoldPolicy.valueOf(record.holdPolicy().toUpperCase(Locale.ROOT));
     HoldLimits limits = HoldLimits.of(config.hold().maxBytes(), config.hold().maxAge().toNanos());
-    return new MigrationPath(
-        record.uuid(),
-        role,
-        record.olds(),
-        token,
-        new Decision(role, record.olds(), policy, config.drain().staleSyn()),
-        innerMtu(config, record),
-        deliveryMtu(host, record),
-        record.connections(),
-        flowTable(host),
-        role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
-        limits,
-        idsSoFar(host, record));
+    MigrationPath path =
+        new MigrationPath(
+            record.uuid(),
+            role,
+            record.olds(),
+            token,
+            new Decision(role, record.olds(), policy, config.drain().staleSyn()),
+            innerMtu(config, record),
+            deliveryMtu(host, record),
+            record.connections(),
+            flowTable(host),
+            role == Role.REDIRECTOR ? host.objects().holdBudget() : host.objects().stagingBudget(),
+            limits,
+            idsSoFar(host, record));
+    path.keepTtl(config.tunnel().keepsTtl());
+    return path;
   }
 
   /**

@@ -254,7 +254,8 @@ final class Planner {
           new MigrationPlan.Step(here, "armed", "open " + lan + " by libpcap, deaf", "close it"));
     } else {
       steps.add(new MigrationPlan.Step(here, "armed", "open the TUN " + tun, "close it"));
-      changes.addAll(new HostSteering(new HostFacts(host.kernel()), tun).changes());
+      boolean keepTtl = host.config().tunnel().keepsTtl();
+      changes.addAll(new HostSteering(new HostFacts(host.kernel()), tun, keepTtl).changes());
     }
     changes.addAll(own);
     for (KernelChange change : changes) {

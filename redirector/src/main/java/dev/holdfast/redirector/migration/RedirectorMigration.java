@@ -363,6 +363,7 @@ final class RedirectorMigration extends LiveMigration {
   /** draining -> done. Called with the lock held. */
   private void end(String why) {
     drain.stop();
+    kernelCounts.read(this);
     report = Reports.of(host, this);
     String told = Asking.finish(host, record, ANSWER_MILLIS);
     if (!told.isEmpty()) {

@@ -4,6 +4,7 @@ import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.path.IpInIpDispatch;
 import dev.holdfast.redirector.path.PathTable;
 import dev.holdfast.tunnel.encap.IpInIp;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.link.TlsLink;
 import dev.holdfast.tunnel.observe.DropCounters;
@@ -58,7 +59,8 @@ final class RehearsalIpInIp implements AutoCloseable {
     var table = new PathTable();
     table.add(old.path);
     table.add(fresh.path);
-    IpInIpDispatch dispatch = IpInIpDispatch.open(loop.loop(), own, table, new DropCounters());
+    IpInIpDispatch dispatch =
+        IpInIpDispatch.open(loop.loop(), own, OuterPolicy.DEFAULT, table, new DropCounters());
     var opened = new RehearsalIpInIp(loop, old, fresh, dispatch);
     loop.run(() -> {
       opened.use(own, old, oldStage);

@@ -56,13 +56,14 @@ final class RemoteRequests implements EndpointHandler {
     engine = started;
   }
 
-  HostStatus.RemoteStatus status(Config.Remote remote) {
+  HostStatus.RemoteStatus status(Config.Remote remote, Map<String, Long> tunnelErrors) {
     return HostStatus.RemoteStatus.of(
         remote,
         channels.getOrDefault(remote.name(), List.of()).stream()
             .filter(ControlChannel::isUp)
             .findFirst()
-            .orElse(null));
+            .orElse(null),
+        tunnelErrors);
   }
 
   @Override

@@ -8,7 +8,6 @@ import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.packet.PacketView;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,10 +24,13 @@ final class Reports {
       return null;
     }
     MigrationRecord record = migration.record;
-    return host.data().call(() -> build(path, record, host.clock().nanoTime()));
+    migration.kernelDrops.count(host, record, path);
+    KernelCounts counts = migration.kernelCounts;
+    return host.data().call(() -> build(path, record, counts, host.clock().nanoTime()));
   }
 
-  private static ContinuityReport build(MigrationPath path, MigrationRecord record, long now) {
+  private static ContinuityReport build(
+      MigrationPath path, MigrationRecord record, KernelCounts counts, long now) {
     List<ContinuityReport.Connection> connections = new ArrayList<>();
     int reset = 0;
     int gone = 0;
@@ -56,14 +58,11 @@ final class Reports {
         held.total(),
         held.staged(),
         held.replaced(),
-        dropped(path),
+        counts.with(path.drops().nonZero()),
         path.toGuestBytes(),
         path.fromGuestBytes(),
-        connections);
-  }
-
-  private static Map<String, Long> dropped(MigrationPath path) {
-    return path.drops().nonZero();
+        connections,
+        counts.errorsKeptBack());
   }
 
   private static @Nullable Double holdMillis(MigrationRecord record) {

@@ -249,11 +249,21 @@ final class Rollback {
               + ") cannot follow the guest back; those with the old address go on");
     }
     migration.returned();
+    countKeptBack();
     if (lingers) {
       strays = strays();
       awaitNoStrays(host.clock().nanoTime() + LINGER_AT_MOST_NANOS);
     } else {
       migration.lower();
+    }
+  }
+
+  /** It takes a process, so it comes after all that the guest waits for. */
+  private void countKeptBack() {
+    ContinuityReport written = migration.report;
+    if (written != null) {
+      migration.kernelCounts.read(migration);
+      migration.report = written.withKeptBack(migration.kernelCounts.errorsKeptBack());
     }
   }
 

@@ -19,6 +19,7 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -61,6 +62,14 @@ public final class InboundPath implements LinkReceiver {
 
     /** The redirector has sent a marker: it knows of the release. */
     void markerSeen();
+
+    /**
+     * The tunnel's own packets come back as ICMP errors, or do so no more.
+     *
+     * @param why a clause such as {@code host unreachable, from 10.0.0.1}; null where they pass
+     *     again
+     */
+    default void packetsReturned(@Nullable String why) {}
   }
 
   /**
@@ -122,6 +131,13 @@ public final class InboundPath implements LinkReceiver {
     Direction direction = toGuest ? Direction.TO_GUEST : Direction.FROM_GUEST;
     if (!isGranted(toGuest)) {
       path.drops.count(DropReason.NOT_GRANTED);
+      return;
+    }
+    // The kernel would say so to the sender. What comes from a guest may be for this host itself,
+    // where it may arrive with 1: who knows the host's addresses sees to that, behind the device
+    // (steer.HopLimitRules, capture.LanDevice), as to what is staged.
+    if (toGuest && path.isSpent(view)) {
+      path.drops.count(DropReason.TTL_EXCEEDED);
       return;
     }
     long now = clock.nanoTime();
@@ -309,5 +325,10 @@ public final class InboundPath implements LinkReceiver {
   @Override
   public void onDown(String reason) {
     events.linkDown(number, reason);
+  }
+
+  /** As {@link LinkEvents#packetsReturned}. */
+  void packetsReturned(@Nullable String why) {
+    events.packetsReturned(why);
   }
 }

@@ -12,7 +12,6 @@ import dev.holdfast.redirector.hold.HoldQueue;
 import dev.holdfast.redirector.hold.StagingQueue;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
-import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.observe.DropCounters;
@@ -91,6 +90,9 @@ public final class MigrationPath {
 
   boolean flushWanted;
 
+  /** This host takes no hop. */
+  private boolean keepsTtl;
+
   @Nullable ProbeListener probes;
 
   /** Told of each answered probe. */
@@ -160,6 +162,19 @@ public final class MigrationPath {
   /** Only on the data loop. */
   public StagingQueue staging() {
     return staging;
+  }
+
+  /** What passes this host keeps its TTL or hop limit. Before the first packet. */
+  public void keepTtl(boolean keep) {
+    keepsTtl = keep;
+  }
+
+  /**
+   * Whether this host must not forward the packet: its TTL or hop limit would be used up here (RFC
+   * 1812 section 5.3.1, RFC 8200 section 3).
+   */
+  boolean isSpent(PacketView packet) {
+    return packet.hopLimit() <= (keepsTtl ? 0 : 1);
   }
 
   /** Only on the data loop. */
@@ -378,7 +393,7 @@ public final class MigrationPath {
    * Only on the data loop.
    */
   public boolean probe(IpAddress old, long number, int size) {
-    return probe(lanes[0].live, old, number, size);
+    return Probe.send(lanes[0].live, old, token, number, size);
   }
 
   /**
@@ -391,18 +406,9 @@ public final class MigrationPath {
     long number = last - (long) each * lanes.length;
     for (Lane lane : lanes) {
       for (int i = 0; i < each; i++) {
-        probe(lane.stage, old, ++number, size);
+        Probe.send(lane.stage, old, token, ++number, size);
       }
     }
-  }
-
-  private boolean probe(@Nullable Link link, IpAddress old, long number, int size) {
-    if (link == null
-        || link.send(FrameType.PACKET, Probe.request(old, token, number, size)) != Link.Sent.OK) {
-      return false;
-    }
-    link.flush();
-    return true;
   }
 
   /** Ends the batch on every link. */

@@ -1,6 +1,8 @@
 package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.tunnel.observe.DropCounters;
+import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketView;
 import java.util.ArrayList;
@@ -53,6 +55,18 @@ public final class PathTable {
   /** Whose guest a packet out of the tunnel is from: we are its redirector. */
   @Nullable MigrationPath redirected(PacketView view) {
     return redirected.get(view.sourceHigh(), view.sourceLow());
+  }
+
+  /**
+   * Counts a packet that ended on this host's interface, on its way into the tunnel or out of it:
+   * by the migration whose old address it has, or else in {@code others}.
+   */
+  public void drop(PacketView view, DropReason reason, DropCounters others) {
+    MigrationPath path = redirecting(view);
+    path = path == null ? serving(view) : path;
+    path = path == null ? served(view) : path;
+    path = path == null ? redirected(view) : path;
+    (path == null ? others : path.drops).count(reason);
   }
 
   @Nullable MigrationPath serving(PacketView view) {

@@ -1,5 +1,7 @@
 package dev.holdfast.redirector.path;
 
+import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -7,6 +9,7 @@ import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The packet that proves a tunnel at arm: a UDP datagram inside it, from the old address to itself,
@@ -24,6 +27,16 @@ final class Probe {
   private static final int CONTENT = 32;
 
   private Probe() {}
+
+  /** Sends a request by that link; false when it cannot. */
+  static boolean send(@Nullable Link by, IpAddress old, byte[] token, long number, int size) {
+    if (by == null
+        || by.send(FrameType.PACKET, request(old, token, number, size)) != Link.Sent.OK) {
+      return false;
+    }
+    by.flush();
+    return true;
+  }
 
   /** A request of {@code size} bytes of inner packet in all (at least what the content needs). */
   static ByteBuf request(IpAddress old, byte[] token, long number, int size) {

@@ -103,7 +103,8 @@ public final class EndpointSteering implements Steering {
     for (IpAddress old : plan.oldAddresses()) {
       String width = old.isV4() ? "4" : "6";
       elements.add("inet delivered" + width, old.toString());
-      elements.add("inet quoted" + width, number(old));
+      elements.add(HopLimitRules.SPENT + width, old.toString());
+      elements.add("inet silenced" + width, number(old));
       plan.onBridge()
           .ifPresentOrElse(
               macs -> takeOnBridge(elements, old, macs),
@@ -116,6 +117,7 @@ public final class EndpointSteering implements Steering {
     String width = old.isV4() ? "4" : "6";
     String bridge = macs.bridge().toString();
     elements.add("bridge return" + width, key(macs.guest(), old), bridge);
+    elements.add("bridge grouped" + width, key(macs.guest(), old));
     for (IpPrefix kept : plan.keptFrom(old)) {
       String target =
           old.isV4()

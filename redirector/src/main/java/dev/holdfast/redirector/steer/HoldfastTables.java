@@ -2,6 +2,7 @@ package dev.holdfast.redirector.steer;
 
 import static dev.holdfast.redirector.steer.SteeringNames.CAPTURE_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.DELIVERY_MARK;
+import static dev.holdfast.redirector.steer.SteeringNames.LENT_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.RETURN_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.hex;
 
@@ -15,9 +16,11 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  *                     ARP to the guest's MAC, NS for the old one  -> bridge's own MAC   (asked4/6)
  *                     frame of the guest from its old address     -> bridge's own MAC,
  *                                                                    return mark        (return4/6)
+ *                     that to multicast and broadcast         -> dropped, counted    (grouped4/6)
  *                     its ARP and NS for the old LAN              -> bridge's own MAC   (kept4/6)
  *                     its ARP and NS for the new LAN              -> from its new address (renamed4/6)
  * inet prerouting     packet for the old address: capture mark, untracked               (captured4/6)
+ *                     whose TTL is used up: dropped and counted                         (spent4/6)
  * (routing            capture mark -> TUN; return mark -> TUN; from the TUN -> guest)
  * inet forward        neighbour discovery never enters the tunnel; where forwarding was off before
  *                     us, what comes to this host's own MAC must be ours to go on       (narrow4/6)
@@ -25,7 +28,7 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  * inet output         redirects, which a router says before it asks the rules above (unrouted4/6)
  *                     this host's own packets for the old address: capture mark
  *                     resets that a filter of this host makes in the guest's name: dropped
- *                     this host's own ICMP errors about an old address: dropped         (quoted4/6)
+ *                     this host's own ICMP errors about an old address: dropped       (silenced4/6)
  * arp input           ARP for the old address: capture mark, so that the kernel's own proxy entry
  *                     sees a route by the TUN and answers when this program cannot; but
  *                     never to announcements of that address itself                     (captured4)
@@ -37,13 +40,26 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
 final class HoldfastTables {
   private HoldfastTables() {}
 
-  /** Makes the tables, or makes their rules anew; what the sets and maps hold stays. */
+  /** As below, with a hop taken, as at any router. */
   static String script(String tun) {
+    return script(tun, false);
+  }
+
+  /**
+   * Makes the tables, or makes their rules anew; what the sets and maps hold stays.
+   *
+   * @param keepTtl whether what passes the TUN keeps its TTL
+   */
+  static String script(String tun, boolean keepTtl) {
     return SCRIPT
+        .replace("@HOP_CHAINS@", HopLimitRules.chains(keepTtl))
+        .replace("@HOP_TAKEN@", HopLimitRules.prerouting(keepTtl))
+        .replace("@HOP_GIVEN@", HopLimitRules.forward(keepTtl))
         .replace("@TUN@", tun)
         .replace("@CAPTURE@", hex(CAPTURE_MARK))
         .replace("@RETURN@", hex(RETURN_MARK))
         .replace("@DELIVERY@", hex(DELIVERY_MARK))
+        .replace("@LENT@", hex(LENT_MARK))
         .replace("@OURS@", hex(CAPTURE_MARK | RETURN_MARK));
   }
 
@@ -75,6 +91,8 @@ final class HoldfastTables {
         map return6 { typeof ether saddr . ip6 saddr : ether daddr; }
         map kept4 { typeof ether saddr . arp saddr ip . arp daddr ip : ether daddr; flags interval; }
         map kept6 { typeof ether saddr . @th,64,128 : ether daddr; flags interval; }
+        set grouped4 { typeof ether saddr . ip saddr; counter; }
+        set grouped6 { typeof ether saddr . ip6 saddr; counter; }
         map renamed4 { typeof ether saddr . arp saddr ip : arp saddr ip; }
         map renamed6 { typeof ether saddr . ip6 saddr : ip6 saddr; }
         set blocked { type ifname; }
@@ -105,8 +123,8 @@ final class HoldfastTables {
           ip6 saddr set ether saddr . ip6 saddr map @renamed6 counter accept
         }
         chain to_group {
-          ether daddr set ether saddr . ip saddr map @return4 counter drop
-          ether daddr set ether saddr . ip6 saddr map @return6 counter drop
+          ether saddr . ip saddr @grouped4 drop
+          ether saddr . ip6 saddr @grouped6 drop
         }
         chain forward {
           type filter hook forward priority -350; policy accept;
@@ -125,16 +143,19 @@ final class HoldfastTables {
         set returned6 { type ifname . ipv6_addr; }
         set delivered4 { type ipv4_addr; }
         set delivered6 { type ipv6_addr; }
-        set quoted4 { typeof @th,192,32; }
-        set quoted6 { typeof @th,256,128; }
+        set silenced4 { typeof @th,192,32; counter; }
+        set silenced6 { typeof @th,256,128; counter; }
         set passed4 { type ipv4_addr; counter; }
         set passed6 { type ipv6_addr; counter; }
         set narrow4 { type ifname . ether_addr; }
         set narrow6 { type ifname . ether_addr; }
+        set spent4 { type ipv4_addr; counter; }
+        set spent6 { type ipv6_addr; counter; }
         set unrouted4 { type ifname; }
         set unrouted6 { type ifname; }
         set blocked { type ifname; }
 
+      @HOP_CHAINS@
         chain prerouting {
           type filter hook prerouting priority raw; policy accept;
           iifname @blocked counter drop
@@ -144,11 +165,13 @@ final class HoldfastTables {
           iifname "@TUN@" ip6 saddr @captured6 notrack
           iifname . ip saddr @returned4 meta mark set meta mark or @RETURN@ counter
           iifname . ip6 saddr @returned6 meta mark set meta mark or @RETURN@ counter
+      @HOP_TAKEN@
         }
         chain forward {
           type filter hook forward priority raw; policy accept;
           meta mark and @OURS@ != 0 icmpv6 type { nd-router-solicit, nd-router-advert, \
       nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } counter drop
+      @HOP_GIVEN@
           meta mark and @OURS@ != 0 accept
           ip daddr @passed4 accept
           ip6 daddr @passed6 accept
@@ -159,12 +182,12 @@ final class HoldfastTables {
           type filter hook output priority raw; policy accept;
           icmp type destination-unreachable icmp code frag-needed accept
           icmp type { destination-unreachable, time-exceeded, redirect } \
-      @th,192,32 @quoted4 counter drop
+      @th,192,32 @silenced4 counter drop
           icmp type { destination-unreachable, time-exceeded, redirect } \
-      @th,160,32 @quoted4 counter drop
-          icmpv6 type { destination-unreachable, time-exceeded } @th,256,128 @quoted6 counter drop
-          icmpv6 type { destination-unreachable, time-exceeded } @th,128,128 @quoted6 counter drop
-          icmpv6 type nd-redirect @th,192,128 @quoted6 counter drop
+      @th,160,32 @silenced4 counter drop
+          icmpv6 type { destination-unreachable, time-exceeded } @th,256,128 @silenced6 counter drop
+          icmpv6 type { destination-unreachable, time-exceeded } @th,128,128 @silenced6 counter drop
+          icmpv6 type nd-redirect @th,192,128 @silenced6 counter drop
           oifname @unrouted4 icmp type redirect counter drop
           oifname @unrouted6 icmpv6 type nd-redirect counter drop
           ip saddr @captured4 tcp flags & rst != 0 counter drop

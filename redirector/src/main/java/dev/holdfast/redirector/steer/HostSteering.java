@@ -24,10 +24,19 @@ import java.util.List;
 public final class HostSteering {
   private final HostFacts facts;
   private final String tun;
+  private final boolean keepTtl;
 
   public HostSteering(HostFacts facts, String tun) {
+    this(facts, tun, false);
+  }
+
+  /**
+   * @param keepTtl whether what passes the TUN keeps the TTL that it came with
+   */
+  public HostSteering(HostFacts facts, String tun, boolean keepTtl) {
     this.facts = facts;
     this.tun = tun;
+    this.keepTtl = keepTtl;
   }
 
   public List<KernelChange> changes() throws IOException {
@@ -35,8 +44,9 @@ public final class HostSteering {
     changes.add(device());
     changes.add(
         new KernelChange(
-            "make the nft tables holdfast (bridge, inet, arp), empty",
-            List.of(new Command.Nft(HoldfastTables.script(tun))),
+            "make the nft tables holdfast (bridge, inet, arp), empty"
+                + (keepTtl ? "; what passes keeps its TTL" : ""),
+            List.of(new Command.Nft(HoldfastTables.script(tun, keepTtl))),
             "delete the nft tables holdfast",
             List.of(new Command.Nft(HoldfastTables.removal()))));
     changes.add(returnRoute("", tun));

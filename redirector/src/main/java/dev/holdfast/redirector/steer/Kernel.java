@@ -46,6 +46,14 @@ public interface Kernel {
    */
   void nftNow(String script) throws IOException;
 
+  /**
+   * As {@link #nftNow}, of commands that only list: what they print, as text; "" where this kernel
+   * is none.
+   */
+  default String nftListNow(String script) throws IOException {
+    return "";
+  }
+
   /** Runs commands in order; on the first that fails, the rest is not run. */
   default void runAll(List<KernelChange.Command> commands) throws IOException {
     for (KernelChange.Command command : commands) {

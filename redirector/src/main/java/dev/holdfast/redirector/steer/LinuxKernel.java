@@ -196,6 +196,19 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
     }
   }
 
+  @Override
+  public String nftListNow(String script) throws IOException {
+    NftContext inProcess = library();
+    if (inProcess == null) {
+      return start(List.of("nft", "-f", "-"), script);
+    }
+    try {
+      return inProcess.run(script);
+    } catch (IOException e) {
+      throw new KernelRefusal(String.valueOf(e.getMessage()));
+    }
+  }
+
   private synchronized @Nullable NftContext library() {
     if (!asked) {
       asked = true;

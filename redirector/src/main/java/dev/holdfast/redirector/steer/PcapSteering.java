@@ -121,6 +121,7 @@ public abstract sealed class PcapSteering implements Steering {
       NftElements elements = elements();
       for (IpAddress old : plan.oldAddresses()) {
         elements.add("bridge return" + width(old), key(guest, old));
+        elements.add("bridge grouped" + width(old), key(guest, old));
         elements.add("netdev return" + width(old), key(guest, old));
         if (old.isV6()) {
           for (IpPrefix kept : plan.keptFrom(old)) {

@@ -13,6 +13,8 @@ import java.util.List;
  *     -> bridge forward: dropped, so it goes to no other port       (captured4/6, return4/6)
  *     -> up to the bridge itself: libpcap's copy
  *        -> netdev ingress of the bridge: dropped                   (captured4/6, return4/6)
+ *   the guest's multicast and broadcast from it
+ *     -> bridge prerouting: dropped, and counted                 (grouped4/6)
  *   the guest's ARP and NS as an old address, and its NS for the LAN that it has left
  *     -> bridge forward: dropped; answered from a packet socket, or
  *        asked from there as its new address                        (return4/6, kept6)
@@ -83,12 +85,20 @@ final class PcapTables {
         set captured6 { type ipv6_addr; }
         set return4 { typeof ether saddr . ip saddr; }
         set return6 { typeof ether saddr . ip6 saddr; }
+        set grouped4 { typeof ether saddr . ip saddr; counter; }
+        set grouped6 { typeof ether saddr . ip6 saddr; counter; }
         set kept6 { typeof ether saddr . @th,64,128; flags interval; }
         set blocked { type ifname; }
 
         chain prerouting {
           type filter hook prerouting priority -350; policy accept;
           iifname @blocked counter drop
+          ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_group
+        }
+        chain to_group {
+          icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } return
+          ether saddr . ip saddr @grouped4 drop
+          ether saddr . ip6 saddr @grouped6 drop
         }
         chain forward {
           type filter hook forward priority -350; policy accept;

@@ -155,7 +155,8 @@ public final class RedirectorSteering implements CaptureSteering {
     NftElements elements = new NftElements();
     for (IpAddress old : plan.oldAddresses()) {
       String width = old.isV4() ? "4" : "6";
-      elements.add("inet quoted" + width, number(old)).add("inet passed" + width, old.toString());
+      elements.add("inet silenced" + width, number(old)).add("inet passed" + width, old.toString());
+      elements.add(HopLimitRules.SPENT + width, old.toString());
     }
     return elements;
   }

@@ -19,6 +19,12 @@ public final class SteeringNames {
   /** Packet mark, one bit: an error of this host's about a packet of a guest that lives here. */
   public static final int DELIVERY_MARK = 0x4000_0000;
 
+  /**
+   * Packet mark, one bit: its TTL was 1 and was made 2, so that the kernel forwards it; with {@code
+   * ttl = "keep"} alone.
+   */
+  public static final int LENT_MARK = 0x0800_0000;
+
   /** Routing table and rule priority of what has the capture mark. */
   public static final int CAPTURE_TABLE = 4754;
 

@@ -23,6 +23,7 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
@@ -192,6 +193,34 @@ class LanDeviceTest {
     assertThat(lan.take()).isNull();
   }
 
+  /** Nothing of them is a super-packet, a checksum that was left, or Neighbor Discovery. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void fragmentsOfEachKindPassAsTheyAre(boolean ipv6) throws IOException {
+    IpAddress from = far(ipv6);
+    IpAddress to = old(ipv6);
+    for (PacketBuilder fragment :
+        List.of(
+            new PacketBuilder(from, to).udp(7, 9).payload(1_400).fragment(0, true),
+            new PacketBuilder(from, to).tcp(7, 9, 1, 1, 16, 5).payload(1_400).fragment(0, true),
+            new PacketBuilder(from, to).icmp(ipv6 ? 135 : 8, 0, 7).payload(16).fragment(0, true),
+            new PacketBuilder(from, to).raw(PacketView.TCP).payload(8).fragment(8, true),
+            new PacketBuilder(from, to)
+                .raw(PacketView.TCP)
+                .payload(8)
+                .fragment(ipv6 ? 16 : 0, true),
+            new PacketBuilder(from, to).raw(PacketView.UDP).payload(1_448).fragment(1_448, true),
+            new PacketBuilder(from, to).raw(PacketView.UDP).payload(3).fragment(65_000, false))) {
+      ByteBuf expected = Unpooled.buffer();
+      fragment.ttl(63).write(expected);
+      lan.arrive(GUEST, ROUTER, fragment.ttl(64));
+      assertThat(read()).isPositive();
+      assertThat(in.getLong(0)).as("a plain packet").isZero();
+      assertThat(in.slice(VirtioNetHeader.LENGTH, view.length())).isEqualTo(expected);
+      expected.release();
+    }
+  }
+
   @Test
   void paddingIsCutOffAndATagLearnt() throws IOException {
     ByteBuf bytes = Unpooled.buffer(200);
@@ -234,6 +263,28 @@ class LanDeviceTest {
     lan.lose(7);
     assertThat(read()).isZero();
     assertThat(drops.get(DropReason.CAPTURE_OVERRUN)).isEqualTo(7);
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void whereTheHopIsKeptNoneIsTaken(boolean ipv6) throws IOException {
+    List<Integer> spent = new ArrayList<>();
+    lan.lanDevice().hops(true, packet -> spent.add(packet.hopLimit()));
+    for (int ttl : new int[] {255, 1, 2}) {
+      lan.arrive(GUEST, ROUTER, new PacketBuilder(far(ipv6), old(ipv6)).ttl(ttl).udp(1, 2));
+      assertThat(read()).isPositive();
+      assertThat(view.hopLimit()).isEqualTo(ttl);
+      write(new PacketBuilder(old(ipv6), far(ipv6)).ttl(ttl).udp(1, 2));
+      ByteBuf frame = sent();
+      assertThat(view.check(frame, PACKET, frame.writerIndex() - PACKET))
+          .isEqualTo(PacketFault.NONE);
+      assertThat(view.hopLimit()).isEqualTo(ttl);
+      frame.release();
+    }
+    lan.arrive(GUEST, ROUTER, new PacketBuilder(far(ipv6), old(ipv6)).ttl(0).udp(1, 2));
+    assertThat(read()).isZero();
+    assertThat(spent).containsExactly(0);
+    assertThat(drops.total()).as("counted by whom it was told").isZero();
   }
 
   @Test

@@ -173,6 +173,7 @@ class ClientCommandsTest {
             flows        2, 2 of them at hold
             held         7 packets (6.8 KiB) now, 8 in all; 7 staged, 1 replaced, 0 dropped
             tunnelled    1000 B to the guest, 1.9 MiB from it
+            ICMP errors  3 kept back
             DNS          vm.lab.test published: 10.1.0.10 -> 10.2.0.10, update took 12 ms, last stale second 12:00:00 (60 s ago)
             history
               12:00:01  armed
@@ -197,6 +198,7 @@ class ClientCommandsTest {
               longest silence  1.6 s, of tcp 10.9.0.2:50124 > 10.1.0.10:443
               carried by       tls
               dropped          2 queue-full
+              ICMP errors      4 kept back
               tunnelled        1000 B to the guest, 1.9 MiB from it
               DNS              not updated
 
@@ -225,6 +227,8 @@ class ClientCommandsTest {
               ! The hold has lasted longer than its limit.
 
             Dropped packets: 3 no-grant
+            ICMP errors from inside the tunnel to host-b: 2 too-big
+            ICMP errors from inside the tunnel, quoting packets to none of them: 4 not-sent
             """);
   }
 

@@ -33,7 +33,7 @@ class ConfigMistakesTest {
           device = "eth0"            | 7:1 [tunnel] device: 'eth0' is the uplink; the TUN needs a name of its own
           uplnk = "eth0"             | 7:1 [tunnel] has no key 'uplnk'; did you mean 'uplink'?
           return_path = "symmetric"  | 7:1 [tunnel] has no key 'return_path'; did you mean 'return-path'?
-          `  colour = "red"`         | 7:3 [tunnel] has no key 'colour'; there are capture, connections, device, encapsulation, fast-path, listen, return-path, uplink
+          `  colour = "red"`         | 7:3 [tunnel] has no key 'colour'; there are capture, connections, device, dscp, encapsulation, fast-path, hop-limit, listen, return-path, ttl, uplink
           listen = "10.1.0.2"        | 2:1 [tunnel] listen: '10.1.0.2' has no port; write "10.1.0.2:4754"
           listen = "fd00::2"         | 2:1 [tunnel] listen: 'fd00::2' has no port; write "[fd00::2]:4754"
           listen = "host-a:4754"     | 2:1 [tunnel] listen: 'host-a' is not an IP address, and names are not resolved here; write an IP address and a port, such as "10.1.0.2:4754" or "[fd00::2]:4754"
@@ -49,6 +49,12 @@ class ConfigMistakesTest {
           capture = "tap"            | 7:1 [tunnel] capture: 'tap' is not one of "tun", "pcap"
           connections = 0            | 7:1 [tunnel] connections: 0 is not within 1..16
           connections = 17           | 7:1 [tunnel] connections: 17 is not within 1..16
+          ttl = 64                   | 7:1 [tunnel] ttl: must be one of "decrement", "keep", not the number 64
+          hop-limit = 0              | 7:1 [tunnel] hop-limit: 0 is not within 1..255
+          hop-limit = 256            | 7:1 [tunnel] hop-limit: 256 is not within 1..255
+          dscp = 64                  | 7:1 [tunnel] dscp: 64 is not within 0..63; write "copy", a number within 0..63, or a name such as "CS1", "AF21", "EF" or "LE"
+          dscp = "AF14"              | 7:1 [tunnel] dscp: 'AF14' is no DSCP; write "copy", a number within 0..63, or a name such as "CS1", "AF21", "EF" or "LE"
+          dscp = true                | 7:1 [tunnel] dscp: cannot be true; write "copy", a number within 0..63, or a name such as "CS1", "AF21", "EF" or "LE"
           fast-path = "required"     | 7:1 [tunnel] fast-path: this build has no fast path to require; write "auto" or "off"
 """)
   void inTunnel(String line, String expected) {
@@ -211,8 +217,8 @@ class ConfigMistakesTest {
                 + " remote, tunnel",
             "3:19 Unexpected end of line, expected \" or a character",
             "4:10 Unexpected 'e', expected a value",
-            "5:1 [tunnel] has no key 'colour'; there are capture, connections, device, encapsulation,"
-                + " fast-path, listen, return-path, uplink",
+            "5:1 [tunnel] has no key 'colour'; there are capture, connections, device, dscp,"
+                + " encapsulation, fast-path, hop-limit, listen, return-path, ttl, uplink",
             "8:1 certificate previously defined at line 7, column 1",
             "10:1 [hold] limit: has no unit; write text in quotes such as \"5s\"");
   }

@@ -6,6 +6,7 @@ import dev.holdfast.redirector.config.Config.Encapsulation;
 import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.Config.NoRelease;
 import dev.holdfast.redirector.config.Config.StaleSyn;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -15,6 +16,8 @@ import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ConfigReaderTest {
   private static final String HEX =
@@ -92,6 +95,9 @@ class ConfigReaderTest {
                 encapsulation = "ipip"
                 fast-path = "off"
                 device = "hf9"
+                ttl = "keep"
+                hop-limit = 7
+                dscp = "af41"
                 [identity]
                 certificate = "tls/host.crt"
                 key = "../host.key"
@@ -122,6 +128,8 @@ class ConfigReaderTest {
     assertThat(config.tunnel().uplink()).isEqualTo("bond0.100");
     assertThat(config.tunnel().encapsulation()).isEqualTo(Encapsulation.IPIP);
     assertThat(config.tunnel().device()).isEqualTo("hf9");
+    assertThat(config.tunnel().keepsTtl()).isTrue();
+    assertThat(config.tunnel().outer()).isEqualTo(new OuterPolicy(7, 34));
     assertThat(config.identity().certificate()).isEqualTo(folder.resolve("tls/host.crt"));
     assertThat(config.identity().key()).isEqualTo(folder.resolveSibling("host.key"));
     assertThat(config.dns().getFirst().zone()).isEqualTo("lab.test.");
@@ -139,6 +147,24 @@ class ConfigReaderTest {
         .isEqualTo(
             new Config.Drain(
                 Duration.ZERO, Duration.ofHours(3), Duration.ofSeconds(1), StaleSyn.REJECT));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "'\"copy\"', -1",
+    "0, 0",
+    "63, 63",
+    "'\"CS0\"', 0",
+    "'\"CS7\"', 56",
+    "'\"AF11\"', 10",
+    "'\"AF43\"', 38",
+    "'\"EF\"', 46",
+    "'\"LE\"', 1",
+    "'\"ef\"', 46"
+  })
+  void aDscpHasANumberOrAName(String written, int dscp) throws Exception {
+    String text = MINIMAL.replace("uplink = ", "dscp = " + written + "\nuplink = ");
+    assertThat(ConfigReader.read(write(text)).tunnel().outer().dscp()).isEqualTo(dscp);
   }
 
   @Test

@@ -181,11 +181,13 @@ public final class FakeService implements MigrationService {
         NOON,
         "BoringSSL",
         List.of(
-            new HostStatus.RemoteStatus("host-b", "10.2.0.2:4754", true, 20.5, ""),
             new HostStatus.RemoteStatus(
-                "host-c", "10.3.0.2:4754", false, -1, "connection refused")),
+                "host-b", "10.2.0.2:4754", true, 20.5, "", Map.of("too-big", 2L)),
+            new HostStatus.RemoteStatus(
+                "host-c", "10.3.0.2:4754", false, -1, "connection refused", Map.of())),
         List.copyOf(migrations),
-        Map.of("no-grant", 3L));
+        Map.of("no-grant", 3L),
+        Map.of("not-sent", 4L));
   }
 
   @Override
@@ -267,7 +269,8 @@ public final class FakeService implements MigrationService {
         "auto".equals(request.encapsulation()) ? "auto: tls, since it is a fake" : null,
         "pcap".equals(request.capture()) ? "pcap" : "tun",
         "br0",
-        null);
+        null,
+        3L);
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -300,7 +303,8 @@ public final class FakeService implements MigrationService {
         old.encapsulationReason(),
         old.capture(),
         old.lan(),
-        null);
+        null,
+        old.icmpErrorsKeptBack());
   }
 
   private static ContinuityReport report() {
@@ -319,6 +323,7 @@ public final class FakeService implements MigrationService {
             new ContinuityReport.Connection(
                 "tcp 10.9.0.2:50123 > 10.1.0.10:443", "closed by the peer", 1511.5, 4.25, 1234),
             new ContinuityReport.Connection(
-                "tcp 10.9.0.2:50124 > 10.1.0.10:443", "closed by the guest", 1600, null, 99)));
+                "tcp 10.9.0.2:50124 > 10.1.0.10:443", "closed by the guest", 1600, null, 99)),
+        4L);
   }
 }

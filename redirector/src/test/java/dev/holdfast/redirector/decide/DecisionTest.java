@@ -96,6 +96,13 @@ class DecisionTest {
   private static final PacketView TOO_BIG6 = Conversation.v6().icmp(TO_GUEST, 2, 0);
   private static final PacketView FRAGMENT =
       Conversation.view(TALK.builder(TO_GUEST).raw(PacketView.UDP).payload(64).fragment(72, false));
+  private static final PacketView FRAGMENT6 =
+      Conversation.view(
+          Conversation.v6().builder(TO_GUEST).raw(PacketView.UDP).payload(64).fragment(72, true));
+  private static final PacketView TINY =
+      Conversation.view(TALK.builder(TO_GUEST).raw(PacketView.TCP).payload(8).fragment(0, true));
+  private static final PacketView FIRST =
+      Conversation.view(TALK.builder(TO_GUEST).udp(50_000, 443).payload(64).fragment(0, true));
 
   private static PacketView udp(String source, String destination) {
     return Conversation.view(PacketBuilder.of(source, destination).udp(9, 9).payload(4));
@@ -158,6 +165,10 @@ class DecisionTest {
         drain("data after its reset", DATA_IN, Before.RESET_BY_PEER, Rule.GUEST_HAS_THE_WORD),
         drain("data after the end", DATA_IN, Before.CLOSED, Rule.FLOW_ENDED),
         drain("later fragment", FRAGMENT, Before.NOTHING, Rule.PART_OF_DATAGRAM),
+        drain("tiny first fragment", TINY, Before.NOTHING, Rule.PART_OF_DATAGRAM),
+        drain("later fragment v6", FRAGMENT6, Before.NOTHING, Rule.PART_OF_DATAGRAM),
+        drain("first fragment", FIRST, Before.OPEN, Rule.KNOWN_FLOW),
+        drain("first fragment, new", FIRST, Before.NOTHING, Rule.STALE_TUNNELLED),
         drain("ICMP error", UNREACHABLE, Before.NOTHING, Rule.ABOUT_OTHERS),
         drain("packet too big", TOO_BIG6, Before.NOTHING, Rule.ABOUT_OTHERS),
         drain("echo reply", ECHO_REPLY, Before.NOTHING, Rule.ABOUT_OTHERS),

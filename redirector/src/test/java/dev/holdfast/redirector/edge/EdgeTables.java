@@ -29,7 +29,8 @@ public final class EdgeTables {
           IcmpTest.class,
           MalformedTest.class,
           OffloadTest.class,
-          NeighboursTest.class, MtuTest.class);
+          NeighboursTest.class,
+          MtuTest.class);
 
   private EdgeTables() {}
 

@@ -15,6 +15,7 @@ import static dev.holdfast.redirector.edge.Row.table;
 import static dev.holdfast.redirector.edge.Scene.newHost;
 import static dev.holdfast.redirector.edge.Scene.oldHost;
 
+import dev.holdfast.tunnel.observe.DropReason;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -236,5 +237,54 @@ class EncapsulationTest {
               }));
     }
     return rows.stream().flatMap(List::stream);
+  }
+
+  /** The Tunnel Encapsulation Limit of an inner packet: type 4, length 1, and the limit. */
+  private static Packet limited(int limit) {
+    return Ip.V6.toGuest().extension(60, 4, 1, limit, 1, 1, 0).udp();
+  }
+
+  @TestFactory
+  Stream<DynamicTest> loopGuard() {
+    return table(
+        row(
+            "RFC 2473 4.1.1",
+            "an encapsulation limit is passed on, less one",
+            oldHost()
+                .over(Ip.V6)
+                .captures(limited(4))
+                .by(GUEST_IS_THERE)
+                .sends(Ip.V6.outgoing().extension(60, 4, 1, 3, 1, 1, 0).around(limited(4)))),
+        row(
+            "RFC 2473 4.1.1",
+            "a limit of 1 becomes one of 0",
+            oldHost()
+                .over(Ip.V6)
+                .captures(limited(1))
+                .by(GUEST_IS_THERE)
+                .sends(Ip.V6.outgoing().extension(60, 4, 1, 0, 1, 1, 0).around(limited(1)))),
+        row(
+            "RFC 2473 4.1.1",
+            "a limit of 0 forbids it",
+            oldHost().over(Ip.V6).captures(limited(0)).by(GUEST_IS_THERE).drops(DropReason.LOOP)),
+        both(
+            "RFC 2003 3.2",
+            "a tunnel of the guest's own to another end is no loop",
+            ip ->
+                newHost()
+                    .over(ip)
+                    .captures(ip.fromGuest().to(ip.there).around(ip.toGuest().udp()))
+                    .by(ANSWER_GOES_BACK)
+                    .sends(
+                        ip.outgoing()
+                            .around(ip.fromGuest().to(ip.there).around(ip.toGuest().udp())))),
+        row(
+            "RFC 2473 4.1.1",
+            "no limit, and none is added",
+            oldHost()
+                .over(Ip.V6)
+                .captures(data(Ip.V6))
+                .by(GUEST_IS_THERE)
+                .sends(Ip.V6.outgoing().around(data(Ip.V6)))));
   }
 }

@@ -19,6 +19,7 @@ import dev.holdfast.redirector.path.PathTable;
 import dev.holdfast.tunnel.device.IpOutput;
 import dev.holdfast.tunnel.device.MemoryTun;
 import dev.holdfast.tunnel.device.PacketDevice;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.IpInIpReceiver;
 import dev.holdfast.tunnel.link.Link;
@@ -111,7 +112,13 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
       receiver = null;
       path.linkUp(0, tls, tls);
     } else {
-      receiver = IpInIpReceiver.over(new RecordedOutput(scene.outer.here), drops::count);
+      receiver =
+          IpInIpReceiver.over(
+              new RecordedOutput(scene.outer.here),
+              OuterPolicy.DEFAULT,
+              scene.outer.there,
+              0,
+              drops::count);
       IpInIpDispatch dispatch = IpInIpDispatch.over(receiver, paths, drops);
       IpAddress remote = scene.outer.there;
       Link live = dispatch.link(path, remote, scene.pathMtu - scene.outer.header());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.holdfast.redirector.config.Config;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
@@ -137,6 +138,27 @@ class MigrationSpecTest {
         .contains("10.7.0.10")
         .contains("[[remote]] host-b")
         .contains("10.1.0.0/24");
+  }
+
+  @Test
+  void anEndOfTheTunnelIsNoGuest() {
+    RequestRefused refused =
+        catchThrowableOfType(
+            RequestRefused.class,
+            () ->
+                MigrationSpec.of(
+                    request(
+                        "web1", List.of("10.1.0.2"), List.of("10.2.0.10"), "host-b", null, null),
+                    CONFIG));
+    assertThat(refused.getMessage())
+        .isEqualTo(
+            "10.1.0.2 is this host's own end of its tunnels ([tunnel] listen), so its packets cannot"
+                + " go through one: give the address of the guest");
+    assertThat(TunnelEnds.against(CONFIG, CONFIG.remotes().getFirst(), IpAddress.parse("10.2.0.2")))
+        .contains("[[remote]] host-b");
+    assertThat(
+            TunnelEnds.against(CONFIG, CONFIG.remotes().getFirst(), IpAddress.parse("10.1.0.10")))
+        .isNull();
   }
 
   @Test

@@ -115,6 +115,32 @@ class BothPathsTest {
     assertThat(fresh.delivered()).containsExactly(1_000L);
   }
 
+  /** RFC 1812 section 5.3.1: what may not be forwarded is dropped; here nobody is told. */
+  @Test
+  void whatWouldBeUsedUpAtTheEndpointGoesNoFurther() throws IOException {
+    hold();
+    release();
+    old.arrives(toGuest(1_000).ttl(1));
+    old.arrives(toGuest(1_100).ttl(2));
+    assertThat(fresh.delivered()).containsExactly(1_100L);
+    assertThat(fresh.path.drops().get(DropReason.TTL_EXCEEDED)).isOne();
+
+    fresh.path.keepTtl(true);
+    old.arrives(toGuest(1_200).ttl(1));
+    old.arrives(toGuest(1_300).ttl(0));
+    assertThat(fresh.delivered()).containsExactly(1_200L);
+    assertThat(fresh.path.drops().get(DropReason.TTL_EXCEEDED)).isEqualTo(2);
+  }
+
+  /** It may be for the redirector itself, where it may arrive with 1: the kernel tells. */
+  @Test
+  void whatComesFromTheGuestWithOneHopLeftIsForTheKernelToJudge() throws IOException {
+    hold();
+    release();
+    fresh.arrives(fromGuest(500).ttl(1));
+    assertThat(old.delivered()).containsExactly(500L);
+  }
+
   @Test
   void theGuestsAnswersGoBackAndOutAtTheOldSite() throws IOException {
     hold();

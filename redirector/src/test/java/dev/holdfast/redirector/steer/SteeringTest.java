@@ -119,7 +119,9 @@ class SteeringTest {
         .contains("bridge holdfast asked6 { 0xfd000001000000000000000000000010 : ")
         .contains("bridge holdfast blocked { \"gp\" }")
         .contains("inet holdfast captured6 { fd00:1::10 }")
-        .contains("inet holdfast quoted4 { 0x0a01000a }");
+        .contains("inet holdfast silenced4 { 0x0a01000a }")
+        .contains("inet holdfast spent4 { 10.1.0.10 }")
+        .contains("inet holdfast spent6 { fd00:1::10 }");
   }
 
   @Test
@@ -145,7 +147,7 @@ class SteeringTest {
       assertThat(deletions).isNotEmpty();
     }
     assertThat(steering.unholdScript()).contains("capture4").doesNotContain("blocked");
-    assertThat(steering.unholdScript()).doesNotContain("quoted");
+    assertThat(steering.unholdScript()).doesNotContain("silenced");
   }
 
   @Test
@@ -220,6 +222,10 @@ class SteeringTest {
 
   @Test
   void theTablesScriptHasNoPlaceholderLeft() {
-    assertThat(HoldfastTables.script("hf0")).doesNotContainPattern("@[A-Z]+@").contains("\"hf0\"");
+    for (boolean keepTtl : new boolean[] {false, true}) {
+      assertThat(HoldfastTables.script("hf0", keepTtl))
+          .doesNotContainPattern("@[A-Z_]+@")
+          .contains("\"hf0\"");
+    }
   }
 }

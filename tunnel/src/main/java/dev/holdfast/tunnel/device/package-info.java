@@ -3,9 +3,10 @@
  *
  * <p>One TUN serves all migrations of a daemon, opened with {@code IFF_VNET_HDR} and segmentation
  * offloads, so that a read may return a super-packet with a partial checksum; {@code MemoryTun}
- * stands in for it in tests and replay. {@code RawIpSocket} carries IP-in-IP in batches. {@code
- * PacketSocket} sees and sends whole Ethernet frames. {@code NetworkNamespace} runs code in another
- * namespace, and {@code NftContext} changes nft rules without starting a process.
+ * stands in for it in tests and replay. {@code RawIpSocket} carries IP-in-IP in batches, and {@code
+ * IcmpErrorSocket} tells which of these packets came back as ICMP errors. {@code PacketSocket} sees
+ * and sends whole Ethernet frames. {@code NetworkNamespace} runs code in another namespace, and
+ * {@code NftContext} changes nft rules without starting a process.
  *
  * <p>Each object owns one descriptor, is opened in the namespace of the calling thread, never
  * blocks, and is used by one thread. Whether there is something to read is learnt on the data loop

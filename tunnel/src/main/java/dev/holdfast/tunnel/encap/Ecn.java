@@ -33,6 +33,32 @@ public final class Ecn {
     return inner == ECT_0 && outer == ECT_1 ? ECT_1 : inner;
   }
 
+  /**
+   * Whether no tunnel's entry that follows a standard makes this pair: it is marked in figure 4,
+   * and to be logged (RFC 6040 section 4.2).
+   *
+   * @param inner the two ECN bits of the inner header
+   * @param outer those of the outer header that is taken off
+   */
+  public static boolean isUnused(int inner, int outer) {
+    return switch (inner) {
+      case NOT_ECT -> outer != NOT_ECT; // (!!!)
+      case ECT_1 -> outer == ECT_0; // (!)
+      case CE -> outer == ECT_1; // (!!!)
+      default -> false;
+    };
+  }
+
+  /** What {@code ecn} is called in RFC 3168 section 5. */
+  public static String name(int ecn) {
+    return switch (ecn) {
+      case ECT_0 -> "ECT(0)";
+      case ECT_1 -> "ECT(1)";
+      case CE -> "CE";
+      default -> "Not-ECT";
+    };
+  }
+
   /** Sets the ECN bits of a packet; an IPv4 header's checksum follows. */
   public static void set(PacketView packet, int ecn) {
     int before = packet.trafficClass();

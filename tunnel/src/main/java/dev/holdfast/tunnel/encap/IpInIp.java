@@ -30,9 +30,33 @@ public final class IpInIp {
 
   private IpInIp() {}
 
-  /** Bytes that the outer header to {@code destination} adds. */
+  /** Bytes that the outer header to {@code destination} adds to almost every packet. */
   public static int outerLength(IpAddress destination) {
     return destination.isV4() ? V4_OUTER : V6_OUTER;
+  }
+
+  /**
+   * Bytes that the outer header to {@code destination} adds to this packet: over IPv6 {@link
+   * EncapsulationLimit#HEADER} more where it carries such a limit (RFC 2473 section 4.1.1).
+   */
+  public static int outerLength(IpAddress destination, PacketView inner) {
+    return destination.isV4() ? V4_OUTER : v6Length(EncapsulationLimit.of(inner));
+  }
+
+  private static int v6Length(int limit) {
+    return limit > 0 ? V6_OUTER + EncapsulationLimit.HEADER : V6_OUTER;
+  }
+
+  /** As below, with the inner packet's DSCP. */
+  public static boolean writeOuter(
+      ByteBuf out,
+      PacketView inner,
+      IpAddress source,
+      IpAddress destination,
+      int hopLimit,
+      int identification) {
+    OuterPolicy policy = new OuterPolicy(hopLimit, OuterPolicy.COPY);
+    return writeOuter(out, inner, source, destination, policy, identification);
   }
 
   /**
@@ -44,12 +68,12 @@ public final class IpInIp {
       PacketView inner,
       IpAddress source,
       IpAddress destination,
-      int ttl,
+      OuterPolicy policy,
       int identification) {
     int start = out.writerIndex();
-    int length = outerLength(destination);
+    int length = outerLength(destination, inner);
     out.ensureWritable(length);
-    if (!setOuter(out, start, inner, source, destination, ttl, identification)) {
+    if (!setOuter(out, start, inner, source, destination, policy, identification)) {
       return false;
     }
     out.writerIndex(start + length);
@@ -58,14 +82,17 @@ public final class IpInIp {
 
   /**
    * Writes the outer header for {@code inner} at {@code index}: into headroom of {@link
-   * #outerLength} bytes before a packet that is there already.
+   * #outerLength(IpAddress, PacketView)} bytes before a packet that is there already.
    *
-   * <p>DSCP and ECN are copied (RFC 6040 section 4.1, normal mode). Don't Fragment is copied too,
-   * and such a packet has identification 0, which nobody reads (RFC 6864 section 4.1).
+   * <p>ECN is copied (RFC 6040 section 4.1, normal mode), DSCP as the policy says. Don't Fragment
+   * is copied too (RFC 2003 section 3.1; for IPv6 in IPv4, RFC 4213 section 3.2.2), and such a
+   * packet has identification 0, which nobody reads (RFC 6864 section 4.1). Over IPv6 what the
+   * packet says of how often it may be encapsulated is passed on, less one (RFC 2473 section
+   * 4.1.1); that it says 0 is for {@link LoopGuard} to see.
    *
    * @param inner one plain packet: a super-packet is segmented first
    * @param source of the outer header, of the same family as {@code destination}
-   * @param ttl of the outer header, 1 to 255
+   * @param policy TTL or hop limit, and DSCP
    * @param identification of the outer header where it may be fragmented, 16 bits
    * @return false, with nothing written, where both together would be longer than IP can say
    */
@@ -75,14 +102,14 @@ public final class IpInIp {
       PacketView inner,
       IpAddress source,
       IpAddress destination,
-      int ttl,
+      OuterPolicy policy,
       int identification) {
     if (source.isV4() != destination.isV4()) {
       throw new IllegalArgumentException(source + " and " + destination + " differ in family");
     }
     return source.isV4()
-        ? setV4(out, index, inner, source.v4Bits(), destination.v4Bits(), ttl, identification)
-        : setV6(out, index, inner, source, destination, ttl);
+        ? setV4(out, index, inner, source.v4Bits(), destination.v4Bits(), policy, identification)
+        : setV6(out, index, inner, source, destination, policy);
   }
 
   private static boolean setV4(
@@ -91,7 +118,7 @@ public final class IpInIp {
       PacketView inner,
       int source,
       int destination,
-      int ttl,
+      OuterPolicy policy,
       int identification) {
     int total = V4_OUTER + inner.length();
     if (total > MAX_LENGTH) {
@@ -99,11 +126,11 @@ public final class IpInIp {
     }
     boolean whole = inner.isV4() ? inner.dontFragment() : inner.length() > IPV6_MINIMUM_MTU;
     out.setByte(index, 0x45);
-    out.setByte(index + 1, inner.trafficClass());
+    out.setByte(index + 1, policy.trafficClass(inner.trafficClass()));
     out.setShort(index + 2, total);
     out.setShort(index + 4, whole ? 0 : identification);
     out.setShort(index + 6, whole ? DONT_FRAGMENT : 0);
-    out.setByte(index + 8, ttl);
+    out.setByte(index + 8, policy.hopLimit());
     out.setByte(index + 9, protocolOf(inner));
     out.setInt(index + 12, source);
     out.setInt(index + 16, destination);
@@ -112,14 +139,25 @@ public final class IpInIp {
   }
 
   private static boolean setV6(
-      ByteBuf out, int index, PacketView inner, IpAddress source, IpAddress destination, int ttl) {
-    if (inner.length() > MAX_LENGTH) {
+      ByteBuf out,
+      int index,
+      PacketView inner,
+      IpAddress source,
+      IpAddress destination,
+      OuterPolicy policy) {
+    int limit = EncapsulationLimit.of(inner);
+    int payload = v6Length(limit) - V6_OUTER + inner.length();
+    if (payload > MAX_LENGTH) {
       return false;
     }
-    out.setInt(index, 6 << 28 | inner.trafficClass() << 20);
-    out.setShort(index + 4, inner.length());
+    out.setInt(index, 6 << 28 | policy.trafficClass(inner.trafficClass()) << 20);
+    out.setShort(index + 4, payload);
     out.setByte(index + 6, protocolOf(inner));
-    out.setByte(index + 7, ttl);
+    out.setByte(index + 7, policy.hopLimit());
+    if (limit > 0) {
+      out.setByte(index + 6, EncapsulationLimit.DESTINATION_OPTIONS);
+      EncapsulationLimit.write(out, index + V6_OUTER, protocolOf(inner), limit - 1);
+    }
     out.setLong(index + 8, source.high());
     out.setLong(index + 16, source.low());
     out.setLong(index + 24, destination.high());

@@ -31,6 +31,8 @@ public final class Unwrapping {
 
   private final PacketView outer = new PacketView();
   private final PacketView inner = new PacketView();
+  private int ecnInside;
+  private int ecnOutside;
 
   /**
    * Checks the outer and the inner packet and, where the outer header says more about congestion
@@ -71,7 +73,9 @@ public final class Unwrapping {
         || !headerSumIsRight(inner)) {
       return Verdict.BAD_INNER;
     }
-    int ecn = Ecn.decapsulated(inner.trafficClass() & 3, outerTrafficClass & 3);
+    ecnInside = inner.trafficClass() & 3;
+    ecnOutside = outerTrafficClass & 3;
+    int ecn = Ecn.decapsulated(ecnInside, ecnOutside);
     if (ecn == Ecn.DROP) {
       return Verdict.CONGESTED;
     }
@@ -83,6 +87,24 @@ public final class Unwrapping {
     return !view.isV4()
         || Checksums.verifyIpv4Header(
             view.buffer(), view.start(), view.transportStart() - view.start());
+  }
+
+  /**
+   * Whether the two headers came with ECN bits that no entry of a tunnel makes ({@link
+   * Ecn#isUnused}); valid after {@link Verdict#OK} and {@link Verdict#CONGESTED}.
+   */
+  public boolean isEcnUnused() {
+    return Ecn.isUnused(ecnInside, ecnOutside);
+  }
+
+  /** The inner header's ECN bits as they came. */
+  public int ecnInside() {
+    return ecnInside;
+  }
+
+  /** The outer header's ECN bits. */
+  public int ecnOutside() {
+    return ecnOutside;
   }
 
   /** The outer packet; valid unless the verdict was {@link Verdict#BAD_OUTER}. */

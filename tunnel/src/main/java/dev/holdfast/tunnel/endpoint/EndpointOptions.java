@@ -1,5 +1,6 @@
 package dev.holdfast.tunnel.endpoint;
 
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.identity.TlsContexts;
 import dev.holdfast.tunnel.link.TlsLink;
 import java.net.InetAddress;
@@ -21,6 +22,8 @@ import java.util.List;
  *     addresses of configured remote hosts, and as many from all others
  * @param linkLimits queue in front of each data connection
  * @param resolver of endpoints that are names
+ * @param dscp of data connections, 0 to 63; {@link OuterPolicy#COPY} leaves them the host's
+ *     default, since one connection carries packets of many kinds (RFC 2983 section 3.2)
  */
 public record EndpointOptions(
     String software,
@@ -32,7 +35,8 @@ public record EndpointOptions(
     int halfOpen,
     TlsLink.Limits linkLimits,
     TlsContexts.Engine engine,
-    Resolver resolver) {
+    Resolver resolver,
+    int dscp) {
 
   /** Finds the addresses of a name; may take its time. */
   @FunctionalInterface
@@ -63,6 +67,47 @@ public record EndpointOptions(
     capabilities = List.copyOf(capabilities);
   }
 
+  /** With the host's default DSCP. */
+  public EndpointOptions(
+      String software,
+      List<String> capabilities,
+      Duration connectTimeout,
+      Duration greetingTimeout,
+      Duration pingInterval,
+      int silentPings,
+      int halfOpen,
+      TlsLink.Limits linkLimits,
+      TlsContexts.Engine engine,
+      Resolver resolver) {
+    this(
+        software,
+        capabilities,
+        connectTimeout,
+        greetingTimeout,
+        pingInterval,
+        silentPings,
+        halfOpen,
+        linkLimits,
+        engine,
+        resolver,
+        OuterPolicy.COPY);
+  }
+
+  public EndpointOptions withDscp(int value) {
+    return new EndpointOptions(
+        software,
+        capabilities,
+        connectTimeout,
+        greetingTimeout,
+        pingInterval,
+        silentPings,
+        halfOpen,
+        linkLimits,
+        engine,
+        resolver,
+        value);
+  }
+
   public EndpointOptions withSoftware(String software) {
     return new EndpointOptions(
         software,
@@ -74,6 +119,7 @@ public record EndpointOptions(
         halfOpen,
         linkLimits,
         engine,
-        resolver);
+        resolver,
+        dscp);
   }
 }

@@ -110,6 +110,7 @@ final class Greeting implements FrameConnection.Listener {
         connection.write(FrameType.BOUND, Bind.accepted());
         connection.flush();
         settle();
+        connection.mark(endpoint.options().dscp());
         TlsLink link = new TlsLink(connection, accept.receiver(), endpoint.options().linkLimits());
         accept.onLink().accept(link);
         accept.receiver().onUp();

@@ -49,6 +49,7 @@ final class LinkDial extends Dial<TlsLink> {
       fail(remote.name() + " refuses the data connection: " + refusal);
       return;
     }
+    open.mark(endpoint.options().dscp());
     TlsLink link = new TlsLink(open, receiver, endpoint.options().linkLimits());
     if (succeed(link)) {
       receiver.onUp();

@@ -2,8 +2,10 @@ package dev.holdfast.tunnel.link;
 
 import dev.holdfast.tunnel.observe.DropReason;
 import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOption;
 import io.netty.channel.ChannelOutboundBuffer;
 import io.netty.handler.ssl.SslCloseCompletionEvent;
 import io.netty.util.NetUtil;
@@ -12,6 +14,8 @@ import java.net.InetSocketAddress;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One TLS connection as two streams of frames. It is the last handler of the connection's pipeline,
@@ -22,6 +26,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FrameConnection extends ChannelInboundHandlerAdapter
     implements FrameReader.Sink {
+  private static final Logger log = LoggerFactory.getLogger(FrameConnection.class);
+
   /** Takes what comes in on the connection. */
   public interface Listener {
     /** As {@link LinkReceiver#onFrame}; any known type. */
@@ -86,6 +92,29 @@ public final class FrameConnection extends ChannelInboundHandlerAdapter
     return ctx != null && ctx.channel().remoteAddress() instanceof InetSocketAddress address
         ? address
         : null;
+  }
+
+  /**
+   * What the connection's own packets carry from now on. Its two ECN bits stay TCP's.
+   *
+   * @param dscp 0 to 63; another leaves it as it is
+   */
+  public void mark(int dscp) {
+    ChannelHandlerContext ctx = context;
+    if (ctx == null || dscp < 0) {
+      return;
+    }
+    try {
+      ctx.channel().config().setOption(ChannelOption.IP_TOS, dscp << 2); // or IPV6_TCLASS
+    } catch (ChannelException e) {
+      log.warn("the DSCP {} cannot be set: {}", dscp, e.getMessage());
+    }
+  }
+
+  /** The DSCP of the connection's own packets, 0 to 63; -1 before and after the connection. */
+  int dscp() {
+    ChannelHandlerContext ctx = context;
+    return ctx == null ? -1 : ctx.channel().config().getOption(ChannelOption.IP_TOS) >> 2;
   }
 
   /** Whether frames can be written. */

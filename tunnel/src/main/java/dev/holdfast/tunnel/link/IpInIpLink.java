@@ -1,8 +1,12 @@
 package dev.holdfast.tunnel.link;
 
 import dev.holdfast.tunnel.device.IpOutput;
+import dev.holdfast.tunnel.encap.Identifications;
 import dev.holdfast.tunnel.encap.IpInIp;
+import dev.holdfast.tunnel.encap.LoopGuard;
 import dev.holdfast.tunnel.encap.OuterFragments;
+import dev.holdfast.tunnel.encap.OuterPolicy;
+import dev.holdfast.tunnel.encap.TunnelPathMtu;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketFault;
@@ -24,35 +28,64 @@ import java.util.function.Consumer;
  * counted. Made by {@link IpInIpReceiver#link}.
  */
 public final class IpInIpLink implements Link {
-  private static final int TTL = 64;
-
   private final IpOutput socket;
   private final IpAddress remote;
-  private final int outer;
+  private final OuterPolicy policy;
+  private final Identifications identifications;
   private final Consumer<DropReason> dropped;
   private final PacketView packet = new PacketView();
   private final PacketView segment = new PacketView();
   private final Segmenter segmenter = new Segmenter();
   private int pathMtu;
-  private int identification;
+  private int provenMtu;
+  private int learntMtu = TunnelPathMtu.UNLIMITED;
   private long unflushed;
   private boolean closed;
 
-  IpInIpLink(IpOutput socket, IpAddress remote, int pathMtu, Consumer<DropReason> dropped) {
+  /**
+   * @param identifications shared by all links to {@code remote}
+   */
+  IpInIpLink(
+      IpOutput socket,
+      IpAddress remote,
+      int pathMtu,
+      OuterPolicy policy,
+      Identifications identifications,
+      Consumer<DropReason> dropped) {
     this.socket = socket;
     this.remote = remote;
-    this.outer = IpInIp.outerLength(remote);
+    this.policy = policy;
+    this.identifications = identifications;
     this.dropped = dropped;
     pathMtu(pathMtu);
   }
 
-  /** From now on outer packets are at most this long. */
+  /** What the path is proven to take: from now on outer packets are at most this long. */
   public void pathMtu(int bytes) {
+    provenMtu = passable(bytes);
+    pathMtu = Math.min(provenMtu, learntMtu);
+  }
+
+  /**
+   * Outer packets are no longer than this either, since an ICMP error has said so; {@link
+   * TunnelPathMtu#UNLIMITED} ends it.
+   */
+  public void learntMtu(int bytes) {
+    learntMtu = passable(bytes);
+    pathMtu = Math.min(provenMtu, learntMtu);
+  }
+
+  /** The longest outer packet that was ever to be sent, bytes. */
+  public int provenMtu() {
+    return provenMtu;
+  }
+
+  private int passable(int bytes) {
     if (bytes < OuterFragments.smallestMtu(remote.isV4())) {
       throw new IllegalArgumentException(
           bytes + " bytes is less than the MTU of any path to " + remote);
     }
-    pathMtu = bytes;
+    return bytes;
   }
 
   /**
@@ -81,13 +114,18 @@ public final class IpInIpLink implements Link {
       dropped.accept(DropReason.MALFORMED);
       return Sent.OK;
     }
+    if (LoopGuard.forbids(packet, socket.local(), remote)) {
+      dropped.accept(DropReason.LOOP);
+      return Sent.OK;
+    }
     segmenter.begin(payload, vnet, packet);
+    int outer = IpInIp.outerLength(remote, packet);
     int longest = outer + segmenter.maxSegmentLength();
     // One piece of memory for all segments, each freed with the last slice of it.
     ByteBuf room = ByteBufAllocator.DEFAULT.directBuffer(longest * segmenter.segmentCount());
     try {
       for (int left = segmenter.segmentCount(); left > 0; left--) {
-        if (!append(room)) {
+        if (!append(room, outer)) {
           return Sent.TOO_BIG;
         }
       }
@@ -100,7 +138,7 @@ public final class IpInIpLink implements Link {
   }
 
   /** Appends the next segment with its outer header and hands it to the socket. */
-  private boolean append(ByteBuf room) throws IOException {
+  private boolean append(ByteBuf room, int outer) throws IOException {
     int at = room.writerIndex();
     int inner = at + outer;
     room.writerIndex(inner);
@@ -108,19 +146,15 @@ public final class IpInIpLink implements Link {
     int end = room.writerIndex();
     PacketFault fault = segment.check(room, inner, end - inner);
     room.writerIndex(at);
+    identifications.next();
     if (fault != PacketFault.NONE
-        || !IpInIp.writeOuter(room, segment, socket.local(), remote, TTL, nextIdentification())) {
+        || !IpInIp.writeOuter(
+            room, segment, socket.local(), remote, policy, identifications.v4())) {
       return false; // over 65,535 bytes with the outer header: no IP packet
     }
     room.writerIndex(end);
     hand(room, at, end - at);
     return true;
-  }
-
-  /** Over IPv4 never 0: the kernel would give each fragment one of its own (raw(7)). */
-  private int nextIdentification() {
-    identification++;
-    return 1 + Integer.remainderUnsigned(identification, 0xffff);
   }
 
   private void hand(ByteBuf room, int at, int length) throws IOException {
@@ -131,11 +165,11 @@ public final class IpInIpLink implements Link {
     }
     // Whether a packet may be too big is for the path to decide, which can tell its sender. What
     // comes here is to be carried.
-    IpInIp.allowFragments(room, at, nextIdentification());
+    IpInIp.allowFragments(room, at, identifications.v4());
     int fragments = OuterFragments.count(length, pathMtu, remote.isV4());
     for (int i = 0; i < fragments; i++) {
       ByteBuf fragment = ByteBufAllocator.DEFAULT.directBuffer(pathMtu);
-      OuterFragments.write(room, at, length, pathMtu, i, identification, fragment);
+      OuterFragments.write(room, at, length, pathMtu, i, identifications.v6(), fragment);
       socket.send(fragment);
     }
   }
@@ -160,12 +194,12 @@ public final class IpInIpLink implements Link {
 
   @Override
   public int innerMtu() {
-    return pathMtu - outer;
+    return pathMtu - IpInIp.outerLength(remote);
   }
 
   /** From now on inner packets of this length pass whole, and no longer ones. */
   public void innerMtu(int bytes) {
-    pathMtu(bytes + outer);
+    pathMtu(bytes + IpInIp.outerLength(remote));
   }
 
   /** Sends what waits; the socket, which other links share, stays open. */

@@ -3,6 +3,9 @@ package dev.holdfast.tunnel.link;
 import dev.holdfast.tunnel.device.FdReadiness;
 import dev.holdfast.tunnel.device.IpOutput;
 import dev.holdfast.tunnel.device.RawIpSocket;
+import dev.holdfast.tunnel.encap.Ecn;
+import dev.holdfast.tunnel.encap.Identifications;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.encap.Unwrapping;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
@@ -12,11 +15,16 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
+import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A daemon's end of all IP-in-IP tunnels: the raw sockets, what comes in on them, and the links
@@ -28,13 +36,18 @@ import org.jspecify.annotations.Nullable;
  * only. The inner addresses are for the receiver to check against its grants.
  */
 public final class IpInIpReceiver implements AutoCloseable {
+  private static final Logger log = LoggerFactory.getLogger(IpInIpReceiver.class);
+
   /** System calls in a row before others on the loop have their turn. */
   private static final int BATCHES = 4;
+
+  private static final SecureRandom RANDOM = new SecureRandom();
 
   private static final class Remote {
     final IpAddress address;
     final LinkReceiver receiver;
     boolean inBatch;
+    long unusedEcn;
 
     Remote(IpAddress address, LinkReceiver receiver) {
       this.address = address;
@@ -42,7 +55,9 @@ public final class IpInIpReceiver implements AutoCloseable {
     }
   }
 
+  private final OuterPolicy policy;
   private final Consumer<DropReason> dropped;
+  private final Map<IpAddress, Identifications> identifications = new HashMap<>();
   private final Unwrapping unwrapping = new Unwrapping();
   private final List<RawIpSocket> sockets = new ArrayList<>();
   private @Nullable IpOutput output;
@@ -50,20 +65,29 @@ public final class IpInIpReceiver implements AutoCloseable {
   private Remote[] remotes = new Remote[0]; // few: looking through them allocates nothing
   private boolean closed;
 
-  private IpInIpReceiver(Consumer<DropReason> dropped) {
+  private IpInIpReceiver(OuterPolicy policy, Consumer<DropReason> dropped) {
+    this.policy = policy;
     this.dropped = dropped;
+  }
+
+  /** As below, with what is usual in the outer headers. */
+  public static IpInIpReceiver open(IoEventLoop loop, IpAddress local, Consumer<DropReason> dropped)
+      throws IOException {
+    return open(loop, local, OuterPolicy.DEFAULT, dropped);
   }
 
   /**
    * Opens the sockets in the calling thread's network namespace and listens on the loop.
    *
    * @param local this host's address of the tunnels
+   * @param policy of the outer headers that its links write
    * @param dropped counts, on the loop's thread
    * @throws IOException in one sentence: privilege is missing or the address is not here
    */
-  public static IpInIpReceiver open(IoEventLoop loop, IpAddress local, Consumer<DropReason> dropped)
+  public static IpInIpReceiver open(
+      IoEventLoop loop, IpAddress local, OuterPolicy policy, Consumer<DropReason> dropped)
       throws IOException {
-    IpInIpReceiver receiver = new IpInIpReceiver(dropped);
+    IpInIpReceiver receiver = new IpInIpReceiver(policy, dropped);
     try {
       for (int protocol : new int[] {RawIpSocket.PROTOCOL_IPV4, RawIpSocket.PROTOCOL_IPV6}) {
         RawIpSocket socket = RawIpSocket.open(local, protocol, receiver::refused);
@@ -84,11 +108,18 @@ public final class IpInIpReceiver implements AutoCloseable {
    * One without sockets: what it sends goes to {@code output}, and what comes is given to {@link
    * #taking}. For tests, and for who asks what would become of a packet.
    *
+   * @param remote whose first identification is {@code first}, so that the same is sent each time
    * @param dropped counts
    */
-  public static IpInIpReceiver over(IpOutput output, Consumer<DropReason> dropped) {
-    IpInIpReceiver receiver = new IpInIpReceiver(dropped);
+  public static IpInIpReceiver over(
+      IpOutput output,
+      OuterPolicy policy,
+      IpAddress remote,
+      int first,
+      Consumer<DropReason> dropped) {
+    IpInIpReceiver receiver = new IpInIpReceiver(policy, dropped);
     receiver.output = output;
+    receiver.identifications.put(remote, new Identifications(first));
     return receiver;
   }
 
@@ -126,7 +157,14 @@ public final class IpInIpReceiver implements AutoCloseable {
       throw new IllegalArgumentException(
           "IP-in-IP from " + local + " cannot go to an address of another family, " + remote);
     }
-    return new IpInIpLink(sending, remote, pathMtu, dropped);
+    // Whoever writes the outer header writes the protocol too: one socket sends both.
+    return new IpInIpLink(
+        sending,
+        remote,
+        pathMtu,
+        policy,
+        identifications.computeIfAbsent(remote, r -> new Identifications(RANDOM.nextInt())),
+        dropped);
   }
 
   private void refused(ByteBuf unused, RawIpSocket.Refusal why) {
@@ -182,9 +220,32 @@ public final class IpInIpReceiver implements AutoCloseable {
 
   private void received(Remote remote, ByteBuf packet, Unwrapping.Verdict verdict) {
     switch (verdict) {
-      case OK -> deliver(remote, packet, unwrapping.inner());
-      case CONGESTED -> dropped.accept(DropReason.CONGESTED);
+      case OK -> {
+        tellOfUnusedEcn(remote);
+        deliver(remote, packet, unwrapping.inner());
+      }
+      case CONGESTED -> {
+        tellOfUnusedEcn(remote);
+        dropped.accept(DropReason.CONGESTED);
+      }
       case BAD_OUTER, NOT_IP_IN_IP, FRAGMENT, BAD_INNER -> dropped.accept(DropReason.MALFORMED);
+    }
+  }
+
+  /**
+   * RFC 6040 section 4.2: such a pair should be logged, but not so often that it becomes a flood.
+   * So the first one is, the second, the fourth, the eighth ... Who does not want it, raises the
+   * level of this class's log.
+   */
+  private void tellOfUnusedEcn(Remote remote) {
+    if (unwrapping.isEcnUnused() && Long.bitCount(++remote.unusedEcn) == 1) {
+      log.warn(
+          "{} packets in all came from {} with ECN bits that no tunnel's entry makes: {} inside, {} outside now."
+              + " Something on the way rewrites them",
+          remote.unusedEcn,
+          remote.address,
+          Ecn.name(unwrapping.ecnInside()),
+          Ecn.name(unwrapping.ecnOutside()));
     }
   }
 

@@ -95,6 +95,11 @@ public final class TlsLink implements Link, FrameConnection.Listener {
     return connection.remoteAddress();
   }
 
+  /** The DSCP of the connection's own packets, 0 to 63; -1 once the link is down. */
+  public int dscp() {
+    return connection.dscp();
+  }
+
   @Override
   public long queuedBytes() {
     return connection.queuedBytes();

@@ -38,6 +38,7 @@ public final class PacketView {
   private int protocol;
   private int fragmentOffset; // bytes
   private boolean moreFragments;
+  private boolean hasTransport; // whole, or a first fragment with the header's fixed part
 
   /**
    * Lays the view over {@code length} bytes at {@code index} and checks every length in the headers
@@ -198,22 +199,32 @@ public final class PacketView {
   }
 
   private PacketFault checkTransport() {
-    if (fragmentOffset > 0) {
+    int room = end - transport;
+    // RFC 791 section 3.2: a first fragment may be as small as 8 bytes of data, and only who puts
+    // the datagram together can say whether its transport header is sound. RFC 7112 section 5 wants
+    // all headers in IPv6's first fragment, and lets who finds them cut drop it.
+    boolean isTiny = version == 4 && moreFragments && room < fixedHeader(protocol);
+    hasTransport = fragmentOffset == 0 && !isTiny;
+    if (!hasTransport) {
       return PacketFault.NONE;
     }
-    int room = end - transport;
-    int readable = limit - transport;
     boolean sound =
-        switch (protocol) {
-          case TCP ->
-              readable >= 20
-                  && tcpHeaderLength() >= 20
-                  && (tcpHeaderLength() <= room || moreFragments);
-          case UDP -> readable >= 8 && udpLength() >= 8 && (udpLength() <= room || moreFragments);
-          case ICMP, ICMPV6 -> readable >= 8;
-          default -> true;
-        };
+        limit - transport >= fixedHeader(protocol)
+            && switch (protocol) {
+              case TCP -> tcpHeaderLength() >= 20 && (tcpHeaderLength() <= room || moreFragments);
+              case UDP -> udpLength() >= 8 && (udpLength() <= room || moreFragments);
+              default -> true;
+            };
     return sound ? PacketFault.NONE : PacketFault.BAD_TRANSPORT_HEADER;
+  }
+
+  /** Bytes that every header of that protocol has, as far as accessors read it. */
+  private static int fixedHeader(int protocol) {
+    return switch (protocol) {
+      case TCP -> 20;
+      case UDP, ICMP, ICMPV6 -> 8;
+      default -> 0;
+    };
   }
 
   public ByteBuf buffer() {
@@ -276,9 +287,12 @@ public final class PacketView {
     return moreFragments || fragmentOffset > 0;
   }
 
-  /** True for whole packets and first fragments: the transport header is there to be read. */
+  /**
+   * True for whole packets, and for first fragments but those of IPv4 that are too small for it:
+   * the transport header is there to be read.
+   */
   public boolean hasTransportHeader() {
-    return fragmentOffset == 0;
+    return hasTransport;
   }
 
   public int fragmentOffset() {
@@ -324,16 +338,16 @@ public final class PacketView {
   }
 
   public boolean isTcp() {
-    return protocol == TCP && fragmentOffset == 0;
+    return protocol == TCP && hasTransport;
   }
 
   public boolean isUdp() {
-    return protocol == UDP && fragmentOffset == 0;
+    return protocol == UDP && hasTransport;
   }
 
   /** True where {@link #sourcePort()} and {@link #destinationPort()} may be read. */
   public boolean hasPorts() {
-    return fragmentOffset == 0 && (protocol == TCP || protocol == UDP);
+    return hasTransport && (protocol == TCP || protocol == UDP);
   }
 
   public int sourcePort() {
@@ -351,7 +365,7 @@ public final class PacketView {
 
   /** True for the ICMP of this packet's own IP version. */
   public boolean isIcmp() {
-    return fragmentOffset == 0 && protocol == (version == 4 ? ICMP : ICMPV6);
+    return hasTransport && protocol == (version == 4 ? ICMP : ICMPV6);
   }
 
   public int icmpType() {

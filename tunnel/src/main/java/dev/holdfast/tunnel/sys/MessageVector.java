@@ -5,11 +5,12 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The messages of one {@code sendmmsg} or {@code recvmmsg}: for each slot a {@code struct mmsghdr}
  * (sys/socket.h), one {@code struct iovec}, room for one address of either family and for one
- * control message. Using it allocates nothing.
+ * control message. Using it allocates nothing, but for {@link #error}.
  *
  * <p>Sizes on 64-bit Linux: {@code mmsghdr} 64 (msg_name 0, msg_namelen 8, msg_iov 16, msg_iovlen
  * 24, msg_control 32, msg_controllen 40, msg_flags 48, msg_len 56), {@code iovec} 16 (base 0,
@@ -19,7 +20,9 @@ public final class MessageVector {
   private static final int HEADER = 64;
   private static final int IOVEC = 16;
   private static final int NAME = 32;
-  private static final int CONTROL = 24;
+
+  /** Room for a control message that is an {@code int}. */
+  private static final int SMALL_CONTROL = 24;
 
   private static final int NAME_LENGTH = 8;
   private static final int IOV = 16;
@@ -34,6 +37,7 @@ public final class MessageVector {
   private static final int CONTROL_DATA = 16;
 
   private final int slots;
+  private final int controlRoom;
   private final MemorySegment headers;
   private final MemorySegment iovecs;
   private final MemorySegment names;
@@ -43,11 +47,21 @@ public final class MessageVector {
    * @param arena owns the memory; closing it while a call is under way is the caller's mistake
    */
   public MessageVector(Arena arena, int slots) {
+    this(arena, slots, SMALL_CONTROL);
+  }
+
+  /** With room for what is read from an error queue. */
+  public static MessageVector forErrors(Arena arena, int slots) {
+    return new MessageVector(arena, slots, CONTROL_DATA + ExtendedError.ROOM);
+  }
+
+  private MessageVector(Arena arena, int slots, int controlRoom) {
     this.slots = slots;
+    this.controlRoom = controlRoom;
     headers = arena.allocate((long) slots * HEADER, 8);
     iovecs = arena.allocate((long) slots * IOVEC, 8);
     names = arena.allocate((long) slots * NAME, 8);
-    controls = arena.allocate((long) slots * CONTROL, 8);
+    controls = arena.allocate((long) slots * controlRoom, 8);
     for (long slot = 0; slot < slots; slot++) {
       long at = slot * HEADER;
       headers.set(JAVA_LONG, at, names.address() + slot * NAME);
@@ -71,8 +85,8 @@ public final class MessageVector {
   public void prepareReceive(int slot) {
     long at = (long) slot * HEADER;
     headers.set(JAVA_INT, at + NAME_LENGTH, NAME);
-    headers.set(JAVA_LONG, at + CONTROL_ADDRESS, controls.address() + (long) slot * CONTROL);
-    headers.set(JAVA_LONG, at + CONTROL_LENGTH, CONTROL);
+    headers.set(JAVA_LONG, at + CONTROL_ADDRESS, controls.address() + (long) slot * controlRoom);
+    headers.set(JAVA_LONG, at + CONTROL_LENGTH, controlRoom);
     headers.set(JAVA_INT, at + FLAGS, 0);
   }
 
@@ -123,13 +137,30 @@ public final class MessageVector {
    */
   public int control(int slot, int level, int type, int otherwise) {
     long received = headers.get(JAVA_LONG, (long) slot * HEADER + CONTROL_LENGTH);
-    long at = (long) slot * CONTROL;
+    long at = (long) slot * controlRoom;
     if (received < CONTROL_DATA + Integer.BYTES
         || controls.get(JAVA_INT, at + CONTROL_LEVEL) != level
         || controls.get(JAVA_INT, at + CONTROL_TYPE) != type) {
       return otherwise;
     }
     return controls.get(JAVA_INT, at + CONTROL_DATA);
+  }
+
+  /** What the kernel tells of a message that came from an error queue; null where it is nothing. */
+  public @Nullable ExtendedError error(int slot) {
+    long received = headers.get(JAVA_LONG, (long) slot * HEADER + CONTROL_LENGTH);
+    long at = (long) slot * controlRoom;
+    if (received < CONTROL_DATA + ExtendedError.SIZE) {
+      return null;
+    }
+    int level = controls.get(JAVA_INT, at + CONTROL_LEVEL);
+    int type = controls.get(JAVA_INT, at + CONTROL_TYPE);
+    boolean told =
+        (level == Sockets.IPPROTO_IP && type == Sockets.IP_RECVERR)
+            || (level == Sockets.IPPROTO_IPV6 && type == Sockets.IPV6_RECVERR);
+    return told
+        ? ExtendedError.read(controls.asSlice(at + CONTROL_DATA, received - CONTROL_DATA))
+        : null;
   }
 
   long headerAddress(int slot) {

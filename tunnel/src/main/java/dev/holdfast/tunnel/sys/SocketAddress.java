@@ -89,6 +89,10 @@ public final class SocketAddress {
     segment.set(JAVA_INT, at + 24, 0);
   }
 
+  static boolean isInet(MemorySegment segment, long at) {
+    return segment.get(JAVA_SHORT, at) == Sockets.AF_INET;
+  }
+
   static boolean isInet6(MemorySegment segment, long at) {
     return segment.get(JAVA_SHORT, at) == Sockets.AF_INET6;
   }

@@ -22,9 +22,11 @@ public final class Sockets {
   public static final int SOCK_CLOEXEC = 0x80000;
   public static final int MSG_TRUNC = 0x20;
   public static final int MSG_DONTWAIT = 0x40;
+  public static final int MSG_ERRQUEUE = 0x2000;
   public static final int SOL_SOCKET = 1;
   public static final int SOL_PACKET = 263;
   // asm-generic/socket.h
+  public static final int SO_ERROR = 4;
   public static final int SO_SNDBUF = 7;
   public static final int SO_RCVBUF = 8;
   public static final int SO_ATTACH_FILTER = 26;
@@ -36,9 +38,11 @@ public final class Sockets {
   public static final int IPPROTO_IPV6 = 41;
   public static final int IP_HDRINCL = 3;
   public static final int IP_MTU_DISCOVER = 10;
+  public static final int IP_RECVERR = 11;
   public static final int IP_PMTUDISC_PROBE = 3;
   // linux/in6.h
   public static final int IPV6_MTU_DISCOVER = 23;
+  public static final int IPV6_RECVERR = 25;
   public static final int IPV6_HDRINCL = 36;
   public static final int IPV6_RECVTCLASS = 66;
   public static final int IPV6_TCLASS = 67;

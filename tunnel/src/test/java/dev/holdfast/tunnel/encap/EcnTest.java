@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.tunnel.packet.Bytes;
 import dev.holdfast.tunnel.packet.Checksums;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
@@ -37,6 +38,59 @@ class EcnTest {
         assertThat(Ecn.decapsulated(row[0], OUTER[i]))
             .as("inner %d, outer %d", row[0], OUTER[i])
             .isEqualTo(row[i + 1]);
+      }
+    }
+  }
+
+  /** RFC 6040 figure 4: the cells with (!!!) or (!), by the same rows and columns. */
+  private static final boolean[][] MARKED = {
+    {false, true, true, true},
+    {false, false, false, false},
+    {false, true, false, false},
+    {false, false, true, false},
+  };
+
+  @Test
+  void thePairsThatNobodyMakesAreToldApart() {
+    for (int row = 0; row < 4; row++) {
+      for (int i = 0; i < OUTER.length; i++) {
+        assertThat(Ecn.isUnused(FIGURE_4[row][0], OUTER[i]))
+            .as("inner %s, outer %s", Ecn.name(FIGURE_4[row][0]), Ecn.name(OUTER[i]))
+            .isEqualTo(MARKED[row][i]);
+      }
+    }
+  }
+
+  /** Each cell as a packet, in each family: what goes in is what figure 4 says, or nothing. */
+  @Test
+  void figure4OnTheWayOutOfATunnel() {
+    String[][] pairs = {{"10.0.0.1", "10.0.0.2"}, {"fd00::1", "fd00::2"}};
+    var unwrapping = new Unwrapping();
+    for (String[] inside : pairs) {
+      for (String[] outside : pairs) {
+        for (int[] row : FIGURE_4) {
+          for (int i = 0; i < OUTER.length; i++) {
+            ByteBuf inner = Bytes.packet(tcp(inside, 0xb8 | row[0]));
+            ByteBuf packet = Bytes.empty(200);
+            IpInIp.writeOuter(
+                packet,
+                Bytes.view(inner),
+                IpAddress.parse(outside[0]),
+                IpAddress.parse(outside[1]),
+                OuterPolicy.DEFAULT,
+                1);
+            packet.writeBytes(inner);
+            Ecn.set(Bytes.view(packet), OUTER[i]);
+            Unwrapping.Verdict verdict = unwrapping.check(packet, 0, packet.writerIndex());
+            if (row[i + 1] == DROP) {
+              assertThat(verdict).isEqualTo(Unwrapping.Verdict.CONGESTED);
+            } else {
+              assertThat(verdict).isEqualTo(Unwrapping.Verdict.OK);
+              assertThat(unwrapping.inner().trafficClass()).isEqualTo(0xb8 | row[i + 1]);
+            }
+            assertThat(unwrapping.isEcnUnused()).isEqualTo(Ecn.isUnused(row[0], OUTER[i]));
+          }
+        }
       }
     }
   }

@@ -83,6 +83,7 @@ class PacketViewHostileTest {
       kinds.add(PacketBuilder.of(pair[0], pair[1]).udp(1, 2));
       kinds.add(PacketBuilder.of(pair[0], pair[1]).icmp(8, 0, 1));
       kinds.add(PacketBuilder.of(pair[0], pair[1]).udp(1, 2).fragment(0, true));
+      kinds.add(PacketBuilder.of(pair[0], pair[1]).tcp(1, 2, 3, 4, 2, 5).fragment(0, true));
       kinds.add(PacketBuilder.of(pair[0], pair[1]).raw(50).fragment(16, true));
     }
     kinds.add(PacketBuilder.of("fd00::2", "fd00::10").extension(0).extension(60).udp(1, 2));

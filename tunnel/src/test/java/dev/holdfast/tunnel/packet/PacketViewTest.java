@@ -110,6 +110,31 @@ class PacketViewTest {
     assertThat(atomic.isUdp()).isTrue();
   }
 
+  /** RFC 791 section 3.2 allows 8 bytes; what is not there is not read. */
+  @Test
+  void tinyFirstFragmentsHaveNoTransportHeader() {
+    for (PacketBuilder whole :
+        new PacketBuilder[] {v4tcp().payload(40), v4().icmp(8, 0, 7), v4().udp(7, 9)}) {
+      for (int data : new int[] {0, 4, 8, 16, 20, 24}) {
+        ByteBuf buf = Bytes.packet(whole.fragment(0, true));
+        int room = buf.writerIndex() - 20;
+        if (data > room) {
+          continue;
+        }
+        buf.setShort(2, 20 + data);
+        assertThat(view.check(buf, 0, 20 + data)).as("%s bytes", data).isEqualTo(OK);
+        boolean isThere = data >= (view.protocol() == PacketView.TCP ? 20 : 8);
+        assertThat(view.hasTransportHeader()).isEqualTo(isThere);
+        assertThat(view.isTcp() || view.isUdp() || view.isIcmp()).isEqualTo(isThere);
+        if (!isThere) {
+          assertThat(view.hasPorts()).isFalse();
+          assertThat(view.sourcePort() + view.tcpFlags() + view.icmpType()).isZero();
+          assertThat(Checksums.verifyTransport(view)).as("nothing to be wrong").isTrue();
+        }
+      }
+    }
+  }
+
   @Test
   void sequenceSpaceIsDataAndSynAndFin() {
     int both = PacketView.SYN | PacketView.FIN;
@@ -170,9 +195,16 @@ class PacketViewTest {
             OK),
         row("UDP length of a first fragment", udpFragment(), buf -> buf.setShort(24, 9000), OK),
         row("ICMP cut", v4().icmp(8, 0, 0), buf -> buf.setShort(2, 27), TRANSPORT),
+        row("tiny first fragment", v4tcp().fragment(0, true), buf -> buf.setShort(2, 28), OK),
         row(
-            "tiny first fragment of TCP",
-            v4tcp().fragment(0, true),
+            "tiny first fragment of IPv6 (RFC 7112 section 5)",
+            v6tcp().fragment(0, true),
+            buf -> buf.setShort(4, 16),
+            TRANSPORT),
+        row("all of a TCP that is cut", v4tcp(), buf -> buf.setShort(2, 36), TRANSPORT),
+        row(
+            "last and only fragment of a TCP that is cut",
+            v4tcp().fragment(0, false),
             buf -> buf.setShort(2, 36),
             TRANSPORT),
         row(

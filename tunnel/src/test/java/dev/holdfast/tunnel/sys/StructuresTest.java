@@ -30,6 +30,30 @@ class StructuresTest {
   }
 
   @Test
+  void extendedErrors() {
+    String fields = "5a000000" + "02" + "03" + "04" + "00" + "78050000" + "00000000";
+    String four = "0200" + "0000" + "0a090001" + "0000000000000000";
+    String six = "0a00" + "0000" + "00000000" + "fd000000000000010000000000000010" + "00000000";
+    assertThat(error(fields + four))
+        .isEqualTo(new ExtendedError(2, 3, 4, 1400, 0, 0xffff_0a09_0001L));
+    assertThat(error(fields + six))
+        .isEqualTo(new ExtendedError(2, 3, 4, 1400, 0xfd00_0000_0000_0001L, 0x10));
+    assertThat(error(fields)).isEqualTo(new ExtendedError(2, 3, 4, 1400, 0, 0));
+    assertThat(error(fields + "0000" + four.substring(4)))
+        .as("the kernel does not know who")
+        .isEqualTo(new ExtendedError(2, 3, 4, 1400, 0, 0));
+  }
+
+  private static ExtendedError error(String hex) {
+    try (Arena arena = Arena.ofConfined()) {
+      byte[] bytes = HexFormat.of().parseHex(hex);
+      MemorySegment segment = arena.allocate(bytes.length, 8);
+      segment.copyFrom(MemorySegment.ofArray(bytes));
+      return ExtendedError.read(segment);
+    }
+  }
+
+  @Test
   void filterProgram() {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment program =
