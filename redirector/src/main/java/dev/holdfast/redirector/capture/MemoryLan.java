@@ -74,6 +74,11 @@ public final class MemoryLan implements AutoCloseable {
     device.pin(guest, mac);
   }
 
+  /** Longer packets than this do not fit into the tunnel. */
+  public void limit(int mtu) {
+    device.limit(mtu);
+  }
+
   /** A frame of UDP comes whose offload header the kernel tells. */
   void arriveLong(MacAddress to, MacAddress from, PacketBuilder packet) {
     ByteBuf plain = Unpooled.directBuffer(LONGEST);

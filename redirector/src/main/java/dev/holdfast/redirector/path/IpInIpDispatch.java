@@ -62,7 +62,12 @@ public final class IpInIpDispatch implements AutoCloseable {
   public static IpInIpDispatch open(
       IoEventLoop loop, IpAddress local, OuterPolicy policy, PathTable paths, DropCounters drops)
       throws IOException {
-    return new IpInIpDispatch(IpInIpReceiver.open(loop, local, policy, drops::count), paths, drops);
+    return over(IpInIpReceiver.open(loop, local, policy, drops::count), paths, drops);
+  }
+
+  /** Over sockets that are open, or over none; counts what no migration is there for. */
+  public static IpInIpDispatch over(IpInIpReceiver receiver, PathTable paths, DropCounters drops) {
+    return new IpInIpDispatch(receiver, paths, drops);
   }
 
   /**

@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * answer them with "protocol unreachable". Opened in the calling thread's network namespace; used
  * by one thread; non-blocking.
  */
-public final class RawIpSocket implements AutoCloseable {
+public final class RawIpSocket implements IpOutput, AutoCloseable {
   /** IPv4 inside (RFC 2003). */
   public static final int PROTOCOL_IPV4 = Sockets.IPPROTO_IPIP;
 
@@ -209,6 +209,7 @@ public final class RawIpSocket implements AutoCloseable {
     return fd;
   }
 
+  @Override
   public IpAddress local() {
     return local;
   }
@@ -252,6 +253,7 @@ public final class RawIpSocket implements AutoCloseable {
    *
    * @param packet direct, its readable bytes; the reference is taken over
    */
+  @Override
   public void send(ByteBuf packet) throws IOException {
     int length = packet.readableBytes();
     int at = packet.readerIndex();
@@ -286,6 +288,7 @@ public final class RawIpSocket implements AutoCloseable {
    *
    * @return how many packets the kernel has taken
    */
+  @Override
   public int flush() {
     int taken = 0;
     int next = 0;

@@ -1,6 +1,6 @@
 package dev.holdfast.tunnel.link;
 
-import dev.holdfast.tunnel.device.RawIpSocket;
+import dev.holdfast.tunnel.device.IpOutput;
 import dev.holdfast.tunnel.encap.Identifications;
 import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.encap.LoopGuard;
@@ -28,7 +28,7 @@ import java.util.function.Consumer;
  * counted. Made by {@link IpInIpReceiver#link}.
  */
 public final class IpInIpLink implements Link {
-  private final RawIpSocket socket;
+  private final IpOutput socket;
   private final IpAddress remote;
   private final OuterPolicy policy;
   private final Identifications identifications;
@@ -46,7 +46,7 @@ public final class IpInIpLink implements Link {
    * @param identifications shared by all links to {@code remote}
    */
   IpInIpLink(
-      RawIpSocket socket,
+      IpOutput socket,
       IpAddress remote,
       int pathMtu,
       OuterPolicy policy,

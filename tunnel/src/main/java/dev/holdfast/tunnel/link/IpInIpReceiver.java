@@ -1,6 +1,7 @@
 package dev.holdfast.tunnel.link;
 
 import dev.holdfast.tunnel.device.FdReadiness;
+import dev.holdfast.tunnel.device.IpOutput;
 import dev.holdfast.tunnel.device.RawIpSocket;
 import dev.holdfast.tunnel.encap.Ecn;
 import dev.holdfast.tunnel.encap.Identifications;
@@ -19,6 +20,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -58,6 +60,7 @@ public final class IpInIpReceiver implements AutoCloseable {
   private final Map<IpAddress, Identifications> identifications = new HashMap<>();
   private final Unwrapping unwrapping = new Unwrapping();
   private final List<RawIpSocket> sockets = new ArrayList<>();
+  private @Nullable IpOutput output;
   private final List<FdReadiness> readiness = new ArrayList<>();
   private Remote[] remotes = new Remote[0]; // few: looking through them allocates nothing
   private boolean closed;
@@ -89,6 +92,7 @@ public final class IpInIpReceiver implements AutoCloseable {
       for (int protocol : new int[] {RawIpSocket.PROTOCOL_IPV4, RawIpSocket.PROTOCOL_IPV6}) {
         RawIpSocket socket = RawIpSocket.open(local, protocol, receiver::refused);
         receiver.sockets.add(socket);
+        receiver.output = receiver.sockets.getFirst(); // sends both: it writes the protocol itself
         RawIpSocket.Receiver taking = receiver.taking(local.isV4(), protocol);
         receiver.readiness.add(
             FdReadiness.register(loop, socket.fd(), () -> receiver.receive(socket, taking)));
@@ -98,6 +102,25 @@ public final class IpInIpReceiver implements AutoCloseable {
       receiver.close();
       throw e;
     }
+  }
+
+  /**
+   * One without sockets: what it sends goes to {@code output}, and what comes is given to {@link
+   * #taking}. For tests, and for who asks what would become of a packet.
+   *
+   * @param remote whose first identification is {@code first}, so that the same is sent each time
+   * @param dropped counts
+   */
+  public static IpInIpReceiver over(
+      IpOutput output,
+      OuterPolicy policy,
+      IpAddress remote,
+      int first,
+      Consumer<DropReason> dropped) {
+    IpInIpReceiver receiver = new IpInIpReceiver(policy, dropped);
+    receiver.output = output;
+    receiver.identifications.put(remote, new Identifications(first));
+    return receiver;
   }
 
   /**
@@ -128,14 +151,15 @@ public final class IpInIpReceiver implements AutoCloseable {
    * @param pathMtu of the path between the hosts, outer header included
    */
   public IpInIpLink link(IpAddress remote, int pathMtu) {
-    IpAddress local = sockets.getFirst().local();
+    IpOutput sending = Objects.requireNonNull(output, "no raw socket is open");
+    IpAddress local = sending.local();
     if (remote.isV4() != local.isV4()) {
       throw new IllegalArgumentException(
           "IP-in-IP from " + local + " cannot go to an address of another family, " + remote);
     }
     // Whoever writes the outer header writes the protocol too: one socket sends both.
     return new IpInIpLink(
-        sockets.getFirst(),
+        sending,
         remote,
         pathMtu,
         policy,
@@ -152,8 +176,13 @@ public final class IpInIpReceiver implements AutoCloseable {
         });
   }
 
-  /** What takes a socket's packets; over IPv6 they come without their outer header. */
-  private RawIpSocket.Receiver taking(boolean v4, int protocol) {
+  /**
+   * What takes a socket's packets; over IPv6 they come without their outer header.
+   *
+   * @param v4 whether the outer header is IPv4
+   * @param protocol what is inside: 4 or 41
+   */
+  public RawIpSocket.Receiver taking(boolean v4, int protocol) {
     return (packet, high, low, trafficClass) -> {
       Remote remote = find(high, low);
       if (remote == null) {

@@ -146,6 +146,15 @@ public final class PacketBuilder {
     return this;
   }
 
+  /** The segment has URG's pointer: so many bytes from its sequence number on are urgent. */
+  public PacketBuilder urgent(int pointer) {
+    if (protocol != PacketView.TCP) {
+      throw new IllegalStateException("only a TCP segment has urgent data");
+    }
+    put16(transport, 18, pointer);
+    return this;
+  }
+
   /** A UDP datagram. */
   public PacketBuilder udp(int sourcePort, int destinationPort) {
     protocol = PacketView.UDP;
