@@ -171,8 +171,7 @@ class LanDeviceTest {
     assertThat(view.hopLimit()).isEqualTo(8);
     assertThat(VirtioNetHeader.gsoType(in, 0)).isEqualTo(VirtioNetHeader.GSO_UDP_L4);
     assertThat(VirtioNetHeader.gsoSize(in, 0)).isEqualTo(1_200);
-    assertThat(read()).isZero();
-    assertThat(drops.total()).isZero();
+    assertThat(read() + drops.total()).isZero();
   }
 
   @Test
@@ -193,7 +192,6 @@ class LanDeviceTest {
     assertThat(lan.take()).isNull();
   }
 
-  /** Nothing of them is a super-packet, a checksum that was left, or Neighbor Discovery. */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void fragmentsOfEachKindPassAsTheyAre(boolean ipv6) throws IOException {
@@ -287,7 +285,6 @@ class LanDeviceTest {
     assertThat(drops.total()).as("counted by whom it was told").isZero();
   }
 
-  /** IPv6's length counts no header, so that a packet may be longer than any buffer here. */
   @Test
   void whatIsLongerThanAnyPacketHereIsCounted() throws IOException {
     byte[] frame = new byte[Ethernet.HEADER + 40 + 65_503];

@@ -25,7 +25,7 @@ class TruncatedPacketTest {
         row("ICMP", v4().icmp(8, 0, 1), 28),
         row("IPv4 options", v4().ipOptions(new byte[12]).udp(1, 2), 32 + 8),
         row("all the options there can be", v4().ipOptions(new byte[40]).icmp(8, 0, 1), 60 + 8),
-        row("first fragment", v4().udp(1, 2).fragment(0, true), 28),
+        row("first fragment, as tiny as RFC 791 lets it be", v4().udp(1, 2).fragment(0, true), 20),
         row("later fragment", v4().raw(17).fragment(16, true), 20),
         row("ESP", v4().raw(50), 20),
         row("TCP over IPv6", v6().tcp(1, 2, 3, 4, 0x10, 5), 60),
