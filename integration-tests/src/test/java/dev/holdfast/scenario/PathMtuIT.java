@@ -26,11 +26,11 @@ import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Connections that began before the move, and on whose new path less passes than on their old one:
@@ -55,6 +55,7 @@ class PathMtuIT {
     private final List<Process> processes = new ArrayList<>();
     private final List<DemoHost> hosts = new ArrayList<>();
     private final Path report = folder.resolve("client");
+    private final List<MigrationView> learnt = new ArrayList<>();
     private final List<MigrationView> views = new ArrayList<>();
     private int upBefore;
     private int downBefore;
@@ -127,17 +128,24 @@ class PathMtuIT {
     public void moved(Lab lab) throws Exception {
       long end = System.nanoTime() + LIMIT.toNanos();
       while (up().size() < ENOUGH || down().size() < ENOUGH) {
+        if (learnt.isEmpty() && !up().isEmpty() && !down().isEmpty()) {
+          look(learnt);
+        }
         assertThat(System.nanoTime() - end)
             .as("iperf3 goes on after the move:%n%s", Files.readString(report))
             .isNegative();
         Thread.sleep(100);
       }
-      for (DemoHost host : hosts) {
-        views.add(host.control().show("web1"));
-      }
+      look(views);
       upAfter = up();
       downAfter = down();
       close();
+    }
+
+    private void look(List<MigrationView> into) throws Exception {
+      for (DemoHost host : hosts) {
+        into.add(host.control().show("web1"));
+      }
     }
 
     /** In kbit/s, of each half second after the one in which the guest has moved, and the next. */
@@ -160,6 +168,12 @@ class PathMtuIT {
         rates.add(Double.valueOf(line.group(1)));
       }
       return rates;
+    }
+
+    /** What was cut outside since both ends had a second to learn. */
+    long cutSinceLearnt(int host) {
+      return sizes(host).cutOutside()
+          - Objects.requireNonNull(learnt.get(host).sizes()).cutOutside();
     }
 
     MigrationView.SizesView sizes(int host) {
@@ -231,24 +245,28 @@ class PathMtuIT {
     }
   }
 
-  @ParameterizedTest
-  @ValueSource(strings = {"tls", "ipip"})
-  void goesOnOverANarrowPathAlthoughTheClientHearsNoIcmp(String encapsulation) throws Exception {
-    narrowPath("tun", encapsulation, false);
+  @Test
+  void goesOnOverANarrowPathAlthoughTheClientHearsNoIcmp() throws Exception {
+    narrowPath("tun", "ipip", false);
   }
 
   @Tag("suite-ways")
   @ParameterizedTest
-  @CsvSource({"pcap, tls, false", "pcap, ipip, false", "tun, ipip, true", "pcap, ipip, true"})
+  @CsvSource({
+    "tun, tls, false",
+    "pcap, tls, false",
+    "pcap, ipip, false",
+    "tun, ipip, true",
+    "pcap, ipip, true"
+  })
   void inEveryOtherWayToo(String capture, String encapsulation, boolean ipv6) throws Exception {
     narrowPath(capture, encapsulation, ipv6);
   }
 
   /** The tunnel's 20 bytes are learnt before the pause, so nothing is cut afterwards. */
-  @ParameterizedTest
-  @CsvSource({"tun, false"})
-  void nothingIsCutWherePeersHaveLearnt(String capture, boolean ipv6) throws Exception {
-    learnt(capture, ipv6);
+  @Test
+  void nothingIsCutWherePeersHaveLearnt() throws Exception {
+    learnt("tun", false);
   }
 
   @Tag("suite-ways")
@@ -261,7 +279,8 @@ class PathMtuIT {
   private void learnt(String capture, boolean ipv6) throws Exception {
     BothWays load = move(capture, "ipip", ipv6, false);
     for (int host = 0; host < 2; host++) {
-      assertThat(load.sizes(host).cutOutside()).as("outer fragments").isZero();
+      assertThat(load.cutSinceLearnt(host)).as("in outer fragments").isZero();
+      assertThat(load.sizes(host).cutOutside()).as("while they learnt").isLessThan(100);
       assertThat(load.sizes(host).innerMtu()).isEqualTo(ipv6 ? 1460 : 1480);
     }
   }
