@@ -47,6 +47,7 @@ public final class Main implements Runnable {
     COMMANDS.put("migration", MigrationCommand.class);
     COMMANDS.put("status", StatusCommand.class);
     COMMANDS.put("flow", FlowCommand.class);
+    COMMANDS.put("explain", ExplainCommand.class);
     COMMANDS.put("wait", WaitCommand.class);
     COMMANDS.put("events", EventsCommand.class);
     COMMANDS.put("dns", DnsCommand.class);

@@ -1,5 +1,7 @@
 package dev.holdfast.redirector.control;
 
+import dev.holdfast.redirector.migration.ExplainRequest;
+import dev.holdfast.redirector.migration.Explanation;
 import dev.holdfast.redirector.migration.FlowView;
 import dev.holdfast.redirector.migration.HostStatus;
 import dev.holdfast.redirector.migration.MigrationPlan;
@@ -89,6 +91,11 @@ public final class ControlClient {
       target += "&migration=" + encode(id);
     }
     return ask("GET", target, null, FlowList.class).flows();
+  }
+
+  /** What would become of a packet now, and why. */
+  public Explanation explain(ExplainRequest request) throws IOException, RequestRefused {
+    return ask("POST", "/v1/explain", request, Explanation.class);
   }
 
   /** Follows the daemon's events; when this returns, none is missed from there on. */

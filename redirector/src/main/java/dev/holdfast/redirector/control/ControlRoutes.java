@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.control;
 
+import dev.holdfast.redirector.migration.ExplainRequest;
 import dev.holdfast.redirector.migration.MigrationRequest;
 import dev.holdfast.redirector.migration.MigrationService;
 import dev.holdfast.redirector.migration.RequestRefused;
@@ -88,6 +89,7 @@ final class ControlRoutes {
               refuseParameters(ask);
               yield wrongMethod("GET"); // a good GET is streamed, and never comes here
             }
+            case "explain" -> post(ask) ? explain(ask) : wrongMethod("POST");
             case "migrations" ->
                 get(ask) ? list(ask) : post(ask) ? arm(ask) : wrongMethod("GET, POST");
             default -> unknownPath(path);
@@ -133,6 +135,15 @@ final class ControlRoutes {
     return new Answer(200, FlowList.of(service.flows(migration, flag(ask, "remaining"))));
   }
 
+  private Answer explain(Ask ask) throws RequestRefused {
+    refuseParameters(ask);
+    ExplainRequest request = read(ask.body(), ExplainRequest.class, "a question about a packet");
+    String packet = present("packet", request.packet());
+    return new Answer(
+        200,
+        service.explain(new ExplainRequest(packet, request.outOfTunnel(), request.migration())));
+  }
+
   private Answer plan(Ask ask) throws RequestRefused {
     refuseParameters(ask);
     return new Answer(200, service.plan(request(ask.body())));
@@ -164,13 +175,7 @@ final class ControlRoutes {
 
   /** The body as a request whose required fields are there; the service judges what they say. */
   private static MigrationRequest request(byte[] body) throws RequestRefused {
-    if (body.length == 0) {
-      throw new RequestRefused(Kind.INVALID, "The request has no body; it needs a JSON object.");
-    }
-    MigrationRequest request = read(body);
-    if (request == null) {
-      throw new RequestRefused(Kind.INVALID, "The request's body is null, not a JSON object.");
-    }
+    MigrationRequest request = read(body, MigrationRequest.class, "a migration");
     return new MigrationRequest(
         present("name", request.name()),
         presentList("oldAddresses", request.oldAddresses()),
@@ -188,16 +193,27 @@ final class ControlRoutes {
         request.capture());
   }
 
-  private static @Nullable MigrationRequest read(byte[] body) throws RequestRefused {
+  /**
+   * @param what the object is, for the message where it has a field that is none
+   */
+  private static <T> T read(byte[] body, Class<T> type, String what) throws RequestRefused {
+    if (body.length == 0) {
+      throw new RequestRefused(Kind.INVALID, "The request has no body; it needs a JSON object.");
+    }
+    T request;
     try {
-      return Json.readStrictly(body, MigrationRequest.class);
+      request = Json.readStrictly(body, type);
     } catch (UnrecognizedPropertyException e) {
       throw new RequestRefused(
-          Kind.INVALID, "There is no field '" + e.getPropertyName() + "' in a migration.", e);
+          Kind.INVALID, "There is no field '" + e.getPropertyName() + "' in " + what + ".", e);
     } catch (JacksonException e) {
       throw new RequestRefused(
           Kind.INVALID, "The request's body is not usable JSON: " + e.getOriginalMessage(), e);
     }
+    if (isNull(request)) {
+      throw new RequestRefused(Kind.INVALID, "The request's body is null, not a JSON object.");
+    }
+    return request;
   }
 
   private static String present(String field, @Nullable String value) throws RequestRefused {

@@ -13,6 +13,8 @@
  * POST /v1/migrations/{id}/hold          no body; likewise release and rollback
  * POST /v1/migrations/{id}/finish        ?force=true: although connections are left
  * GET  /v1/flows                         ?migration=ID &amp; remaining=true
+ * POST /v1/explain                       what would become of a packet; body: {packet: hex digits,
+ *                                        outOfTunnel, migration}; nothing is changed
  * GET  /v1/events                        events from now on, one JSON object a line
  * </pre>
  *

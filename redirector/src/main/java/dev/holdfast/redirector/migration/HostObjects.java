@@ -284,6 +284,11 @@ final class HostObjects {
     return captured.port;
   }
 
+  /** Whose packet is whose. Data loop only. */
+  PathTable paths() {
+    return paths;
+  }
+
   void addPath(MigrationPath path) {
     data.run(() -> paths.add(path));
   }

@@ -442,6 +442,11 @@ final class MigrationEngine implements MigrationService {
   }
 
   @Override
+  public Explanation explain(ExplainRequest request) throws RequestRefused {
+    return Explaining.of(this, request);
+  }
+
+  @Override
   public HostStatus status() {
     List<HostStatus.RemoteStatus> remotes = new ArrayList<>();
     for (Config.Remote remote : host.config().remotes()) {

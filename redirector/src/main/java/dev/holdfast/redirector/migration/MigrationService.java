@@ -40,6 +40,13 @@ public interface MigrationService {
    */
   List<FlowView> flows(@Nullable String id, boolean remaining) throws RequestRefused;
 
+  /**
+   * What would become of a packet now, and why. Changes nothing.
+   *
+   * @throws RequestRefused {@code INVALID} where it is no packet that can be judged
+   */
+  Explanation explain(ExplainRequest request) throws RequestRefused;
+
   HostStatus status();
 
   /**

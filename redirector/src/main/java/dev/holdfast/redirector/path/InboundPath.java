@@ -165,25 +165,41 @@ public final class InboundPath implements LinkReceiver {
    * Checks the packet behind the virtio header, and that header against it; counts what is wrong.
    */
   private boolean isSound(ByteBuf payload) {
+    DropReason wrong = fault(path, payload, view, staging);
+    if (wrong != null) {
+      path.drops.count(wrong);
+    }
+    return wrong == null;
+  }
+
+  /**
+   * What is wrong with a payload, or null; lays {@code view} over the packet.
+   *
+   * @param isDescribed whether it came with its offload header, as by TLS
+   */
+  static @Nullable DropReason fault(
+      MigrationPath path, ByteBuf payload, PacketView view, boolean isDescribed) {
     int vnet = payload.readerIndex();
     int length = payload.readableBytes() - VirtioNetHeader.LENGTH;
     if (length <= 0
         || view.check(payload, vnet + VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
-      path.drops.count(DropReason.MALFORMED);
-      return false;
+      return DropReason.MALFORMED;
     }
-    if (!staging) {
+    if (!isDescribed) {
       // IP-in-IP brings no offload header, and the kernel may have merged segments on receipt.
       InferredOffload.write(payload, vnet, view, path.innerMtu);
     }
-    if (OffloadCheck.check(payload, vnet, view) != PacketFault.NONE) {
-      path.drops.count(DropReason.BAD_OFFLOAD);
-      return false;
-    }
-    return true;
+    return OffloadCheck.check(payload, vnet, view) == PacketFault.NONE
+        ? null
+        : DropReason.BAD_OFFLOAD;
   }
 
   private boolean isGranted(boolean toGuest) {
+    return isGranted(path, view, toGuest);
+  }
+
+  /** Whether the inner address is one that this migration grants. */
+  static boolean isGranted(MigrationPath path, PacketView view, boolean toGuest) {
     for (int i = 0; i < path.olds.size(); i++) {
       if (toGuest ? view.isTo(path.olds.get(i)) : view.isFrom(path.olds.get(i))) {
         return true;

@@ -69,12 +69,36 @@ final class Lane {
    * going on holding keeps the order and loses nothing.
    */
   boolean mustWait() {
+    return waitsFor() != Wait.NOTHING;
+  }
+
+  /** What a packet for the guest would have to wait for. */
+  enum Wait {
+    NOTHING("nothing older waits for it"),
+    RETURNING("the guest may be on its way back, and this is for whichever host has it then"),
+    LINK("its data connection is down"),
+    OLDER("older packets wait for the same data connection"),
+    STAGED("what was held is still being sent by TLS, and IP-in-IP would overtake it");
+
+    final String reason;
+
+    Wait(String reason) {
+      this.reason = reason;
+    }
+  }
+
+  Wait waitsFor() {
     Link link = live;
-    return path.returning
-        || link == null
-        || !link.isUp()
-        || lastHeld > sentUpTo
-        || isOvertaking(link);
+    if (path.returning) {
+      return Wait.RETURNING;
+    }
+    if (link == null || !link.isUp()) {
+      return Wait.LINK;
+    }
+    if (lastHeld > sentUpTo) {
+      return Wait.OLDER;
+    }
+    return isOvertaking(link) ? Wait.STAGED : Wait.NOTHING;
   }
 
   /**

@@ -1,6 +1,8 @@
 package dev.holdfast.redirector.control;
 
 import dev.holdfast.redirector.migration.ContinuityReport;
+import dev.holdfast.redirector.migration.ExplainRequest;
+import dev.holdfast.redirector.migration.Explanation;
 import dev.holdfast.redirector.migration.FlowView;
 import dev.holdfast.redirector.migration.HostStatus;
 import dev.holdfast.redirector.migration.MigrationPlan;
@@ -29,6 +31,7 @@ public final class FakeService implements MigrationService {
   private final Set<Consumer<Event>> listeners = new CopyOnWriteArraySet<>();
   private volatile Runnable beforeEach = () -> {};
   private volatile @Nullable MigrationRequest lastRequest;
+  private volatile @Nullable ExplainRequest lastExplained;
   private volatile int remaining = 1;
   private final AtomicInteger shows = new AtomicInteger();
   private long clock = NOON;
@@ -168,6 +171,30 @@ public final class FakeService implements MigrationService {
       return this.remaining == 0 ? List.of() : List.of(open);
     }
     return List.of(open, over);
+  }
+
+  @Override
+  public Explanation explain(ExplainRequest request) throws RequestRefused {
+    beforeEach.run();
+    lastExplained = request;
+    if (request.migration() != null) {
+      show(request.migration());
+    }
+    return new Explanation(
+        Explanation.SCHEMA,
+        request.outOfTunnel() ? "out-of-tunnel" : "from-lan",
+        "dropped",
+        "loop",
+        "web1",
+        List.of(
+            new Explanation.Step("packet", "IPv4 tcp", ""),
+            new Explanation.Step("decide", "drop as loop", "it has been here before")),
+        "It is dropped.");
+  }
+
+  /** What was last asked to be explained. */
+  public @Nullable ExplainRequest lastExplained() {
+    return lastExplained;
   }
 
   @Override

@@ -202,6 +202,21 @@ public final class IpInIpLink implements Link {
     pathMtu(bytes + IpInIp.outerLength(remote));
   }
 
+  /**
+   * Appends the outer header that one plain packet gets here, for whoever explains that; its
+   * identification is of no meaning. False where both together would be too long.
+   */
+  public boolean outer(ByteBuf out, PacketView inner) {
+    return IpInIp.writeOuter(out, inner, socket.local(), remote, policy, 1);
+  }
+
+  /**
+   * Whether a packet is dropped here, since it has been in this tunnel, or must not go into one.
+   */
+  public boolean forbids(PacketView inner) {
+    return LoopGuard.forbids(inner, socket.local(), remote);
+  }
+
   /** Sends what waits; the socket, which other links share, stays open. */
   @Override
   public void close() {

@@ -1,0 +1,65 @@
+package dev.holdfast.redirector.path;
+
+import dev.holdfast.redirector.migration.Explanation;
+import dev.holdfast.tunnel.packet.InferredOffload;
+import dev.holdfast.tunnel.packet.PacketFault;
+import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Says what would become of a packet, and why: by the {@link Judgement} that the two paths act on,
+ * and what they ask beside it. Nothing is changed, counted or sent. Data loop only.
+ */
+public final class Explainer {
+  /** What is longer and TCP was merged from several frames when it was received. */
+  private static final int LAN_MTU = 1500;
+
+  private final PathTable paths;
+  private final Function<MigrationPath, MigrationFacts> facts;
+
+  public Explainer(PathTable paths, Function<MigrationPath, MigrationFacts> facts) {
+    this.paths = paths;
+    this.facts = facts;
+  }
+
+  /** What would become of a packet that a neighbour, or the guest, has sent to this host's LAN. */
+  public Explanation fromLan(byte[] packet, long nowNanos) {
+    return outbound(described(packet), nowNanos);
+  }
+
+  /**
+   * What would become of a packet that a remote host has sent through the tunnel.
+   *
+   * @param of by whose tunnel; null to find that by its addresses, as for IP-in-IP
+   */
+  public Explanation fromTunnel(byte[] packet, @Nullable MigrationPath of, long nowNanos) {
+    return inbound(described(packet), of, nowNanos);
+  }
+
+  /** The packet behind the offload header that a capture of it would get. */
+  private static ByteBuf described(byte[] packet) {
+    ByteBuf bytes = Unpooled.buffer(VirtioNetHeader.LENGTH + packet.length);
+    bytes.writeZero(VirtioNetHeader.LENGTH).writeBytes(packet);
+    PacketView view = new PacketView();
+    if (view.check(bytes, VirtioNetHeader.LENGTH, packet.length) == PacketFault.NONE) {
+      InferredOffload.write(bytes, 0, view, LAN_MTU, LAN_MTU);
+    }
+    return bytes;
+  }
+
+  /**
+   * @param packet readable bytes are {@code [virtio_net_hdr][packet]}; stays the caller's
+   */
+  Explanation outbound(ByteBuf packet, long nowNanos) {
+    return new OutboundExplanation(paths, facts, packet, nowNanos).explain();
+  }
+
+  /** As {@link #outbound}, for what comes out of the tunnel. */
+  Explanation inbound(ByteBuf payload, @Nullable MigrationPath of, long nowNanos) {
+    return new InboundExplanation(paths, facts, payload, of, nowNanos).explain();
+  }
+}
