@@ -183,6 +183,26 @@ class IpInIpLinkIT {
     assertThat(icmpErrorsSentBy(left)).isZero();
   }
 
+  /** What {@code holdfast explain} asks. */
+  @Test
+  void itsOuterHeaderCanBeAskedFor() {
+    byte[] inner = bytes(tcp().trafficClass(0xb9));
+    PacketView view = new PacketView();
+    assertThat(view.check(Unpooled.wrappedBuffer(inner), 0, inner.length))
+        .isEqualTo(PacketFault.NONE);
+    ByteBuf told = Unpooled.buffer();
+    assertThat(link.outer(told, view)).isTrue();
+    assertThat(told.readableBytes()).isEqualTo(outer);
+    told.writeBytes(inner);
+    PacketView whole = new PacketView();
+    assertThat(whole.check(told, 0, told.readableBytes())).isEqualTo(PacketFault.NONE);
+    assertThat(whole.isFrom(leftAddress) && whole.isTo(rightAddress)).isTrue();
+    assertThat(whole.protocol()).isEqualTo(4);
+    assertThat(whole.trafficClass()).isEqualTo(0xb9);
+    assertThat(link.forbids(view)).isFalse();
+    assertThat(link.forbids(whole)).as("its own packet").isTrue();
+  }
+
   @Test
   void aSuperPacketArrivesAsSegmentsWithTheirChecksums() throws Exception {
     int mss = PATH_MTU - outer - 40;

@@ -16,6 +16,7 @@ import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -89,15 +90,20 @@ class TwoDaemonsIT {
           .doesNotContain("3 up");
     }
     sites.ask(beta, "migration", "release", "shop").endsWith(4); // nothing is held
+    explains(sites, alpha, "armed", "The guest on this host gets it as ever");
 
     workload.enter(Phase.DURING);
     sites.ask(alpha, "migration", "hold", "shop").endsWith(0);
     lab.unplug();
+    explains(sites, alpha, "holding", "It is kept in the hold queue while the guest is paused");
     Thread.sleep(Duration.ofMillis(500)); // the pause
     lab.plugInAtBeta();
     sites.ask(beta, "migration", "release", "shop").endsWith(0);
     workload.enter(Phase.AFTER);
     assertThat(workload.awaitMoved(LIMIT, moved -> {})).as("connections that stall").isZero();
+    explains(sites, alpha, "redirecting|draining", "It goes through the tunnel to beta");
+    explains(
+        sites, beta, "redirecting|draining", "It is delivered to the guest", "--out-of-tunnel");
     assertThat(sites.ask(alpha, "flow", "list", "--remaining", "--json").endsWith(0).out())
         .contains(OtherLab.OLD + ":");
     assertThat(Workload.echo(lab.client(), IpAddress.parse(OtherLab.NEW), Duration.ofSeconds(5)))
@@ -119,6 +125,18 @@ class TwoDaemonsIT {
     assertThat(betaBefore.differences(KernelSnapshot.of(lab.beta()), line -> false)).isEmpty();
     cleanup.close(); // the taps have read everything then
     assertThat(forbidden.seen()).isEmpty();
+  }
+
+  /** What the daemon says of a packet for the guest, and that it says so by its state. */
+  private static void explains(Sites sites, Site at, String states, String outcome, String... more)
+      throws Exception {
+    List<String> asked =
+        new ArrayList<>(
+            List.of("explain", "tcp", "172.20.4.9:40000", OtherLab.OLD + ":80", "--flags", "A"));
+    asked.addAll(List.of(more));
+    assertThat(sites.ask(at, asked.toArray(String[]::new)).endsWith(0).out())
+        .containsPattern("shop: this host is its (redirector|endpoint), and it is (" + states + ")")
+        .contains("IPv4 tcp 172.20.4.9:40000 > " + OtherLab.OLD + ":80, flags [.]", outcome);
   }
 
   private static long epochMillis() {

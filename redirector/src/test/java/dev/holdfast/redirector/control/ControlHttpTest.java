@@ -2,6 +2,7 @@ package dev.holdfast.redirector.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.redirector.migration.ExplainRequest;
 import java.io.IOException;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
@@ -91,6 +92,9 @@ class ControlHttpTest {
           POST   | /v1/status                  | 405 | invalid | Only GET can be used here.
           DELETE | /v1/migrations/none         | 405 | invalid | Only GET can be used here.
           DELETE | /v1/migrations              | 405 | invalid | Only GET and POST can be used here.
+          GET    | /v1/explain                 | 405 | invalid | Only POST can be used here.
+          POST   | /v1/explain                 | 400 | invalid | The request has no body; it needs a JSON object.
+          POST   | /v1/explain?way=in          | 400 | invalid | There is no parameter 'way' here.
           GET    | /v1/migrations/none/hold    | 405 | invalid | Only POST can be used here.
           """)
   void aWrongRequestIsRefusedInASentence(
@@ -125,6 +129,39 @@ class ControlHttpTest {
         .startsWith("HTTP/1.1 400 Bad Request\r\n")
         .contains("\"kind\":\"invalid\",\"message\":\"" + message);
     assertThat(service.lastRequest()).isNull();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      quoteCharacter = '`',
+      textBlock =
+          """
+          {"hex":"45"}                     | There is no field 'hex' in a question about a packet.
+          {"outOfTunnel":true}             | The field 'packet' is missing.
+          {"packet":""}                    | The field 'packet' is missing.
+          {"packet":"45","outOfTunnel":3.5}| The request's body is not usable JSON:
+          {"packet":"45"} {}               | The request's body is not usable JSON:
+          null                             | The request's body is null, not a JSON object.
+          """)
+  void aWrongQuestionAboutAPacketIsRefusedInASentence(String body, String message)
+      throws IOException {
+    assertThat(RawHttp.post(socket, "/v1/explain", body))
+        .startsWith("HTTP/1.1 400 Bad Request\r\n")
+        .contains("\"kind\":\"invalid\",\"message\":\"" + message);
+    assertThat(service.lastExplained()).isNull();
+  }
+
+  @Test
+  void aPacketIsExplained() throws IOException {
+    assertThat(RawHttp.post(socket, "/v1/explain", "{\"packet\":\"4500\"}"))
+        .startsWith("HTTP/1.1 200 ")
+        .contains("{\"schema\":\"holdfast.explain/1\",\"way\":\"from-lan\"")
+        .contains("\"steps\":[{\"step\":\"packet\"");
+    assertThat(service.lastExplained()).isEqualTo(new ExplainRequest("4500", false, null));
+    String longest = "00".repeat(65_535);
+    assertThat(RawHttp.post(socket, "/v1/explain", "{\"packet\":\"" + longest + "\"}"))
+        .startsWith("HTTP/1.1 200 ");
   }
 
   @ParameterizedTest

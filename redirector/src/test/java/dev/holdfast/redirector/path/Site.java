@@ -108,6 +108,7 @@ final class Site implements InboundPath.LinkEvents, AutoCloseable {
     ByteBuf bytes = UnpooledByteBufAllocator.DEFAULT.buffer(2048);
     packet.writeWithVnet(bytes);
     assertThat(tun.inject(bytes)).isTrue();
+    bytes.release();
     outbound.onReadable();
   }
 
