@@ -84,7 +84,7 @@ class ReadmeIT {
   private String here(String host, String command) {
     String program = "'" + String.join("' '", ThisProgram.command()) + "'";
     return ("HOLDFAST_CONTROL=" + home(host) + "/control.sock; export HOLDFAST_CONTROL\n" + command)
-        .replaceAll("(?m)^holdfast ", Matcher.quoteReplacement(program + " "))
+        .replaceAll("(?m)(?<=^|\\| )holdfast ", Matcher.quoteReplacement(program + " "))
         .replace("/etc/holdfast", home(host).toString())
         .replace("/var/lib/holdfast", home(host) + "/state")
         .replace("/run/holdfast", home(host).toString())
@@ -167,6 +167,7 @@ class ReadmeIT {
     on(lab.oldHost(), "host-a", that(commands, "holdfast migration arm").getFirst());
     GuestCable cable = new GuestCable(lab);
     on(lab.oldHost(), "host-a", that(commands, "holdfast migration hold").getFirst());
+    explain(lab.oldHost(), commands);
     cable.unplug();
     cable.plugInAtNewHost();
     for (String command : that(commands, "ip addr add")) {
@@ -175,6 +176,23 @@ class ReadmeIT {
     on(lab.newHost(), "host-b", that(commands, "holdfast migration release").getFirst());
     assertThat(on(lab.oldHost(), "host-a", that(commands, "holdfast wait").getFirst()))
         .contains("done");
+  }
+
+  /** While the guest is held. The README's capture has twelve packets at least. */
+  private void explain(Namespace machine, List<String> commands) throws Exception {
+    Path trace = folder.resolve("trace.pcap");
+    on(
+        machine,
+        "host-a",
+        "tcpdump -c 12 -Unn -i br0 -w "
+            + trace
+            + " icmp & sleep 1; ping -c 15 -i 0.1 10.1.0.1 > /dev/null; wait $!");
+    assertThat(on(machine, "host-a", that(commands, "holdfast explain tcp").getFirst()))
+        .contains("guest-is-paused");
+    for (String start : List.of("holdfast explain --capture", "tcpdump -xnr")) {
+      String command = that(commands, start).getFirst().replace("trace.pcap", trace.toString());
+      assertThat(on(machine, "host-a", command)).contains("ICMP");
+    }
   }
 
   private void start(Namespace machine, String host, String run) throws Exception {
