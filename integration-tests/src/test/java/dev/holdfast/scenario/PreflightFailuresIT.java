@@ -151,6 +151,23 @@ class PreflightFailuresIT {
     }
   }
 
+  /** It carries less then, and says so. */
+  @Test
+  void aPathOfSmallPacketsIsMeasuredAndWarnedOf() throws Exception {
+    Finding less =
+        warning(
+            OLD,
+            "path MTU",
+            "IP-in-IP carries inner packets of 1380 bytes, and not the usual 1480",
+            "raise the path MTU between the hosts, or use --encapsulation tls");
+    lab().router().ip(PreflightFailures.TO_NEW_LAN + " mtu lock 1400");
+    try {
+      lab().armsWith(PreflightFailures.IP_IN_IP, List.of(less));
+    } finally {
+      lab().router().ip(PreflightFailures.TO_NEW_LAN);
+    }
+  }
+
   /** What was measured on an earlier connection does not count. */
   private void reconnect() throws Exception {
     lab().closeControlPort();
