@@ -136,9 +136,6 @@ public final class ConfigReader {
     var fastPath = section.optional("fast-path", FastPath.AUTO, Values.choice(FastPath.class));
     String device = section.optional("device", "hf0", Values::networkInterface);
     int connections = section.optional("connections", 4, Values.integer(1, MOST_CONNECTIONS));
-    if (returnPath == ReturnPath.DIRECT) {
-      section.wrong("return-path", "this build has no direct return path; write \"symmetric\"");
-    }
     if (fastPath == FastPath.REQUIRED) {
       section.wrong(
           "fast-path", "this build has no fast path to require; write \"auto\" or \"off\"");

@@ -185,7 +185,8 @@ final class ControlRoutes {
         request.encapsulation(),
         request.holdPolicy(),
         request.flowListCommand(),
-        request.capture());
+        request.capture(),
+        request.returnPath());
   }
 
   private static @Nullable MigrationRequest read(byte[] body) throws RequestRefused {

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Decision;
+import dev.holdfast.redirector.decide.DirectReturn;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.decide.TooBigSenders;
 import dev.holdfast.redirector.flow.Direction;
@@ -28,6 +29,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -40,10 +42,11 @@ public final class MigrationPath {
   final Role role;
   final List<IpAddress> olds;
   final byte[] token;
-  final Decision decision;
+  Decision decision;
   final DropCounters drops = new DropCounters();
   final HoldQueue hold;
   final SizeCounts sizes = new SizeCounts();
+  public final LeftCounts left = new LeftCounts();
 
   /** Bytes of the longest inner packet that the tunnel carries whole. */
   volatile int innerMtu;
@@ -91,12 +94,8 @@ public final class MigrationPath {
 
   boolean flushWanted;
 
-  @Nullable ProbeListener probes;
-
-  /** Told of each answered probe. */
-  public interface ProbeListener {
-    void answered(long number);
-  }
+  /** Is told the number of each answered probe. */
+  @Nullable LongConsumer probes;
 
   /**
    * @param innerMtu bytes of the longest packet that the tunnel carries whole
@@ -160,6 +159,11 @@ public final class MigrationPath {
   /** Only on the data loop. */
   public StagingQueue staging() {
     return staging;
+  }
+
+  /** From now on answers leave here that {@code direct} takes. Only on the data loop. */
+  public void answer(DirectReturn direct) {
+    decision = decision.answering(direct);
   }
 
   /** Only on the data loop. */
@@ -458,7 +462,7 @@ public final class MigrationPath {
   }
 
   /** Only on the data loop. */
-  public void listenToProbes(@Nullable ProbeListener listener) {
+  public void listenToProbes(@Nullable LongConsumer listener) {
     probes = listener;
   }
 
