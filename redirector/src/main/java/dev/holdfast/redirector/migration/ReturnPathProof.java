@@ -30,9 +30,9 @@ import org.slf4j.LoggerFactory;
  * endpoint sends probes from the old addresses to this host, and what arrives is believed. All
  * families or none; where one is missing, the return path is symmetric, and an alert says why.
  *
- * <p>They are heard by packet sockets, ahead of this host's filters and of its check of sources
- * (rp_filter), neither of which peers have: the guest's LAN lies behind this host, so its addresses
- * coming from elsewhere look forged here, as they are.
+ * <p>They are heard by packet sockets, ahead of this host's check of sources (rp_filter), which
+ * peers do not have: the guest's LAN lies behind this host, so its addresses coming from elsewhere
+ * look forged here, as they are.
  */
 final class ReturnPathProof {
   private static final Logger log = LoggerFactory.getLogger(ReturnPathProof.class);

@@ -8,7 +8,9 @@ import java.util.List;
  * Keeps a host from answering the probes of a return path, which arrive from the address of a guest
  * that runs here: the reset that they would be answered with is the guest's to get.
  *
- * <p>Packet sockets hear them before.
+ * <p>Packet sockets hear them before, which is why it is at input: with br_netfilter, prerouting is
+ * passed by what a bridge takes in before the bridge's own sockets hear it. What is dropped here is
+ * not tracked either: tracking confirms a connection at the end of this hook.
  */
 public final class ReturnProbeSilence {
   private ReturnProbeSilence() {}
@@ -22,7 +24,7 @@ public final class ReturnProbeSilence {
   public static KernelChange of(String migration, List<IpAddress> olds, int port) {
     String table = "inet " + SteeringNames.TABLE + "_probe_" + migration.substring(0, 8);
     StringBuilder script = new StringBuilder(removal(table)).append("table ").append(table);
-    script.append(" {\nchain prerouting { type filter hook prerouting priority -310;\n");
+    script.append(" {\nchain input { type filter hook input priority -310;\n");
     for (IpAddress old : olds) {
       script
           .append(old.isV4() ? "ip" : "ip6")
