@@ -97,6 +97,15 @@ final class MigrationOptions {
   private @Nullable String capture;
 
   @Option(
+      names = "--return-path",
+      paramLabel = "PATH",
+      description = {
+        "symmetric or direct: whether the guest's answers leave at the old site or at the new one.",
+        "direct is taken if a probe at arm proves it. Default: the config's."
+      })
+  private @Nullable String returnPath;
+
+  @Option(
       names = "--hold",
       paramLabel = "POLICY",
       description = "queue or drop. Default: the config's.")
@@ -137,6 +146,7 @@ final class MigrationOptions {
         encapsulation,
         holdPolicy,
         flowListCommand,
-        capture);
+        capture,
+        returnPath);
   }
 }

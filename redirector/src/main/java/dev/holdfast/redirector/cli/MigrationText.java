@@ -202,6 +202,9 @@ final class MigrationText {
     return Amounts.bytes(traffic.toGuestBytes())
         + " to the guest, "
         + Amounts.bytes(traffic.fromGuestBytes())
-        + " from it";
+        + " from it"
+        + (traffic.directBytes() == null || traffic.directBytes() == 0
+            ? ""
+            : "; left here directly: " + Amounts.bytes(traffic.directBytes()));
   }
 }

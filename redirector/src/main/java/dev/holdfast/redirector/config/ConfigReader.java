@@ -142,9 +142,6 @@ public final class ConfigReader {
     int hopLimit =
         section.optional("hop-limit", OuterPolicy.DEFAULT.hopLimit(), Values.integer(1, 255));
     int dscp = section.optional("dscp", OuterPolicy.COPY, DscpText::parse);
-    if (returnPath == ReturnPath.DIRECT) {
-      section.wrong("return-path", "this build has no direct return path; write \"symmetric\"");
-    }
     if (fastPath == FastPath.REQUIRED) {
       section.wrong(
           "fast-path", "this build has no fast path to require; write \"auto\" or \"off\"");

@@ -190,7 +190,8 @@ final class ControlRoutes {
         request.encapsulation(),
         request.holdPolicy(),
         request.flowListCommand(),
-        request.capture());
+        request.capture(),
+        request.returnPath());
   }
 
   /**

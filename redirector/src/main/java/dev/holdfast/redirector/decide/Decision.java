@@ -23,15 +23,31 @@ public final class Decision {
   private final IpAddress[] old;
   private final HoldPolicy holdPolicy;
   private final StaleSyn staleSyn;
+  private final @Nullable DirectReturn direct;
 
   /**
    * @param old the guest's old addresses: what is granted to the remote host in this migration
    */
   public Decision(Role role, List<IpAddress> old, HoldPolicy holdPolicy, StaleSyn staleSyn) {
+    this(role, old.toArray(IpAddress[]::new), holdPolicy, staleSyn, null);
+  }
+
+  private Decision(
+      Role role,
+      IpAddress[] old,
+      HoldPolicy holdPolicy,
+      StaleSyn staleSyn,
+      @Nullable DirectReturn direct) {
     this.role = role;
-    this.old = old.toArray(IpAddress[]::new);
+    this.old = old;
     this.holdPolicy = holdPolicy;
     this.staleSyn = staleSyn;
+    this.direct = direct;
+  }
+
+  /** The same rules, where answers that {@code direct} takes leave at the new site. */
+  public Decision answering(DirectReturn by) {
+    return new Decision(role, old, holdPolicy, staleSyn, by);
   }
 
   /**
@@ -49,7 +65,7 @@ public final class Decision {
     boolean toGuest = direction == Direction.TO_GUEST;
     return switch (role) {
       case REDIRECTOR -> toGuest ? captured(state, packet, known) : returned(state, packet);
-      case ENDPOINT -> toGuest ? arrived(state, packet) : answered(state, packet);
+      case ENDPOINT -> toGuest ? arrived(state, packet) : answered(state, packet, known);
     };
   }
 
@@ -112,12 +128,16 @@ public final class Decision {
     };
   }
 
-  private Rule answered(MigrationState state, PacketView packet) {
+  private Rule answered(MigrationState state, PacketView packet, @Nullable Flow known) {
     if (!isFromOld(packet)) return Rule.NOT_GRANTED;
     if (isToGroup(packet)) return Rule.GROUP_ADDRESS;
     if (isToOld(packet)) return Rule.TO_ITSELF;
     return switch (state) {
-      case HOLDING, REDIRECTING, DRAINING -> Rule.ANSWER_GOES_BACK;
+      case HOLDING -> Rule.ANSWER_GOES_BACK;
+      case REDIRECTING, DRAINING ->
+          direct != null && direct.takes(packet, known)
+              ? Rule.ANSWER_GOES_DIRECT
+              : Rule.ANSWER_GOES_BACK;
       case PLANNED, ARMED, DONE, ROLLED_BACK -> Rule.NOT_HELD;
     };
   }

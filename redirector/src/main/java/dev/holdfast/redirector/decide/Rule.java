@@ -36,6 +36,8 @@ public enum Rule {
   DELIVERED(Verdict.PASS, "the guest runs at this host"),
   NOT_RELEASED(DropReason.WRONG_STATE, "the guest does not run at this host"),
   ANSWER_GOES_BACK(Verdict.TUNNEL, "answers from the old address leave at the old site"),
+  ANSWER_GOES_DIRECT(
+      Verdict.LEAVE, "the return path is direct, and its connection is open and stays so"),
   NOT_HELD(DropReason.WRONG_STATE, "the guest still runs at the old host, or again");
 
   private final Verdict verdict;

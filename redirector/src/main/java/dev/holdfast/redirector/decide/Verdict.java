@@ -13,6 +13,9 @@ public sealed interface Verdict {
   /** Give it to this host's kernel, which delivers it. */
   Verdict PASS = new Pass();
 
+  /** Give it to this host's kernel, which sends it on by its own routes. */
+  Verdict LEAVE = new Leave();
+
   /**
    * Answer it as a closed port would: RST to a SYN, port-unreachable to the rest. Only by policy,
    * and only for what begins while draining. Counted as {@link DropReason#STALE_SYN}.
@@ -32,6 +35,9 @@ public sealed interface Verdict {
 
   /** See {@link #PASS}. */
   record Pass() implements Verdict {}
+
+  /** See {@link #LEAVE}. */
+  record Leave() implements Verdict {}
 
   /** See {@link #REJECT}. */
   record Reject() implements Verdict {}

@@ -49,7 +49,8 @@ final class GuestMigration {
         options.encapsulation(),
         options.hold(),
         String.join(" ", stage.lab().guest().within("ss", "-Htn")),
-        null);
+        null,
+        options.returnPath());
   }
 
   String hold() throws IOException, RequestRefused {

@@ -31,6 +31,7 @@ import org.jspecify.annotations.Nullable;
  * @param roaming whether the new host may change its address
  * @param named whether the old host knows the new one by name; see {@link Stage#NEW_HOST_NAME}
  * @param nat whether the old host is behind a NAT, and the new one cannot reach it
+ * @param returnPath symmetric or direct
  * @param seed of all bytes
  */
 public record ScenarioOptions(
@@ -56,6 +57,7 @@ public record ScenarioOptions(
     boolean roaming,
     boolean named,
     boolean nat,
+    String returnPath,
     long seed) {
 
   public static ScenarioOptions defaults() {
@@ -103,6 +105,7 @@ public record ScenarioOptions(
     draft.roaming = roaming;
     draft.named = named;
     draft.nat = nat;
+    draft.returnPath = returnPath;
     draft.seed = seed;
     change.accept(draft);
     return draft.options();
@@ -132,6 +135,7 @@ public record ScenarioOptions(
     public boolean roaming;
     public boolean named;
     public boolean nat;
+    public String returnPath = "symmetric";
     public long seed = 1;
 
     private Draft() {}
@@ -160,6 +164,7 @@ public record ScenarioOptions(
           roaming,
           named,
           nat,
+          returnPath,
           seed);
     }
   }

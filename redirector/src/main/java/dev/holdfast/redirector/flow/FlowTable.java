@@ -65,6 +65,17 @@ public final class FlowTable {
     return slots.find(v, direction);
   }
 
+  /** For how long the guest was not heard on any flow, nanoseconds. */
+  public long guestSilence(long nowNanos) {
+    long[] shortest = {Long.MAX_VALUE};
+    forEach(flow -> {
+      if (flow.wasHeard(Direction.FROM_GUEST)) {
+        shortest[0] = Math.min(shortest[0], nowNanos - flow.lastHeard(Direction.FROM_GUEST));
+      }
+    });
+    return shortest[0];
+  }
+
   public @Nullable Flow find(FlowKey key) {
     return slots.find(key);
   }

@@ -15,6 +15,9 @@ final class TcpTracking {
   /** How far from the last byte a RST may be where the receiver's window is not known. */
   private static final int RESET_SLACK = 65_535;
 
+  /** RFC 7323 section 2.3. */
+  private static final long GREATEST_WINDOW = 1L << 30;
+
   private static final int OPTION_END = 0;
   private static final int OPTION_NOP = 1;
   private static final int OPTION_WINDOW_SCALE = 3;
@@ -157,6 +160,10 @@ final class TcpTracking {
     long furthest = flow.window(other);
     if (sent) {
       furthest = Math.max(furthest, flow.sequenceEnd(direction) - expected);
+    }
+    if (direction == Direction.FROM_GUEST) {
+      // What it has sent may have left elsewhere, and the scale of the peer's window be unknown.
+      furthest = Math.max(furthest, GREATEST_WINDOW);
     }
     return offset >= 0 && offset <= furthest;
   }

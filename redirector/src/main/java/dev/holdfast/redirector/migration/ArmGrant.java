@@ -56,8 +56,17 @@ final class ArmGrant {
       }
       default -> wrong.add("encapsulation " + request.encapsulation() + " is not known here");
     }
-    if (!request.returnPath().equals("symmetric")) {
-      wrong.add("return path " + request.returnPath() + " is not known here");
+    switch (request.returnPath()) {
+      case MigrationRecord.SYMMETRIC -> {}
+      case MigrationRecord.DIRECT -> {
+        if (host.config().tunnel().capture() == Config.Capture.PCAP) {
+          wrong.add(
+              "return path direct cannot be: "
+                  + host.config().daemon().name()
+                  + " captures by pcap, and only what is routed can leave by its routes (capture tun)");
+        }
+      }
+      default -> wrong.add("return path " + request.returnPath() + " is not known here");
     }
     if (request.connections() < 1) {
       wrong.add("a migration has one data connection at least");
@@ -83,7 +92,7 @@ final class ArmGrant {
             request.oldLans().stream().map(IpPrefix::toString).toList(),
             request.encapsulation(),
             Math.min(request.connections(), host.config().tunnel().connections()),
-            request.returnPath(),
+            MigrationRecord.SYMMETRIC, // until a probe has proven another
             "queue",
             null,
             List.of(),

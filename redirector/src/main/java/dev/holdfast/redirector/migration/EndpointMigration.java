@@ -7,6 +7,7 @@ import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.link.LinkReceiver;
 import dev.holdfast.tunnel.link.TlsLink;
+import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -39,6 +40,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
   private final LinkNews news;
+  private final SpoofedProbes probes;
   private volatile long delivered;
   private volatile List<Long> returnedUpTo = List.of();
   private volatile List<MigrationPlan.Check> checks = List.of();
@@ -46,6 +48,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new EndpointSteps(host, record);
+    this.probes = new SpoofedProbes(host);
     this.news = new LinkNews(record.connections(), "from " + record.remote());
   }
 
@@ -84,6 +87,30 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     }
     amend(known -> known.withInnerMtu(bytes));
     host.data().run(() -> present.innerMtu(bytes));
+  }
+
+  /**
+   * The redirector waits for probes from the old addresses.
+   *
+   * @throws RequestRefused where none may be sent, or no more
+   */
+  void sendProbes(long number, List<IpAddress> to) throws RequestRefused {
+    probes.send(record, number, to);
+  }
+
+  /**
+   * Probes have arrived: from release on, answers may leave here.
+   *
+   * @throws RequestRefused where none were sent
+   */
+  void answerDirectly() throws RequestRefused {
+    MigrationPath present = path;
+    if (present == null || !probes.wereSent()) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED, "no probe has proven that answers may leave here");
+    }
+    amend(known -> known.withReturnPath(MigrationRecord.DIRECT));
+    host.data().run(() -> present.answer(Paths.direct(record)));
   }
 
   /** What arming has found here, beyond preflight. */
@@ -363,7 +390,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     if (there == null) {
       return "";
     }
-    long silence = host.data().call(() -> there.guestSilence(host.clock().nanoTime()));
+    long silence = host.data().call(() -> there.flows().guestSilence(host.clock().nanoTime()));
     String sign =
         silence <= GUEST_GONE_NANOS
             ? String.format(Locale.ROOT, "was heard %.1f s ago", silence / 1e9)

@@ -23,6 +23,7 @@ import org.jspecify.annotations.Nullable;
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
  * @param dns what {@code DnsChange} needs to go on; null where no name is moved
  * @param encapsulation tls or ipip; auto until it has been agreed
+ * @param returnPath symmetric or direct; at the redirector, before it is armed, what is asked for
  * @param acceptedEpochNanos when release was accepted; 0 before
  * @param takingBack the epoch under which the address was asked back, where the endpoint's answer
  *     is not known: the next one after release, the present one before it; null otherwise
@@ -63,6 +64,9 @@ public record MigrationRecord(
   /** In place of an encapsulation: the hosts choose one. */
   public static final String AUTO = "auto";
 
+  public static final String SYMMETRIC = "symmetric";
+  public static final String DIRECT = "direct";
+
   public MigrationRecord {
     connections = Math.max(1, connections);
   }
@@ -75,6 +79,11 @@ public record MigrationRecord(
   /** Both hosts have still to agree on the encapsulation. */
   public boolean isAuto() {
     return encapsulation.equals(AUTO);
+  }
+
+  /** The guest's answers leave at the new site, or are to. */
+  public boolean isDirect() {
+    return returnPath.equals(DIRECT);
   }
 
   public UUID uuid() {
@@ -143,6 +152,10 @@ public record MigrationRecord(
     return with(draft -> draft.innerMtu = bytes);
   }
 
+  public MigrationRecord withReturnPath(String proven) {
+    return with(draft -> draft.returnPath = proven);
+  }
+
   public MigrationRecord withDns(@Nullable String change) {
     return with(draft -> draft.dns = change);
   }
@@ -167,6 +180,7 @@ public record MigrationRecord(
     String encapsulation;
     @Nullable String encapsulationReason;
     int connections;
+    String returnPath;
     String token;
     long acceptedEpochNanos;
     @Nullable String dns;
@@ -180,6 +194,7 @@ public record MigrationRecord(
       encapsulation = from.encapsulation;
       encapsulationReason = from.encapsulationReason;
       connections = from.connections;
+      returnPath = from.returnPath;
       token = from.token;
       acceptedEpochNanos = from.acceptedEpochNanos;
       dns = from.dns;
@@ -208,7 +223,7 @@ public record MigrationRecord(
         oldLans,
         draft.encapsulation,
         draft.connections,
-        returnPath,
+        draft.returnPath,
         holdPolicy,
         dnsName,
         dnsAddresses,

@@ -24,6 +24,7 @@ import org.jspecify.annotations.Nullable;
  *     sh -c} at arm and while draining; what it prints is taken to be complete; null: no complete
  *     list is known
  * @param capture tun or pcap, on this host; null: the config's
+ * @param returnPath symmetric or direct; null: the config's
  */
 public record MigrationRequest(
     String name,
@@ -39,4 +40,39 @@ public record MigrationRequest(
     @Nullable String encapsulation,
     @Nullable String holdPolicy,
     @Nullable String flowListCommand,
-    @Nullable String capture) {}
+    @Nullable String capture,
+    @Nullable String returnPath) {
+  /** One with the config's return path. */
+  public MigrationRequest(
+      String name,
+      List<String> oldAddresses,
+      List<String> newAddresses,
+      String remote,
+      @Nullable String from,
+      @Nullable String guestPort,
+      @Nullable String guestMac,
+      String deliver,
+      @Nullable String dnsName,
+      List<String> dnsAddresses,
+      @Nullable String encapsulation,
+      @Nullable String holdPolicy,
+      @Nullable String flowListCommand,
+      @Nullable String capture) {
+    this(
+        name,
+        oldAddresses,
+        newAddresses,
+        remote,
+        from,
+        guestPort,
+        guestMac,
+        deliver,
+        dnsName,
+        dnsAddresses,
+        encapsulation,
+        holdPolicy,
+        flowListCommand,
+        capture,
+        null);
+  }
+}

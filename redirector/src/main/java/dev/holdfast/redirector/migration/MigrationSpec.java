@@ -28,7 +28,8 @@ record MigrationSpec(
     Config.Encapsulation encapsulation,
     Config.HoldPolicy holdPolicy,
     @Nullable String flowListCommand,
-    Config.Capture capture) {
+    Config.Capture capture,
+    Config.ReturnPath returnPath) {
 
   private static final int MAX_INTERFACE_NAME = 15; // IFNAMSIZ - 1, linux/if.h
 
@@ -111,6 +112,13 @@ record MigrationSpec(
             config.tunnel().capture(),
             "--capture",
             mistakes);
+    Config.ReturnPath returnPath =
+        choice(
+            request.returnPath(),
+            Config.ReturnPath.class,
+            config.tunnel().returnPath(),
+            "--return-path",
+            mistakes);
     if (remote != null && remote.endpoint() == null) {
       mistakes.add(
           "[[remote]] "
@@ -141,7 +149,8 @@ record MigrationSpec(
         encapsulation,
         holdPolicy,
         request.flowListCommand(),
-        capture);
+        capture,
+        returnPath);
   }
 
   private static void checkAddresses(

@@ -81,9 +81,26 @@ public record MigrationView(
   public record HeldView(
       long packets, long bytes, long staged, long replaced, long dropped, long total) {}
 
-  /** Tunnelled traffic; to and from are seen from the guest. */
+  /**
+   * Tunnelled traffic; to and from are seen from the guest.
+   *
+   * @param directPackets from the guest and not tunnelled: they left at the endpoint, which alone
+   *     counts them; null from an earlier daemon
+   * @param directBytes of whole IP packets; null from an earlier daemon
+   */
   public record TrafficView(
-      long toGuestPackets, long toGuestBytes, long fromGuestPackets, long fromGuestBytes) {}
+      long toGuestPackets,
+      long toGuestBytes,
+      long fromGuestPackets,
+      long fromGuestBytes,
+      @Nullable Long directPackets,
+      @Nullable Long directBytes) {
+    /** Of a host where nothing leaves that is not tunnelled. */
+    public TrafficView(
+        long toGuestPackets, long toGuestBytes, long fromGuestPackets, long fromGuestBytes) {
+      this(toGuestPackets, toGuestBytes, fromGuestPackets, fromGuestBytes, 0L, 0L);
+    }
+  }
 
   /**
    * What was too big for its way, in packets.

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.migration;
 import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Decision;
+import dev.holdfast.redirector.decide.DirectReturn;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.redirector.flow.FlowTable;
@@ -15,6 +16,7 @@ import dev.holdfast.redirector.steer.SteeringNames;
 import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
 import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
 import java.io.IOException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
@@ -77,7 +79,7 @@ final class Paths {
             role,
             record.olds(),
             token,
-            new Decision(role, record.olds(), policy, config.drain().staleSyn()),
+            decision(record, role, policy, config.drain().staleSyn()),
             innerMtu(config, record),
             deliveryMtu(host, record),
             record.connections(),
@@ -87,6 +89,19 @@ final class Paths {
             idsSoFar(host, record));
     path.keepTtl(config.tunnel().keepsTtl());
     return path;
+  }
+
+  private static Decision decision(
+      MigrationRecord record, Role role, Config.HoldPolicy hold, Config.StaleSyn stale) {
+    Decision symmetric = new Decision(role, record.olds(), hold, stale);
+    return role == Role.ENDPOINT && record.isDirect()
+        ? symmetric.answering(direct(record))
+        : symmetric;
+  }
+
+  /** Which answers leave at the new site where that is the return path. */
+  static DirectReturn direct(MigrationRecord record) {
+    return new DirectReturn(record.olds(), record.oldLans().stream().map(IpPrefix::parse).toList());
   }
 
   /**

@@ -44,7 +44,7 @@ final class Planner {
         place.oldLans().stream().map(IpPrefix::toString).toList(),
         spec.encapsulation().name().toLowerCase(Locale.ROOT),
         host.config().tunnel().connections(),
-        host.config().tunnel().returnPath().name().toLowerCase(Locale.ROOT),
+        spec.returnPath().name().toLowerCase(Locale.ROOT),
         spec.holdPolicy().name().toLowerCase(Locale.ROOT),
         spec.dnsName(),
         spec.dnsAddresses().stream().map(IpAddress::toString).toList(),
@@ -170,6 +170,7 @@ final class Planner {
       if (reply.accepted()) {
         record = EncapsulationChoice.agreed(record, reply);
         checks.add(EncapsulationChoice.check(host.config(), wanted, record));
+        checks.addAll(ReturnPathProof.planned(host, record));
         connections = Math.min(connections, reply.connections());
       } else if (Preflight.passes(theirs)) {
         checks.add(

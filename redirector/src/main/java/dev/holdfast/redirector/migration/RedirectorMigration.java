@@ -53,6 +53,7 @@ final class RedirectorMigration extends LiveMigration {
       ControlChannel channel = host.control(record.remote());
       asked = true;
       new TunnelProof(host, this, connections).establish(channel);
+      new ReturnPathProof(host, this).choose(channel);
       known.begin();
       if (names != null) {
         names.arm();

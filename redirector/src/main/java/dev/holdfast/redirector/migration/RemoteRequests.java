@@ -142,6 +142,22 @@ final class RemoteRequests implements EndpointHandler {
               measured.migration(),
               measured::epoch,
               m -> m.pathMtu(measured.bytes()));
+      case ControlMessage.SpoofProbe wanted ->
+          endpoint(
+              running,
+              channel,
+              wanted,
+              wanted.migration(),
+              wanted::epoch,
+              m -> m.sendProbes(wanted.number(), wanted.to()));
+      case ControlMessage.DirectReturn proven ->
+          endpoint(
+              running,
+              channel,
+              proven,
+              proven.migration(),
+              proven::epoch,
+              EndpointMigration::answerDirectly);
       case ControlMessage.Held held ->
           endpoint(running, channel, held, held.migration(), held::epoch, EndpointMigration::held);
       case ControlMessage.Release release -> // answered with Released

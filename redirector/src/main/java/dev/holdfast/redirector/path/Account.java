@@ -140,6 +140,7 @@ final class Account {
     return switch (verdict) {
       case Verdict.Tunnel tunnel -> "tunnel";
       case Verdict.Hold hold -> "hold";
+      case Verdict.Leave leave -> "leave";
       case Verdict.Pass pass -> "pass";
       case Verdict.Reject reject -> "reject";
       case Verdict.Drop(DropReason reason) -> "drop as " + reason.label();

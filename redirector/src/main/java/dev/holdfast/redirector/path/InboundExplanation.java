@@ -120,6 +120,7 @@ final class InboundExplanation {
       case Verdict.Drop(DropReason reason) -> account.dropped(reason, "It is dropped" + because);
       case Verdict.Hold hold -> account.dropped(DropReason.WRONG_STATE, "It is dropped" + because);
       case Verdict.Tunnel tunnel -> account.dropped(DropReason.LOOP, "It is dropped" + because);
+      case Verdict.Leave leave -> account.dropped(DropReason.LOOP, "It is dropped" + because);
       case Verdict.Reject reject ->
           account.dropped(DropReason.STALE_SYN, "It is dropped" + because);
     };

@@ -19,6 +19,7 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
+import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -157,6 +158,7 @@ public final class InboundPath implements LinkReceiver {
       case Verdict.Drop(DropReason reason) -> path.drops.count(reason);
       case Verdict.Hold hold -> path.drops.count(DropReason.WRONG_STATE);
       case Verdict.Tunnel tunnel -> path.drops.count(DropReason.LOOP);
+      case Verdict.Leave leave -> path.drops.count(DropReason.LOOP);
       case Verdict.Reject reject -> path.drops.count(DropReason.STALE_SYN);
     }
   }
@@ -223,9 +225,9 @@ public final class InboundPath implements LinkReceiver {
         }
       }
     } else {
-      MigrationPath.ProbeListener listener = path.probes;
+      LongConsumer listener = path.probes;
       if (listener != null) {
-        listener.answered(Probe.number(view));
+        listener.accept(Probe.number(view));
       }
     }
   }

@@ -53,6 +53,9 @@ final class Judgement {
       return;
     }
     decide(of);
+    if (rule == Rule.ANSWER_GOES_DIRECT && paths.served(view) != null) {
+      rule = Rule.ANSWER_GOES_BACK; // to another guest who comes here: its own migration knows when
+    }
     if (verdict() != Verdict.TUNNEL) {
       return;
     }

@@ -1,9 +1,9 @@
 package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Decision;
+import dev.holdfast.redirector.decide.DirectReturn;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.decide.TooBigSenders;
-import dev.holdfast.redirector.flow.Direction;
 import dev.holdfast.redirector.flow.FlowTable;
 import dev.holdfast.redirector.flow.Lanes;
 import dev.holdfast.redirector.hold.HoldBudget;
@@ -27,6 +27,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.function.LongConsumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -39,10 +40,11 @@ public final class MigrationPath {
   final Role role;
   final List<IpAddress> olds;
   final byte[] token;
-  final Decision decision;
+  Decision decision;
   final DropCounters drops = new DropCounters();
   final HoldQueue hold;
   final SizeCounts sizes = new SizeCounts();
+  public final LeftCounts left = new LeftCounts();
 
   /** Bytes of the longest inner packet that the tunnel carries whole. */
   volatile int innerMtu;
@@ -93,12 +95,8 @@ public final class MigrationPath {
   /** This host takes no hop. */
   private boolean keepsTtl;
 
-  @Nullable ProbeListener probes;
-
-  /** Told of each answered probe. */
-  public interface ProbeListener {
-    void answered(long number);
-  }
+  /** Is told the number of each answered probe. */
+  @Nullable LongConsumer probes;
 
   /**
    * @param innerMtu bytes of the longest packet that the tunnel carries whole
@@ -169,12 +167,21 @@ public final class MigrationPath {
     keepsTtl = keep;
   }
 
+  boolean keepsTtl() {
+    return keepsTtl;
+  }
+
   /**
    * Whether this host must not forward the packet: its TTL or hop limit would be used up here (RFC
    * 1812 section 5.3.1, RFC 8200 section 3).
    */
   boolean isSpent(PacketView packet) {
     return packet.hopLimit() <= (keepsTtl ? 0 : 1);
+  }
+
+  /** From now on answers leave here that {@code direct} takes. Only on the data loop. */
+  public void answer(DirectReturn direct) {
+    decision = decision.answering(direct);
   }
 
   /** Only on the data loop. */
@@ -237,17 +244,6 @@ public final class MigrationPath {
         lane.catchUp();
       }
     }
-  }
-
-  /** For how long the guest was not heard, in nanoseconds. Only on the data loop. */
-  public long guestSilence(long nowNanos) {
-    long[] shortest = {Long.MAX_VALUE};
-    flows.forEach(flow -> {
-      if (flow.wasHeard(Direction.FROM_GUEST)) {
-        shortest[0] = Math.min(shortest[0], nowNanos - flow.lastHeard(Direction.FROM_GUEST));
-      }
-    });
-    return shortest[0];
   }
 
   /** The guest runs here again: what is held goes to it, once. Only on the data loop. */
@@ -464,7 +460,7 @@ public final class MigrationPath {
   }
 
   /** Only on the data loop. */
-  public void listenToProbes(@Nullable ProbeListener listener) {
+  public void listenToProbes(@Nullable LongConsumer listener) {
     probes = listener;
   }
 

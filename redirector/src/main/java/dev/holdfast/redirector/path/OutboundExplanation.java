@@ -73,6 +73,8 @@ final class OutboundExplanation {
       }
       case Verdict.Hold hold -> held(path, known);
       case Verdict.Tunnel tunnel -> tunnelled(path, known);
+      case Verdict.Leave leave ->
+          account.end("leave", "It leaves at this site, because " + judged.rule().reason());
       case Verdict.Pass pass -> captured ? passed() : untouched(path);
       case Verdict.Reject reject -> rejected();
     };

@@ -12,6 +12,7 @@ import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.Ttl;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
@@ -28,7 +29,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  * onReadable -> read -> judge (check, find migration, find flow, decide, fit) -> track flow
- *            -> tunnel | hold | drop
+ *            -> tunnel | hold | leave | drop
  * </pre>
  *
  * <p>The same file serves both hosts: at the old one what arrives is for the old address (towards
@@ -245,6 +246,10 @@ public final class OutboundPath {
           tunnel(path, direction, packet, now);
         }
       }
+      case Verdict.Leave leave -> {
+        Flow unused = track(path, direction, now);
+        leave(path, packet);
+      }
       case Verdict.Pass pass -> giveBack(path, packet);
       case Verdict.Reject reject -> reject(path, packet);
     }
@@ -258,6 +263,21 @@ public final class OutboundPath {
   private void giveBack(MigrationPath path, ByteBuf packet) {
     write(path, packet);
     path.passed++;
+    packet.release();
+  }
+
+  /**
+   * The kernel has forwarded it to us and forwards it once more, out of this site: this host costs
+   * one hop, and what is too big for the way there, the kernel says. What we write is not taken
+   * again: it comes from the TUN, not by the guest's LAN.
+   */
+  private void leave(MigrationPath path, ByteBuf packet) {
+    if (!path.keepsTtl()) { // which gives each back that the kernel takes
+      Ttl.increment(packet, view);
+    }
+    path.left.packets++;
+    path.left.bytes += view.length();
+    write(path, packet);
     packet.release();
   }
 

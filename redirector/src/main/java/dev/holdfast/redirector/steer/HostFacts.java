@@ -254,6 +254,25 @@ public final class HostFacts {
     return Optional.empty();
   }
 
+  /** How this host sends to an address: by which interface, and from which of its own. */
+  public record Way(String device, IpAddress source) {}
+
+  /** How this host would send to {@code address}; empty without a route. */
+  public Optional<Way> wayTo(IpAddress address) throws IOException {
+    try {
+      for (JsonNode route : ask("route get " + address)) {
+        String device = route.path("dev").asString("");
+        String source = route.path("prefsrc").asString("");
+        if (!device.isEmpty() && !source.isEmpty()) {
+          return Optional.of(new Way(device, IpAddress.parse(source)));
+        }
+      }
+    } catch (KernelRefusal unreachable) {
+      return Optional.empty();
+    }
+    return Optional.empty();
+  }
+
   /** The MAC that this host knows for {@code address} on {@code device}. */
   public Optional<MacAddress> neighbour(IpAddress address, String device) throws IOException {
     for (JsonNode neighbour :

@@ -45,7 +45,7 @@ class ConfigMistakesTest {
           listen = "somewhere"       | 2:1 [tunnel] listen: 'somewhere' is not an endpoint; write an IP address and a port, such as "10.1.0.2:4754" or "[fd00::2]:4754"
           encapsulation = "gre"      | 7:1 [tunnel] encapsulation: 'gre' is not one of "auto", "ipip", "tls"
           encapsulation = true       | 7:1 [tunnel] encapsulation: must be one of "auto", "ipip", "tls", not true
-          return-path = "direct"     | 7:1 [tunnel] return-path: this build has no direct return path; write "symmetric"
+          return-path = "straight"   | 7:1 [tunnel] return-path: 'straight' is not one of "symmetric", "direct"
           capture = "tap"            | 7:1 [tunnel] capture: 'tap' is not one of "tun", "pcap"
           connections = 0            | 7:1 [tunnel] connections: 0 is not within 1..16
           connections = 17           | 7:1 [tunnel] connections: 17 is not within 1..16

@@ -279,7 +279,11 @@ class DecisionTest {
   @Test
   void everyRuleHasARowAndEveryRowSaysWhy() {
     Set<Rule> elsewhere =
-        EnumSet.of(Rule.HOLD_DROPS, Rule.STALE_DROPPED, Rule.STALE_REJECTED); // tests above
+        EnumSet.of(
+            Rule.HOLD_DROPS,
+            Rule.STALE_DROPPED,
+            Rule.STALE_REJECTED, // tests above
+            Rule.ANSWER_GOES_DIRECT); // DirectReturnTest
     Set<Rule> inRows = EnumSet.noneOf(Rule.class);
     rows().forEach(row -> inRows.add(row.rule));
     assertThat(inRows)

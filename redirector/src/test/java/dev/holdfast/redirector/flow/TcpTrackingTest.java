@@ -181,6 +181,19 @@ class TcpTrackingTest {
     assertThat(flow.isEnded()).isTrue();
   }
 
+  /** With a direct return path its last bytes have not passed here, nor has the peer's SYN. */
+  @Test
+  void resetOfTheGuestIsTakenFarAheadOfWhatWasSeen() {
+    Flow flow = established();
+    long expected = Integer.toUnsignedLong(flow.acknowledgment(TO_GUEST));
+    seen(FROM_GUEST, RST, expected - 1, 0, 0);
+    assertThat(flow.isEnded()).as("what the peer has already").isFalse();
+    seen(FROM_GUEST, RST, expected + (1L << 30) + 1, 0, 0);
+    assertThat(flow.isEnded()).as("more than any window").isFalse();
+    seen(FROM_GUEST, RST, expected + 3_000_000, 0, 0);
+    assertThat(flow.end()).isEqualTo(FlowEnd.RESET_BY_GUEST);
+  }
+
   @Test
   void windowIsNotScaledUnlessBothSidesSayIt() {
     seen(TO_GUEST, talk.tcp(TO_GUEST, SYN, 100, 0, 0, 1000, new byte[] {3, 3, 7}));

@@ -144,7 +144,7 @@ class ReturnTest {
 
   @Test
   void theGuestsSilenceIsCountedFromItsLastPacket() {
-    assertThat(path.guestSilence(50)).isEqualTo(Long.MAX_VALUE);
+    assertThat(path.flows().guestSilence(50)).isEqualTo(Long.MAX_VALUE);
     ByteBuf bytes = Unpooled.buffer();
     int at =
         new PacketBuilder(OLD, PEER)
@@ -154,6 +154,6 @@ class ReturnTest {
     var view = new PacketView();
     assertThat(view.check(bytes, at, bytes.writerIndex() - at)).isEqualTo(PacketFault.NONE);
     path.flows().seen(view, Direction.FROM_GUEST, 100, Origin.SEEN);
-    assertThat(path.guestSilence(150)).isEqualTo(50);
+    assertThat(path.flows().guestSilence(150)).isEqualTo(50);
   }
 }

@@ -50,6 +50,7 @@ final class Site implements InboundPath.LinkEvents, AutoCloseable {
   final MemoryTun tun = new MemoryTun("hf0", 1024);
   final DropCounters hostDrops = new DropCounters();
   final MigrationPath path;
+  private final PathTable table = new PathTable();
   final OutboundPath outbound;
 
   /** What comes by each data connection. */
@@ -76,13 +77,30 @@ final class Site implements InboundPath.LinkEvents, AutoCloseable {
             new HoldBudget(1000, 1 << 20),
             HoldLimits.of(1 << 20, 1_000_000_000L),
             lastHeldId);
-    PathTable table = new PathTable();
     table.add(path);
     outbound = new OutboundPath(tun, table, UnpooledByteBufAllocator.DEFAULT, CLOCK, hostDrops);
     inbound =
         IntStream.range(0, connections)
             .mapToObj(lane -> new InboundPath(path, lane, tun, CLOCK, this, true))
             .toList();
+  }
+
+  /** Another guest, with this old address, is to come here as well. */
+  void servesToo(IpAddress other) {
+    table.add(
+        new MigrationPath(
+            new UUID(3, 4),
+            Role.ENDPOINT,
+            List.of(other),
+            TOKEN,
+            new Decision(Role.ENDPOINT, List.of(other), HoldPolicy.QUEUE, StaleSyn.TUNNEL),
+            1500,
+            65_535,
+            1,
+            new FlowTable(64, FlowTimers.DEFAULTS, 1),
+            new HoldBudget(1000, 1 << 20),
+            HoldLimits.of(1 << 20, 1_000_000_000L),
+            0));
   }
 
   /** Connects one data connection of two hosts. */

@@ -49,7 +49,10 @@ public enum FrameFilter {
    * What says who has an address or wants it: ARP, neighbour solicitations and advertisements,
    * DHCPv4 (RFC 2131) in packets without IP options.
    */
-  ADDRESS_USE(addressUse());
+  ADDRESS_USE(addressUse()),
+
+  /** TCP from port 4754 to port 4754, in packets without IP options or extension headers. */
+  RETURN_PROBE(returnProbe());
 
   private static final class Icmpv6 {
     static final int ROUTER_SOLICITATION = 133;
@@ -68,7 +71,11 @@ public enum FrameFilter {
   private static final int ETHER_TYPE_IPV4 = 0x0800;
   private static final int ETHER_TYPE_IPV6 = 0x86dd;
   private static final int PROTOCOL_ICMPV6 = 58;
+  private static final int PROTOCOL_TCP = 6;
   private static final int PROTOCOL_UDP = 17;
+  private static final int V4_PORTS_AT = 14 + 20;
+  private static final int V6_PORTS_AT = 14 + 40;
+  private static final int PROBE_PORTS = 4754 << 16 | 4754;
   private static final int DHCP_SERVER = 67;
   private static final int DHCP_CLIENT = 68;
 
@@ -154,6 +161,28 @@ public enum FrameFilter {
         unless(ipv4, ETHER_TYPE_IPV4, drop),
         load(LD_B_ABS, PROTOCOL_AT),
         when(10, PROTOCOL_UDP, keep, drop),
+        keep(),
+        drop());
+  }
+
+  private static List<Instruction> returnProbe() {
+    int ipv4 = 8;
+    int keep = 13;
+    int drop = 14;
+    return List.of(
+        load(LD_W_ABS, ClassicBpf.VLAN_TAG_PRESENT),
+        unless(1, 0, drop),
+        load(LD_H_ABS, ETHER_TYPE_AT),
+        unless(3, ETHER_TYPE_IPV6, ipv4),
+        load(LD_B_ABS, NEXT_HEADER_AT),
+        unless(5, PROTOCOL_TCP, drop),
+        load(LD_W_ABS, V6_PORTS_AT),
+        when(7, PROBE_PORTS, keep, drop),
+        unless(ipv4, ETHER_TYPE_IPV4, drop),
+        load(LD_B_ABS, PROTOCOL_AT),
+        unless(10, PROTOCOL_TCP, drop),
+        load(LD_W_ABS, V4_PORTS_AT),
+        when(12, PROBE_PORTS, keep, drop),
         keep(),
         drop());
   }

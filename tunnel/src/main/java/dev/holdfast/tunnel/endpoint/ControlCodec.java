@@ -5,6 +5,7 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.ArmReply;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ChangeEntry;
 import dev.holdfast.tunnel.endpoint.ControlMessage.CheckEntry;
+import dev.holdfast.tunnel.endpoint.ControlMessage.DirectReturn;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Fault;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Finish;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
@@ -20,6 +21,7 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.Release;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Released;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Rollback;
 import dev.holdfast.tunnel.endpoint.ControlMessage.RolledBack;
+import dev.holdfast.tunnel.endpoint.ControlMessage.SpoofProbe;
 import dev.holdfast.tunnel.endpoint.ControlMessage.TakeBack;
 import dev.holdfast.tunnel.endpoint.ControlMessage.TakenBack;
 import io.netty.buffer.ByteBuf;
@@ -58,6 +60,8 @@ public final class ControlCodec {
   private static final int TAKE_BACK = 16;
   private static final int TAKEN_BACK = 17;
   private static final int PATH_MTU = 18;
+  private static final int SPOOF_PROBE = 19;
+  private static final int DIRECT_RETURN = 20;
 
   private ControlCodec() {}
 
@@ -133,6 +137,8 @@ public final class ControlCodec {
       case TakeBack m -> TAKE_BACK;
       case TakenBack m -> TAKEN_BACK;
       case PathMtu m -> PATH_MTU;
+      case SpoofProbe m -> SPOOF_PROBE;
+      case DirectReturn m -> DIRECT_RETURN;
     };
   }
 
@@ -231,6 +237,16 @@ public final class ControlCodec {
         out.s64(m.epoch());
         out.u16(m.bytes());
       }
+      case SpoofProbe m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.s64(m.number());
+        out.list(m.to(), BodyWriter::address);
+      }
+      case DirectReturn m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+      }
     }
   }
 
@@ -306,6 +322,9 @@ public final class ControlCodec {
       case TAKE_BACK -> new TakeBack(in.uuid(), in.s64(), in.s64(), in.flag());
       case TAKEN_BACK -> new TakenBack(in.uuid(), in.s64(), in.text(), in.list(BodyReader::s64));
       case PATH_MTU -> new PathMtu(in.uuid(), in.s64(), in.u16());
+      case SPOOF_PROBE ->
+          new SpoofProbe(in.uuid(), in.s64(), in.s64(), in.list(BodyReader::address));
+      case DIRECT_RETURN -> new DirectReturn(in.uuid(), in.s64());
       default -> null;
     };
   }

@@ -127,6 +127,26 @@ public sealed interface ControlMessage {
    */
   record PathMtu(UUID migration, long epoch, int bytes) implements ControlMessage {}
 
+  /**
+   * Redirector to endpoint, at arm, where the guest's answers are to leave there: send a probe from
+   * the old address of each family to each of these addresses of the redirector, out of the new
+   * site. Not answered; what arrives is the answer.
+   *
+   * @param number repeated in the probes
+   */
+  record SpoofProbe(UUID migration, long epoch, long number, List<IpAddress> to)
+      implements ControlMessage {
+    public SpoofProbe {
+      to = List.copyOf(to);
+    }
+  }
+
+  /**
+   * Redirector to endpoint, at arm: probes from every old address have arrived, so answers may
+   * leave there. Not answered: the redirector takes answers by either way.
+   */
+  record DirectReturn(UUID migration, long epoch) implements ControlMessage {}
+
   /** Redirector to endpoint: the hold stands; staged packets follow on the data connection. */
   record Held(UUID migration, long epoch) implements ControlMessage {}
 

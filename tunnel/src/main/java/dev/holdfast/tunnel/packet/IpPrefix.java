@@ -39,14 +39,18 @@ public record IpPrefix(IpAddress address, int length) {
   }
 
   public boolean contains(IpAddress other) {
-    if (address.isV4() != other.isV4()) {
+    return contains(other.high(), other.low());
+  }
+
+  /** The same of an address that is no object: see {@link IpAddress} for its two halves. */
+  public boolean contains(long high, long low) {
+    if (address.isV4() != (high == 0 && low >>> 32 == 0xffff)) {
       return false;
     }
     int bits = address.isV4() ? length + 96 : length;
     long highMask = bits == 0 ? 0 : bits >= 64 ? -1L : -1L << (64 - bits);
     long lowMask = bits <= 64 ? 0 : -1L << (128 - bits);
-    return ((address.high() ^ other.high()) & highMask) == 0
-        && ((address.low() ^ other.low()) & lowMask) == 0;
+    return ((address.high() ^ high) & highMask) == 0 && ((address.low() ^ low) & lowMask) == 0;
   }
 
   @Override

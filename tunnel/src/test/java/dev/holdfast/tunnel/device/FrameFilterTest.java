@@ -83,6 +83,7 @@ class FrameFilterTest {
     "ARP_AND_NEIGHBOR_SOLICITATION, true, false, false, true, false, false",
     "ARP_AND_NEIGHBOR_DISCOVERY,    true, true, true, true, true, false",
     "ADDRESS_USE,                   true, false, false, true, true, false",
+    "RETURN_PROBE,                  false, false, false, false, false, false",
   })
   void keepsWhatItsNameSays(
       FrameFilter filter,
@@ -119,6 +120,29 @@ class FrameFilterTest {
     assertThat(keeps(FrameFilter.ADDRESS_USE, datagram, false)).isEqualTo(kept);
     assertThat(keeps(FrameFilter.ADDRESS_USE, datagram, true)).isFalse();
     assertThat(keeps(FrameFilter.ARP_AND_NEIGHBOR_DISCOVERY, datagram, false)).isFalse();
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "2048,  6,  4754, 4754, true",
+    "34525, 6,  4754, 4754, true",
+    "2048,  17, 4754, 4754, false",
+    "34525, 17, 4754, 4754, false",
+    "2048,  6,  4754, 4755, false",
+    "34525, 6,  4755, 4754, false",
+    "2054,  6,  4754, 4754, false",
+  })
+  void returnProbeIsTcpBetweenTheHostsPorts(
+      int etherType, int protocol, int source, int destination, boolean kept) {
+    byte[] frame = frame(etherType, protocol, 0);
+    frame[23] = (byte) protocol;
+    int ports = etherType == IPV6 ? 54 : 34;
+    frame[ports] = (byte) (source >> 8);
+    frame[ports + 1] = (byte) source;
+    frame[ports + 2] = (byte) (destination >> 8);
+    frame[ports + 3] = (byte) destination;
+    assertThat(keeps(FrameFilter.RETURN_PROBE, frame, false)).isEqualTo(kept);
+    assertThat(keeps(FrameFilter.RETURN_PROBE, frame, true)).isFalse();
   }
 
   @ParameterizedTest

@@ -89,6 +89,9 @@ class ControlCodecTest {
         new ControlMessage.TakeBack(ID, 3, 4, true),
         new ControlMessage.TakenBack(ID, 3, "the guest is heard here", List.of(77L, 5L)),
         new ControlMessage.PathMtu(ID, 3, 1380),
+        new ControlMessage.SpoofProbe(
+            ID, 3, 5, List.of(IpAddress.parse("10.1.0.2"), IpAddress.parse("fd00:1::2"))),
+        new ControlMessage.DirectReturn(ID, 3),
         new Finish(ID, 3),
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),

@@ -31,6 +31,18 @@ class TtlTest {
     }
   }
 
+  @Test
+  void everyTtlGoesUpByOneUpToTheLongest() {
+    for (PacketBuilder builder : new PacketBuilder[] {v4(), v6()}) {
+      for (int ttl = 0; ttl <= 255; ttl++) {
+        ByteBuf buf = Bytes.packet(builder.ttl(ttl));
+        Ttl.increment(buf, Bytes.view(buf));
+        assertThat(Bytes.hexOf(buf))
+            .isEqualTo(Bytes.hexOf(Bytes.packet(builder.ttl(Math.min(ttl + 1, 255)))));
+      }
+    }
+  }
+
   private static PacketBuilder v4() {
     return PacketBuilder.of("192.0.2.1", "198.51.100.2").udp(1, 2).ipOptions((byte) 1).payload(9);
   }
