@@ -22,8 +22,12 @@ public final class EarlyNotice {
   /** How often one flow is told: a stack may keep what it learns for ten minutes (RFC 1191 6.3). */
   private static final long EVERY_NANOS = TimeUnit.SECONDS.toNanos(1);
 
+  private static final long SELDOM_NANOS = TimeUnit.SECONDS.toNanos(60);
+  private static final int LONGEST_FRAME = 1500;
+
   private final int limit;
   private final TooBigSenders senders = new TooBigSenders(EVERY_NANOS);
+  private final TooBigSenders ofSuperPackets = new TooBigSenders(SELDOM_NANOS);
   private final Consumer<ByteBuf> tell;
   private long told;
 
@@ -46,8 +50,10 @@ public final class EarlyNotice {
     if (packet.length() <= limit) {
       return;
     }
-    Fit fit = Fit.of(packet, packet.length(), limit, senders, flow, nowNanos);
-    senders.note(fit, packet, flow, nowNanos);
+    // How the sender of a super-packet cuts it cannot be seen: he may have learnt already.
+    TooBigSenders asked = packet.length() > LONGEST_FRAME ? ofSuperPackets : senders;
+    Fit fit = Fit.of(packet, packet.length(), limit, asked, flow, nowNanos);
+    asked.note(fit, packet, packet.length(), flow, nowNanos);
     if (fit != Fit.TOLD && fit != Fit.TOLD_AND_RESCUED) {
       return;
     }

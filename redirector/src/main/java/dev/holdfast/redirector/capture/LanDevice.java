@@ -19,6 +19,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.IOException;
 import java.util.function.Consumer;
+import java.util.function.ToIntFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -73,7 +74,7 @@ public final class LanDevice implements PacketDevice {
   private final ArpMessage arp = new ArpMessage();
   private final NeighbourMessage discovery = new NeighbourMessage();
   private final ByteBuf out = Unpooled.directBuffer(LONGEST, LONGEST);
-  private int innerMtu;
+  private ToIntFunction<PacketView> cutTo = packet -> 65_535;
   private boolean keepsTtl;
   private Consumer<PacketView> onSpent;
   private int lastVlan = -1;
@@ -97,7 +98,6 @@ public final class LanDevice implements PacketDevice {
     this.sink = sink;
     this.clock = clock;
     this.drops = drops;
-    this.innerMtu = lan.mtu();
     this.onSpent = packet -> drops.count(DropReason.TTL_EXCEEDED);
     this.neighbours = new Neighbours(new NextHops(lan.routes()), this::ask, drops);
   }
@@ -107,9 +107,9 @@ public final class LanDevice implements PacketDevice {
     return lan.name();
   }
 
-  /** To this many bytes TCP is cut that was captured as a super-packet. */
-  void limit(int mtu) {
-    innerMtu = Math.min(lan.mtu(), mtu);
+  /** To how many bytes TCP is cut that was captured as a super-packet. */
+  void cutTo(ToIntFunction<PacketView> innerMtu) {
+    cutTo = innerMtu;
   }
 
   /**
@@ -268,7 +268,8 @@ public final class LanDevice implements PacketDevice {
     }
     if (!isDescribed) {
       // What is longer than a frame was one super-packet here, however its sender cut it.
-      InferredOffload.write(into, at, view, lan.mtu(), innerMtu);
+      int cut = Math.min(lan.mtu(), cutTo.applyAsInt(view));
+      InferredOffload.write(into, at, view, lan.mtu(), cut);
     }
     return true;
   }

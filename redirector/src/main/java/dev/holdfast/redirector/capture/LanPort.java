@@ -9,10 +9,9 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,7 +27,6 @@ public final class LanPort implements AutoCloseable {
   private final LanSocket socket;
   private final LanDevice device;
   private final CaptureFilter filter;
-  private final Map<String, Integer> limits = new HashMap<>(); // the data loop's
 
   private LanPort(
       LanInterface lan, FrameTap tap, LanSocket socket, LanDevice device, CaptureFilter filter) {
@@ -106,22 +104,22 @@ public final class LanPort implements AutoCloseable {
     device.hops(keep, onSpent);
   }
 
+  /**
+   * To how many bytes TCP of a packet's migration is cut that was captured as a super-packet: what
+   * its tunnel carries whole at that moment. Before anything is captured.
+   */
+  public void cutTo(ToIntFunction<PacketView> innerMtu) {
+    device.cutTo(innerMtu);
+  }
+
   /** The guest is on this LAN, now or when it is back. Data loop only. */
-  public void pin(String migration, List<IpAddress> olds, MacAddress guest, int innerMtu) {
-    limits.put(migration, innerMtu);
-    limit();
+  public void pin(List<IpAddress> olds, MacAddress guest) {
     olds.forEach(old -> device.pin(old, guest));
   }
 
   /** Data loop only. */
-  public void unpin(String migration, List<IpAddress> olds) {
-    limits.remove(migration);
-    limit();
+  public void unpin(List<IpAddress> olds) {
     olds.forEach(device::unpin);
-  }
-
-  private void limit() {
-    device.limit(limits.values().stream().mapToInt(Integer::intValue).min().orElse(lan.mtu()));
   }
 
   /** From when this returns, what is for {@code olds} is captured. */

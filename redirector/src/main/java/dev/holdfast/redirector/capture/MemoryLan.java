@@ -76,7 +76,7 @@ public final class MemoryLan implements AutoCloseable {
 
   /** Longer packets than this do not fit into the tunnel. */
   public void limit(int mtu) {
-    device.limit(mtu);
+    device.cutTo(packet -> mtu);
   }
 
   /** A frame of UDP comes whose offload header the kernel tells. */

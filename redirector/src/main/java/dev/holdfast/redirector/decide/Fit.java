@@ -8,8 +8,8 @@ import dev.holdfast.tunnel.packet.PacketView;
  *
  * <p>Clamping the MSS cannot help a connection that exists already, so its sender is told (RFC
  * 1191, RFC 8201) and the packet is dropped. A sender who cannot be told, or does not heed, is
- * helped all the same: the tunnel's own packet goes in fragments (RFC 2003 section 3.1, RFC 2473
- * section 7.2, RFC 4459 section 3.1).
+ * helped all the same: the tunnel's own packet goes in fragments (RFC 4459 section 3.1). RFC 2003
+ * section 3.1 and RFC 2473 section 7 would have it dropped for good.
  */
 public enum Fit {
   /** It goes as it is. */
@@ -31,7 +31,7 @@ public enum Fit {
   RESCUED("it is too big, its sender does not heed that, and it goes in outer fragments"),
 
   /** The same, as nobody may be told to send less, or nothing may be said about this packet. */
-  CARRIED("it is too big, its sender may not be told so, and it goes in outer fragments");
+  CARRIED("it is too big, its sender may not be told so now, and it goes in outer fragments");
 
   /**
    * No IPv4 sender is told to send less: below that a forged or broken error would cost more than
@@ -72,7 +72,7 @@ public enum Fit {
     if (longest <= smallest(packet.isV4()) || !IcmpErrors.mayAnswer(packet)) {
       return CARRIED;
     }
-    return senders.judge(packet, flow, nowNanos);
+    return senders.judge(packet, longest, flow, nowNanos);
   }
 
   /** The MTU that a sender is told of where {@code limit} bytes pass. */

@@ -21,6 +21,14 @@ public final class TooBigSenders {
   /** What has no sequence numbers is rescued when it is still too big after this time. */
   public static final long HEED_WITHIN_NANOS = 1_000_000_000L;
 
+  /** And when it was told so often. */
+  public static final int TOLD_BEFORE = 3;
+
+  /**
+   * After this time what a flow was told says nothing any more: longer than TCP waits (RFC 6298).
+   */
+  public static final long FORGET_NANOS = 120_000_000_000L;
+
   /** Errors a second that all flows together may cause, and as many at once (RFC 4443 2.4 f). */
   public static final int PER_SECOND = 1_000;
 
@@ -32,6 +40,8 @@ public final class TooBigSenders {
   private final boolean[] known = new boolean[PLACES];
   private final boolean[] rescued = new boolean[PLACES];
   private final int[] sequences = new int[PLACES];
+  private final int[] lengths = new int[PLACES];
+  private final int[] times = new int[PLACES];
   private final long[] firstNanos = new long[PLACES];
   private final long[] toldNanos = new long[PLACES];
   private long tokens = PER_SECOND;
@@ -51,15 +61,17 @@ public final class TooBigSenders {
    * What is to become of a packet that is too big, and whose sender may be told. Changes nothing:
    * {@link #note} does.
    *
+   * @param longest bytes of its longest piece
    * @param flow a number that packets of one flow and direction share
    */
-  Fit judge(PacketView packet, int flow, long nowNanos) {
+  Fit judge(PacketView packet, int longest, int flow, long nowNanos) {
     boolean mayTell = tokensAt(nowNanos) > 0;
     int place = place(flow);
-    if (!isKnown(place, flow)) {
-      return mayTell ? Fit.TOLD : Fit.JUST_TOLD;
+    if (!isKnown(place, flow) || isStale(place, nowNanos)) {
+      // Who cannot be told now must not wait for it: somebody else may cause all the errors.
+      return mayTell && mayTake(place, nowNanos) ? Fit.TOLD : Fit.CARRIED;
     }
-    boolean deaf = rescued[place] || doesNotHeed(packet, place, nowNanos);
+    boolean deaf = rescued[place] || doesNotHeed(packet, longest, place, nowNanos);
     long every = deaf ? REMIND_EVERY_NANOS : tellEveryNanos;
     boolean tell = mayTell && nowNanos - toldNanos[place] >= every;
     if (deaf) {
@@ -69,34 +81,38 @@ public final class TooBigSenders {
   }
 
   /**
-   * Remembers that a packet was dealt with as {@link #judge} has said.
+   * Remembers that a packet was dealt with as {@link #judge} has said; of one whose sender was to
+   * be told, that he has been.
    *
    * @param fit what it has said; any other is of no interest here
    */
-  public void note(Fit fit, PacketView packet, int flow, long nowNanos) {
+  public void note(Fit fit, PacketView packet, int longest, int flow, long nowNanos) {
     int place = place(flow);
     switch (fit) {
       case TOLD -> {
-        if (!isKnown(place, flow)) {
+        if (!isKnown(place, flow) || isStale(place, nowNanos)) {
           known[place] = true;
           flows[place] = flow;
           rescued[place] = false;
           firstNanos[place] = nowNanos;
+          times[place] = 0;
         }
-        told(packet, place, nowNanos);
+        told(packet, longest, place, nowNanos);
       }
       case TOLD_AND_RESCUED -> {
         rescued[place] = true;
-        told(packet, place, nowNanos);
+        told(packet, longest, place, nowNanos);
       }
       case RESCUED -> rescued[place] = true;
       case WHOLE, IN_FRAGMENTS, JUST_TOLD, CARRIED -> {}
     }
   }
 
-  private void told(PacketView packet, int place, long nowNanos) {
+  private void told(PacketView packet, int longest, int place, long nowNanos) {
     toldNanos[place] = nowNanos;
     sequences[place] = (int) packet.tcpSequence();
+    lengths[place] = longest;
+    times[place]++;
     tokens = tokensAt(nowNanos) - 1;
     filledNanos = nowNanos;
   }
@@ -109,11 +125,24 @@ public final class TooBigSenders {
     return known[place] && flows[place] == flow;
   }
 
-  /** Bytes at or before those that could not pass come again, in as long a segment. */
-  private boolean doesNotHeed(PacketView packet, int place, long nowNanos) {
+  /** What was told so long ago says nothing of what comes now. */
+  private boolean isStale(int place, long nowNanos) {
+    return !rescued[place] && nowNanos - toldNanos[place] > FORGET_NANOS;
+  }
+
+  /** A flow that is being rescued is not displaced by another one's. */
+  private boolean mayTake(int place, long nowNanos) {
+    return !known[place] || !rescued[place] || nowNanos - toldNanos[place] > FORGET_NANOS;
+  }
+
+  /**
+   * Bytes at or before those that could not pass come again, in as long a segment. What has no
+   * sequence numbers may be probing (RFC 8899): one packet a while is no sign of it.
+   */
+  private boolean doesNotHeed(PacketView packet, int longest, int place, long nowNanos) {
     return packet.isTcp()
-        ? (int) packet.tcpSequence() - sequences[place] <= 0
-        : nowNanos - firstNanos[place] >= HEED_WITHIN_NANOS;
+        ? longest >= lengths[place] && (int) packet.tcpSequence() - sequences[place] <= 0
+        : times[place] >= TOLD_BEFORE && nowNanos - firstNanos[place] >= HEED_WITHIN_NANOS;
   }
 
   /** A bucket that fills with time; a part of a token is lost at each one that is taken. */

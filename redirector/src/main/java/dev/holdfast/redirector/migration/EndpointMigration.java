@@ -1,6 +1,5 @@
 package dev.holdfast.redirector.migration;
 
-import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.InboundPath;
 import dev.holdfast.redirector.path.MigrationPath;
@@ -81,7 +80,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     if (present == null
         || !record.isIpInIp()
         || bytes > present.innerMtu()
-        || bytes < Fit.SMALLEST_V4) {
+        || bytes < Paths.smallestInnerMtu(host.config())) {
       throw new RequestRefused(
           RequestRefused.Kind.REFUSED, bytes + " bytes cannot be the path MTU of this migration");
     }
@@ -329,6 +328,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
         return "released at " + host.config().daemon().name() + " already; the guest runs there";
       }
       if (!record.state().isEnded()) {
+        kernelCounts.read(this);
         lower();
         enter(
             MigrationState.ROLLED_BACK,
@@ -376,6 +376,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
                   });
         }
         event("state", "rolled back: the guest runs at " + record.remote() + " again");
+        kernelCounts.read(this);
         lower();
       }
       return new ControlMessage.TakenBack(record.uuid(), asked, "", returnedUpTo);

@@ -67,7 +67,10 @@ final class FlowKnowledge {
     FlowLearner learning = Paths.learn(host, migration.record);
     learner = learning;
     MigrationRecord record = migration.record;
-    if (record.isIpInIp()) {
+    // By pcap this host would ask the LAN for its neighbours' MACs in the name of an address that
+    // the
+    // guest still has, and be taken for it.
+    if (record.isIpInIp() && !record.byPcap()) {
       int longest = Paths.innerMtu(host.config(), record);
       learning.notice(new EarlyNotice(longest, error -> host.objects().write(record, error)));
     }

@@ -89,7 +89,7 @@ final class LanPorts {
     opened.users.add(record.id());
     byMigration.put(record.id(), opened);
     LanPort port = opened.port;
-    data.run(() -> port.pin(record.id(), record.olds(), guest, Paths.innerMtu(config, record)));
+    data.run(() -> port.pin(record.olds(), guest));
   }
 
   private Opened open(String name) throws IOException {
@@ -109,6 +109,7 @@ final class LanPorts {
             facts.addresses(name).stream().map(IpPrefix::address).toList(),
             facts.routes(name));
     LanPort port = LanPort.open(lan, clock, drops, data.loop(), () -> readable(name));
+    port.cutTo(paths::tunnelMtu);
     port.hops(
         config.tunnel().keepsTtl(), packet -> paths.drop(packet, DropReason.TTL_EXCEEDED, drops));
     return new Opened(
@@ -151,7 +152,7 @@ final class LanPorts {
       } catch (IOException e) {
         log.warn("{} is still captured: {}", record.oldAddresses(), e.getMessage());
       }
-      data.run(() -> port.unpin(record.id(), record.olds()));
+      data.run(() -> port.unpin(record.olds()));
       return;
     }
     byInterface.remove(port.lan().name());

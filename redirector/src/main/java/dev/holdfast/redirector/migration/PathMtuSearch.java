@@ -13,7 +13,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Measures what IP-in-IP carries whole between two hosts where less passes than is usual: by probes
  * of many sizes at a time, since the routers in between may say nothing of what they drop (RFC 4821
- * section 7.2 searches alike).
+ * section 7.3 searches alike).
  */
 final class PathMtuSearch {
   private static final int COARSE = 32;
@@ -46,7 +46,8 @@ final class PathMtuSearch {
    *     may send
    */
   int measure(int tooLong) throws InterruptedException {
-    int shortest = old.isV4() ? Fit.SMALLEST_V4 : Fit.SMALLEST_V6;
+    int floor = old.isV4() ? Fit.SMALLEST_V4 : Fit.SMALLEST_V6;
+    int shortest = Math.max(floor, Paths.smallestInnerMtu(host.config()));
     int coarse = longestAnswered(shortest, tooLong - 1, COARSE);
     return coarse == 0
         ? 0

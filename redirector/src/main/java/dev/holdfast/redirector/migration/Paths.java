@@ -4,6 +4,7 @@ import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Decision;
 import dev.holdfast.redirector.decide.DirectReturn;
+import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.redirector.flow.FlowTable;
@@ -14,6 +15,7 @@ import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.SteeringNames;
 import dev.holdfast.tunnel.encap.IpInIp;
+import dev.holdfast.tunnel.encap.OuterFragments;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
@@ -60,6 +62,13 @@ final class Paths {
     return record.isIpInIp()
         ? LAN_MTU - IpInIp.outerLength(IpAddress.of(config.tunnel().listen().getAddress()))
         : LAN_MTU;
+  }
+
+  /** Less than this no path between the hosts carries whole, or no sender is told of, bytes. */
+  static int smallestInnerMtu(Config config) {
+    IpAddress outer = IpAddress.of(config.tunnel().listen().getAddress());
+    return Math.max(
+        Fit.SMALLEST_V4, OuterFragments.smallestMtu(outer.isV4()) - IpInIp.outerLength(outer));
   }
 
   /** The longest packet on the way between the hosts where they use IP-in-IP, in bytes. */

@@ -40,6 +40,9 @@ public final class InboundPath implements LinkReceiver {
   private static final Logger log = LoggerFactory.getLogger(InboundPath.class);
   private static final int STAGING_ID = 8;
 
+  /** The longest packet that most senders put on a wire. */
+  private static final int ETHERNET = 1500;
+
   /** A marker that asks for its answer alone, and says nothing of what was sent before it. */
   static final long SIGN_OF_LIFE = -1;
 
@@ -189,7 +192,8 @@ public final class InboundPath implements LinkReceiver {
     }
     if (!isDescribed) {
       // IP-in-IP brings no offload header, and the kernel may have merged segments on receipt.
-      InferredOffload.write(payload, vnet, view, path.innerMtu);
+      // A segment that came in outer fragments is longer than what passes whole, and stays one.
+      InferredOffload.write(payload, vnet, view, Math.max(path.innerMtu, ETHERNET), path.innerMtu);
     }
     return OffloadCheck.check(payload, vnet, view) == PacketFault.NONE
         ? null
@@ -304,14 +308,9 @@ public final class InboundPath implements LinkReceiver {
     }
 
     @Override
-    public void back(ByteBuf answer) {
-      Link live = lane.live;
-      if (live == null) {
-        answer.release();
-        return;
-      }
+    public boolean back(ByteBuf answer) {
       replied = true;
-      live.send(FrameType.PACKET, answer);
+      return Sizing.sendBack(path, lane.live, answer);
     }
   }
 

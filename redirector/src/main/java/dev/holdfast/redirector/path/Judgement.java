@@ -64,7 +64,7 @@ final class Judgement {
     waits = direction == Direction.TO_GUEST && taken.mustWait();
     Link live = taken.live;
     if (!waits && live != null) {
-      limit = live.innerMtu();
+      limit = live.innerMtu(view);
       fit = Sizing.fit(of, packet, vnet, view, direction, limit, nowNanos);
     }
   }

@@ -171,14 +171,9 @@ public final class OutboundPath {
       }
 
       @Override
-      public void back(ByteBuf answer) {
-        Link live = path.lane(view).live;
-        if (live == null) {
-          answer.release();
-        } else {
-          live.send(FrameType.PACKET, answer);
-          touch(path);
-        }
+      public boolean back(ByteBuf answer) {
+        touch(path);
+        return Sizing.sendBack(path, path.lane(view).live, answer);
       }
     };
   }
@@ -191,14 +186,17 @@ public final class OutboundPath {
     }
   }
 
-  private void write(MigrationPath path, ByteBuf packet) {
+  private boolean write(MigrationPath path, ByteBuf packet) {
+    boolean written;
     try {
-      if (!device.write(packet)) {
-        path.drops.count(DropReason.DEVICE_FULL);
-      }
+      written = device.write(packet);
     } catch (IOException e) {
+      written = false;
+    }
+    if (!written) {
       path.drops.count(DropReason.DEVICE_FULL);
     }
+    return written;
   }
 
   private @Nullable ByteBuf read() throws IOException {
@@ -309,6 +307,7 @@ public final class OutboundPath {
         packet.release();
         return;
       }
+      path.sizes.cutOutside++;
     }
     send(path, live, direction, packet, view.length());
   }
@@ -322,9 +321,10 @@ public final class OutboundPath {
       }
 
       @Override
-      public void back(ByteBuf answer) {
-        write(path, answer);
+      public boolean back(ByteBuf answer) {
+        boolean sent = write(path, answer);
         answer.release();
+        return sent;
       }
     };
   }

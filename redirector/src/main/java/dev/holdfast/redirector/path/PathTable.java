@@ -57,6 +57,13 @@ public final class PathTable {
     return redirected.get(view.sourceHigh(), view.sourceLow());
   }
 
+  /** What the tunnel of a packet that came from a LAN carries whole now; 65535 where none does. */
+  public int tunnelMtu(PacketView view) {
+    MigrationPath path = redirecting(view);
+    path = path == null ? serving(view) : path;
+    return path == null ? 65_535 : path.tunnelMtu();
+  }
+
   /**
    * Counts a packet that ended on this host's interface, on its way into the tunnel or out of it:
    * by the migration whose old address it has, or else in {@code others}.

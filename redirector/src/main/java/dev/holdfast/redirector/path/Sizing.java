@@ -2,6 +2,8 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.flow.Direction;
+import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.Fragmenter;
 import dev.holdfast.tunnel.packet.IcmpErrors;
@@ -11,6 +13,7 @@ import dev.holdfast.tunnel.packet.Segmenter;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Does what {@link Fit} says with a packet that is too big for what it is to go onto: the tunnel on
@@ -26,8 +29,8 @@ final class Sizing {
     /** Where the packet was going. */
     void onward(ByteBuf piece);
 
-    /** To the packet's sender. */
-    void back(ByteBuf answer);
+    /** To the packet's sender; false where it could not be sent, which has been counted. */
+    boolean back(ByteBuf answer);
   }
 
   private final ByteBufAllocator allocator;
@@ -82,7 +85,11 @@ final class Sizing {
       long nowNanos,
       Ways to) {
     int vnet = packet.readerIndex();
-    path.senders().note(fit, view, flow(path, view, direction), nowNanos);
+    boolean tells = fit == Fit.TOLD || fit == Fit.TOLD_AND_RESCUED;
+    if (!tells || tell(path, packet, vnet, view, limit, to)) {
+      int longest = VirtioNetHeader.longestPiece(packet, vnet, view);
+      path.senders().note(fit, view, longest, flow(path, view, direction), nowNanos);
+    }
     switch (fit) {
       case WHOLE -> {
         return true;
@@ -92,19 +99,12 @@ final class Sizing {
         cut(packet, vnet, view, limit, to);
         return false;
       }
-      case TOLD -> {
-        tell(path, packet, vnet, view, limit, to);
+      case TOLD, JUST_TOLD -> {
         path.drops.count(DropReason.TOO_BIG);
         return false;
       }
-      case JUST_TOLD -> {
-        path.drops.count(DropReason.TOO_BIG);
-        return false;
-      }
-      case TOLD_AND_RESCUED -> tell(path, packet, vnet, view, limit, to);
-      case RESCUED, CARRIED -> {}
+      case TOLD_AND_RESCUED, RESCUED, CARRIED -> {}
     }
-    path.sizes.cutOutside++;
     return true;
   }
 
@@ -132,8 +132,22 @@ final class Sizing {
     }
   }
 
+  /** Sends an error to the remote host's side; false, and counted, where that cannot be. */
+  static boolean sendBack(MigrationPath path, @Nullable Link live, ByteBuf error) {
+    if (live == null) {
+      error.release();
+      path.drops.count(DropReason.LINK_DOWN);
+      return false;
+    }
+    boolean sent = live.send(FrameType.PACKET, error) == Link.Sent.OK;
+    if (!sent) {
+      path.drops.count(DropReason.LINK_FULL);
+    }
+    return sent;
+  }
+
   /** Quotes the packet as its sender's wire has it: of a super-packet, the first segment. */
-  private void tell(
+  private boolean tell(
       MigrationPath path, ByteBuf packet, int vnet, PacketView view, int limit, Ways to) {
     segmenter.begin(packet, vnet, view);
     ByteBuf first = plain(segmenter.maxSegmentLength());
@@ -141,15 +155,18 @@ final class Sizing {
       boolean unused = segmenter.next(first);
       int length = first.writerIndex() - VirtioNetHeader.LENGTH;
       if (piece.check(first, VirtioNetHeader.LENGTH, length) != PacketFault.NONE) {
-        return;
+        return false;
       }
       ByteBuf error = plain(Fit.SMALLEST_V6);
       if (IcmpErrors.tooBig(error, piece, piece.destination(), Fit.told(limit, piece.isV4()))) {
-        path.sizes.told++;
-        to.back(error);
-      } else {
-        error.release();
+        boolean sent = to.back(error);
+        if (sent) {
+          path.sizes.told++;
+        }
+        return sent;
       }
+      error.release();
+      return false;
     } finally {
       first.release();
     }

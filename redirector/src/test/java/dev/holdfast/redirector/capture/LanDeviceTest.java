@@ -176,7 +176,7 @@ class LanDeviceTest {
 
   @Test
   void aSuperPacketOfTcpIsCutToWhatTheTunnelTakes() throws IOException {
-    lan.lanDevice().limit(1480);
+    lan.lanDevice().cutTo(packet -> 1480);
     lan.arrive(
         OWN,
         ROUTER,

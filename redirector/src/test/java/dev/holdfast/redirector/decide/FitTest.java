@@ -44,7 +44,7 @@ final class FitTest {
     assertThat(Fit.of(packet, packet.length(), limit, senders, flow, nowNanos))
         .as("asking changes nothing")
         .isEqualTo(fit);
-    senders.note(fit, packet, flow, nowNanos);
+    senders.note(fit, packet, packet.length(), flow, nowNanos);
     return fit;
   }
 

@@ -197,6 +197,11 @@ public final class IpInIpLink implements Link {
     return pathMtu - IpInIp.outerLength(remote);
   }
 
+  @Override
+  public int innerMtu(PacketView inner) {
+    return pathMtu - IpInIp.outerLength(remote, inner);
+  }
+
   /** From now on inner packets of this length pass whole, and no longer ones. */
   public void innerMtu(int bytes) {
     pathMtu(bytes + IpInIp.outerLength(remote));

@@ -1,5 +1,6 @@
 package dev.holdfast.tunnel.link;
 
+import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 
 /**
@@ -38,6 +39,11 @@ public interface Link extends AutoCloseable {
 
   /** The largest inner packet that passes unfragmented, in bytes; 65535 where any does. */
   int innerMtu();
+
+  /** The same for this packet, whose options may make the outer header longer. */
+  default int innerMtu(PacketView packet) {
+    return innerMtu();
+  }
 
   /**
    * The connection's two ends as {@code address:port - address:port}, this host's first; "" where

@@ -67,7 +67,7 @@ public final class InferredOffload {
    */
   private static boolean isMerged(PacketView view, int headers, int mtu) {
     return mtu > headers
-        && (view.tcpFlags() & (PacketView.SYN | PacketView.RST)) == 0
+        && (view.tcpFlags() & (PacketView.SYN | PacketView.RST | PacketView.URG)) == 0
         && view.tcpPayloadLength() <= (long) (mtu - headers) * OffloadCheck.MAX_SEGMENTS;
   }
 }
