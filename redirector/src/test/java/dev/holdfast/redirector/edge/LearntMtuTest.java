@@ -80,4 +80,77 @@ class LearntMtuTest {
                     .drops(DropReason.TOO_BIG)
                     .delivers(tooBig(full(ip.toGuest(), 1), ip.fromGuest(), 1_500 - ip.header()))));
   }
+
+  /** Somebody else who talks to the guest, or to whom it does. */
+  private static String another(Ip ip) {
+    return ip == Ip.V4 ? "192.0.2.77" : "2001:db8:9::77";
+  }
+
+  @TestFactory
+  Stream<DynamicTest> itIsToldSeldom() {
+    return table(
+        both(
+            "RFC 1812 4.3.2.8, RFC 4443 2.4",
+            "the rest of a window is dropped in silence",
+            ip ->
+                oldHost()
+                    .over(ip)
+                    .after(full(ip.toGuest(), 1), full(ip.toGuest(), 1_461))
+                    .captures(full(ip.toGuest(), 2_921))
+                    .by(GUEST_IS_THERE)
+                    .drops(DropReason.TOO_BIG)),
+        both(
+            "RFC 1812 4.3.2.8, RFC 4443 2.4",
+            "the guest's window likewise",
+            ip ->
+                newHost()
+                    .over(ip)
+                    .after(full(ip.fromGuest(), 1))
+                    .captures(full(ip.fromGuest(), 1_461))
+                    .by(ANSWER_GOES_BACK)
+                    .drops(DropReason.TOO_BIG)),
+        both(
+            "RFC 1812 4.3.2.8, RFC 4443 2.4",
+            "another sender is told at once: he has not heard of it",
+            ip ->
+                oldHost()
+                    .over(ip)
+                    .after(full(ip.toGuest(), 1))
+                    .captures(full(ip.toGuest().from(another(ip)), 1))
+                    .by(GUEST_IS_THERE)
+                    .drops(DropReason.TOO_BIG)
+                    .delivers(
+                        tooBig(
+                            full(ip.toGuest().from(another(ip)), 1),
+                            ip.fromGuest().to(another(ip)),
+                            1_500 - ip.header()))),
+        both(
+            "RFC 1812 4.3.2.8, RFC 4443 2.4",
+            "the guest is told of another connection at once",
+            ip ->
+                newHost()
+                    .over(ip)
+                    .after(full(ip.fromGuest(), 1))
+                    .captures(full(ip.fromGuest().to(another(ip)), 1))
+                    .by(ANSWER_GOES_BACK)
+                    .drops(DropReason.TOO_BIG)
+                    .delivers(
+                        tooBig(
+                            full(ip.fromGuest().to(another(ip)), 1),
+                            ip.toGuest().from(another(ip)),
+                            1_500 - ip.header()))),
+        both(
+            "RFC 1812 4.3.2.8, RFC 4443 2.4",
+            "after a second the same sender may be told again",
+            ip ->
+                newHost()
+                    .over(ip)
+                    .after(full(ip.fromGuest(), 1))
+                    .later(1)
+                    .captures(full(ip.fromGuest(), 2_921))
+                    .by(ANSWER_GOES_BACK)
+                    .drops(DropReason.TOO_BIG)
+                    .delivers(
+                        tooBig(full(ip.fromGuest(), 2_921), ip.toGuest(), 1_500 - ip.header()))));
+  }
 }
