@@ -171,7 +171,77 @@ record Mutant(String rule, String file, String before, String after) {
               "RFC 5227 3: announcements are requests",
               "tunnel/packet/ArpMessage.java",
               "write(out, REQUEST, MacAddress.BROADCAST, mac, address,",
-              "write(out, REPLY, MacAddress.BROADCAST, mac, address,"));
+              "write(out, REPLY, MacAddress.BROADCAST, mac, address,"),
+          new Mutant(
+              "RFC 2983 4.1: the outer DSCP is the policy's",
+              "tunnel/encap/OuterPolicy.java",
+              "dscp == COPY ? inner :",
+              "true ? inner :"),
+          new Mutant(
+              "RFC 6040 4.1: whatever the DSCP is, ECN is copied",
+              "tunnel/encap/OuterPolicy.java",
+              "dscp << 2 | inner & ECN_BITS",
+              "dscp << 2"),
+          new Mutant(
+              "RFC 5082 3: with pcap a TTL that is to be kept is kept",
+              "redirector/capture/LanDevice.java",
+              "keepsTtl ? packet.hopLimit() > 0 : Ttl.decrement(buf, packet)",
+              "Ttl.decrement(buf, packet)"),
+          new Mutant(
+              "RFC 5082 3: who keeps TTLs lets the last hop pass",
+              "redirector/path/MigrationPath.java",
+              "packet.hopLimit() <= (keepsTtl ? 0 : 1)",
+              "packet.hopLimit() <= 1"),
+          new Mutant(
+              "RFC 2003 3.2: the other end's packets are not tunnelled again",
+              "tunnel/encap/LoopGuard.java",
+              "|| isOuter(packet, remote, local)",
+              "|| false"),
+          new Mutant(
+              "RFC 5927 4.1: an error must quote a packet of the length that was sent",
+              "tunnel/encap/TunnelErrorCheck.java",
+              "fragment ? whole <= left : whole != left",
+              "false"),
+          new Mutant(
+              "RFC 5927 7.2: an MTU must be the reason for the error",
+              "tunnel/encap/TunnelErrorCheck.java",
+              "mtu < least || mtu >= total",
+              "mtu < least"),
+          new Mutant(
+              "RFC 1191 7.1: the next plateau is below what was sent",
+              "tunnel/encap/TunnelErrorCheck.java",
+              "if (plateau < length)",
+              "if (plateau <= length)"),
+          new Mutant(
+              "RFC 8201 4: an error never raises the path MTU",
+              "tunnel/encap/TunnelPathMtu.java",
+              "mtu >= Math.min(limit, proven)",
+              "mtu >= proven"),
+          new Mutant(
+              "RFC 2003 5.1: what was learnt of the path is told on",
+              "tunnel/link/IpInIpLink.java",
+              "learntMtu = passable(bytes);",
+              "learntMtu = TunnelPathMtu.UNLIMITED;"),
+          new Mutant(
+              "RFC 5227 2.3: two announcements, two seconds apart",
+              "redirector/steer/AnnounceSchedule.java",
+              "new AnnounceSchedule(2, 2_000_000_000L)",
+              "new AnnounceSchedule(5, 100_000_000L)"),
+          new Mutant(
+              "RFC 4861 7.2.6: after a delay two advertisements are still a second apart",
+              "redirector/steer/Announcements.java",
+              "long next = nowNanos +",
+              "long next = series.nextNanos() +"),
+          new Mutant(
+              "RFC 791 3.2: a datagram's parts take one connection",
+              "redirector/flow/Lanes.java",
+              "packet.isTcp() && packet.dontFragment() && !packet.isFragment()",
+              "packet.isTcp()"),
+          new Mutant(
+              "RFC 1858 3.1: a tiny first fragment has no header to be judged by",
+              "tunnel/packet/PacketView.java",
+              "version == 4 && moreFragments && room < fixedHeader(protocol)",
+              "false"));
 
   /** The source file. */
   Path source() {

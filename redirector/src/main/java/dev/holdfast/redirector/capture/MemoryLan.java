@@ -6,6 +6,7 @@ import dev.holdfast.tunnel.packet.Ethernet;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
@@ -13,6 +14,7 @@ import io.netty.buffer.Unpooled;
 import java.util.ArrayDeque;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -77,6 +79,15 @@ public final class MemoryLan implements AutoCloseable {
   /** Longer packets than this do not fit into the tunnel. */
   public void limit(int mtu) {
     device.cutTo(packet -> mtu);
+  }
+
+  /**
+   * What passes keeps its TTL.
+   *
+   * @param onSpent counts a packet that has none left
+   */
+  public void keepTtl(Consumer<PacketView> onSpent) {
+    device.hops(true, onSpent);
   }
 
   /** A frame of UDP comes whose offload header the kernel tells. */

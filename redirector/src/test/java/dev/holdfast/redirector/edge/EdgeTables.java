@@ -30,7 +30,17 @@ public final class EdgeTables {
           MalformedTest.class,
           OffloadTest.class,
           NeighboursTest.class,
-          MtuTest.class);
+          MtuTest.class,
+          KeptTtlTest.class,
+          DscpTest.class,
+          LoopTest.class,
+          TunnelErrorTest.class,
+          LearntMtuTest.class,
+          FragmentOrderTest.class,
+          HeldPartsTest.class,
+          IcmpWaysTest.class,
+          AnnouncementTest.class,
+          HalfOpenTest.class);
 
   private EdgeTables() {}
 

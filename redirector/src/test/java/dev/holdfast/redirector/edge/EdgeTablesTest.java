@@ -9,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 /** The tables as a whole. */
 class EdgeTablesTest {
-  private static final int ROWS = 600;
+  private static final int ROWS = 1_000;
   private static final int ROWS_OF_A_RULE = 5;
 
   private final Map<String, List<DynamicTest>> rules = EdgeTables.rules();

@@ -19,8 +19,8 @@ import dev.holdfast.redirector.path.PathTable;
 import dev.holdfast.tunnel.device.IpOutput;
 import dev.holdfast.tunnel.device.MemoryTun;
 import dev.holdfast.tunnel.device.PacketDevice;
-import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.IpInIpReceiver;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.observe.DropCounters;
@@ -80,6 +80,7 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
   private final InboundPath inbound;
   private final RecordedLink tls;
   private final @Nullable IpInIpReceiver receiver;
+  private final Link entry;
   private final Map<String, Long> before = new LinkedHashMap<>();
   private MigrationState state = MigrationState.ARMED;
   private long stagingId;
@@ -111,17 +112,20 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
     if (scene.outer == null) {
       receiver = null;
       path.linkUp(0, tls, tls);
+      entry = tls;
     } else {
       receiver =
           IpInIpReceiver.over(
               new RecordedOutput(scene.outer.here),
-              OuterPolicy.DEFAULT,
+              scene.policy,
               scene.outer.there,
               0,
               drops::count);
       IpInIpDispatch dispatch = IpInIpDispatch.over(receiver, paths, drops);
       IpAddress remote = scene.outer.there;
-      Link live = dispatch.link(path, remote, scene.pathMtu - scene.outer.header());
+      IpInIpLink live = dispatch.link(path, remote, scene.pathMtu - scene.outer.header());
+      live.learntMtu(scene.learntMtu);
+      entry = live;
       dispatch.add(path, inbound);
       path.linkUp(0, tls, live);
     }
@@ -130,6 +134,10 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
 
   private void prepare() throws IOException {
     lan.limit(scene.innerMtu);
+    path.keepTtl(scene.keepsTtl);
+    if (scene.keepsTtl) {
+      lan.keepTtl(packet -> drops.count(DropReason.TTL_EXCEEDED));
+    }
     lan.pin(Ip.V4.old, GUEST_MAC);
     lan.pin(Ip.V6.old, GUEST_MAC);
     if (scene.isPcap) {
@@ -220,6 +228,7 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
       case RECEIVED -> frame(FrameType.PACKET, Unpooled.directBuffer(), packet);
       case STAGED -> frame(FrameType.STAGE, Unpooled.directBuffer().writeLong(++stagingId), packet);
       case ARRIVED -> arrive(packet.bytes());
+      case ENTERS -> enter(packet);
     }
     collect();
   }
@@ -269,6 +278,15 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
       receiver.taking(false, protocol).onPacket(bytes, high, low, trafficClass);
     }
     bytes.release();
+  }
+
+  private void enter(Packet packet) {
+    Link.Sent said =
+        entry.send(FrameType.PACKET, Unpooled.wrappedBuffer(packet.bytesWithOffload()));
+    if (said != Link.Sent.OK) {
+      throw new IllegalStateException("the link says " + said);
+    }
+    entry.flush();
   }
 
   private void collect() {

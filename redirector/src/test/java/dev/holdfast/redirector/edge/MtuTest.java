@@ -25,12 +25,12 @@ class MtuTest {
   private static final int INTERNETWORK_CONTROL = 48;
 
   /** TCP of 1500 bytes that begins at this sequence number. */
-  private static Packet full(Packet packet, long sequence) {
+  static Packet full(Packet packet, long sequence) {
     return packet.tcp(ACK, sequence, 500, 8_192).payload(1_500 - packet.ip().header() - 20);
   }
 
   /** To the packet's sender, in the name of its receiver. */
-  private static Packet tooBig(Packet packet, Packet back, int mtu) {
+  static Packet tooBig(Packet packet, Packet back, int mtu) {
     return packet.ip() == Ip.V4
         ? back.dscp(INTERNETWORK_CONTROL).icmp(3, 4, mtu).quoting(packet)
         : back.icmp(2, 0, mtu).quoting(packet);

@@ -47,17 +47,17 @@ class NeighboursTest {
   private static final String USES = STRANGER_MAC + " uses ";
 
   /** A question to everybody. */
-  private static Frame asks(MacAddress sha, IpAddress spa, IpAddress tpa) {
+  static Frame asks(MacAddress sha, IpAddress spa, IpAddress tpa) {
     return arp(REQUEST, BROADCAST, sha, spa, NOBODY, tpa);
   }
 
   /** A gratuitous ARP: a request with SPA = TPA. */
-  private static Frame announces(MacAddress sha, IpAddress address) {
+  static Frame announces(MacAddress sha, IpAddress address) {
     return arp(REQUEST, BROADCAST, sha, address, NOBODY, address);
   }
 
   /** A solicitation to the target's group. */
-  private static Frame solicits(MacAddress mac, IpAddress source, IpAddress target) {
+  static Frame solicits(MacAddress mac, IpAddress source, IpAddress target) {
     Packet packet = new Packet(source, solicitedNode(target)).ttl(255);
     boolean isProbe = source.equals(NO_V6);
     return discovery(
@@ -78,7 +78,7 @@ class NeighboursTest {
   }
 
   /** An advertisement to all nodes that nobody has asked for. */
-  private static Frame advertises(MacAddress mac, IpAddress target, int flags) {
+  static Frame advertises(MacAddress mac, IpAddress target, int flags) {
     Packet packet = new Packet(target, TO_ALL_NODES).ttl(255);
     return discovery(ADVERTISEMENT, ALL_NODES, mac, packet, target, flags, TARGET_LINK_LAYER, mac);
   }

@@ -18,7 +18,8 @@ final class PacketRow implements Row {
     CAPTURED,
     RECEIVED,
     STAGED,
-    ARRIVED
+    ARRIVED,
+    ENTERS
   }
 
   private final Scene scene;

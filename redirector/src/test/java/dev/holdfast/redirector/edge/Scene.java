@@ -4,6 +4,7 @@ import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.Config.StaleSyn;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.migration.MigrationState;
+import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.link.Link;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -29,6 +30,13 @@ final class Scene {
   /** The longest packet that the way from here to the guest, or to its peers, takes. */
   int deliveryMtu = 1_500;
 
+  /** Of the outer headers. */
+  OuterPolicy policy = OuterPolicy.DEFAULT;
+
+  /** What an ICMP error has taught of that path. */
+  int learntMtu = Integer.MAX_VALUE;
+
+  boolean keepsTtl;
   StaleSyn staleSyn = StaleSyn.TUNNEL;
   HoldPolicy holdPolicy = HoldPolicy.QUEUE;
   List<Packet> before = List.of();
@@ -93,6 +101,30 @@ final class Scene {
     return this;
   }
 
+  /** The outer headers of IP-in-IP have this DSCP; the inner packet's own unless it is said. */
+  Scene dscp(int codepoint) {
+    policy = new OuterPolicy(policy.hopLimit(), codepoint);
+    return this;
+  }
+
+  /** The outer headers of IP-in-IP have this TTL or hop limit. */
+  Scene hopLimit(int hops) {
+    policy = new OuterPolicy(hops, policy.dscp());
+    return this;
+  }
+
+  /** A believed ICMP error has taught that outer packets of {@code bytes} pass, and no longer. */
+  Scene learnt(int bytes) {
+    learntMtu = bytes;
+    return this;
+  }
+
+  /** What passes this host keeps its TTL. */
+  Scene keepsTtl() {
+    keepsTtl = true;
+    return this;
+  }
+
   /** The longest inner packet of the tunnel. */
   Scene innerMtu(int bytes) {
     innerMtu = bytes;
@@ -151,6 +183,11 @@ final class Scene {
   /** The outer packet comes to the raw socket: IP-in-IP. */
   PacketRow arrives(Packet outerPacket) {
     return new PacketRow(this, PacketRow.Way.ARRIVED, outerPacket);
+  }
+
+  /** The packet stands at the tunnel's own entry, past every rule of the migration: IP-in-IP. */
+  PacketRow enters(Packet packet) {
+    return new PacketRow(this, PacketRow.Way.ENTERS, packet);
   }
 
   @Override
