@@ -245,8 +245,8 @@ class MtuTest {
                     .by(GUEST_IS_THERE)
                     .sends(rescued(ip, 5_000, 1))),
         both(
-            "RFC 4459 3.1",
-            "what has no sequence numbers, after a second",
+            "RFC 8899 4.4",
+            "what has no sequence numbers may be a probe: told again, after a second",
             ip ->
                 oldHost()
                     .over(ip)
@@ -254,10 +254,8 @@ class MtuTest {
                     .later(1)
                     .captures(datagram(ip))
                     .by(GUEST_IS_THERE)
-                    .sends(
-                        ip == Ip.V4
-                            ? fragments(ip, datagram(ip), 1_480, 2)
-                            : fragments(ip, datagram(ip), 1_448, 1))));
+                    .drops(DropReason.TOO_BIG)
+                    .delivers(tooBig(datagram(ip), ip.fromGuest(), 1_500 - ip.header()))));
   }
 
   private static Packet datagram(Ip ip) {
