@@ -140,9 +140,6 @@ class ManyMigrationsIT {
           .hasSize(EACH * ManyGuestsLab.GUESTS.get(i).olds().size());
     }
 
-    for (String old : ManyGuestsLab.GUESTS.get(2).olds()) {
-      awaitAnnounced(old, alphaMac); // pcap: no switch keeps the guest's MAC for ever
-    }
     for (String old : ManyGuestsLab.GUESTS.get(0).olds()) {
       assertThat(log.announced(old, alphaMac)).as("the bridge has its frames anyway").isEmpty();
     }

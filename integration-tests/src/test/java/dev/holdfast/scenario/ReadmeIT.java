@@ -191,7 +191,7 @@ class ReadmeIT {
         .contains("guest-is-paused");
     for (String start : List.of("holdfast explain --capture", "tcpdump -xnr")) {
       String command = that(commands, start).getFirst().replace("trace.pcap", trace.toString());
-      assertThat(on(machine, "host-a", command)).contains("ICMP");
+      assertThat(on(machine, "host-a", command)).contains("icmp");
     }
   }
 

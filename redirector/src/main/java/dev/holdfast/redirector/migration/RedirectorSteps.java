@@ -231,14 +231,12 @@ final class RedirectorSteps {
 
   /**
    * Whether neighbours must send to this host's MAC. A bridge of ours has the guest's frames
-   * anyway, and pcap takes them there; but no switch keeps the guest's MAC for ever. Not where only
-   * the paused guest would hear it: one that detects conflicts (RFC 5227 section 2.4) would find
-   * one when it goes on.
+   * anyway, in either capture; what is for this host's MAC its kernel would forward or reject as
+   * soon as somebody takes our tables away. Not where only the paused guest would hear it: one that
+   * detects conflicts (RFC 5227 section 2.4) would find one when it goes on.
    */
   private boolean isToBeAnnounced(SteeringPlan made) {
-    return made.bridgeMac() == null
-        ? !made.lan().equals(made.guestPort())
-        : records.get().byPcap() && made.guestPort() != null;
+    return made.bridgeMac() == null && !made.lan().equals(made.guestPort());
   }
 
   /** The guest runs here again: its packets go to it, and its port is open. */

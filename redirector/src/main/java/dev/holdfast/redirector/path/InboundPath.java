@@ -218,7 +218,7 @@ public final class InboundPath implements LinkReceiver {
   private void probe() {
     if (Probe.isRequest(view)) {
       Link live = lane.live;
-      if (live != null) {
+      if (live != null && view.length() <= live.innerMtu()) { // in fragments it would prove nothing
         Link.Sent sent =
             live.send(
                 FrameType.PACKET,

@@ -28,9 +28,13 @@ final class Probe {
 
   private Probe() {}
 
-  /** Sends a request by that link; false when it cannot. */
+  /**
+   * Sends a request by that link; false when it cannot. One that the link would carry in fragments
+   * proves nothing of its size, and is not sent.
+   */
   static boolean send(@Nullable Link by, IpAddress old, byte[] token, long number, int size) {
     if (by == null
+        || size > by.innerMtu()
         || by.send(FrameType.PACKET, request(old, token, number, size)) != Link.Sent.OK) {
       return false;
     }
