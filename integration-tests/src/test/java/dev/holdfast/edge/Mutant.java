@@ -30,7 +30,7 @@ record Mutant(String rule, String file, String before, String after) {
           new Mutant(
               "RFC 1624 3: the checksum follows the TTL",
               "tunnel/packet/Ttl.java",
-              "Checksums.update16(checksum, word, word - 0x100)",
+              "Checksums.update16(checksum, word, changed)",
               "checksum"),
           new Mutant(
               "RFC 6040 4.2: outer CE on Not-ECT is dropped",
@@ -160,7 +160,7 @@ record Mutant(String rule, String file, String before, String after) {
           new Mutant(
               "RFC 4459 3.1: who does not heed is carried in outer fragments",
               "redirector/decide/TooBigSenders.java",
-              "doesNotHeed(packet, place, nowNanos)",
+              "doesNotHeed(packet, longest, place, nowNanos)",
               "false"),
           new Mutant(
               "RFC 791 3.2: what lets itself be cut is cut",
