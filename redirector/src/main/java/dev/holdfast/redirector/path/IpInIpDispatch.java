@@ -19,8 +19,10 @@ import dev.holdfast.tunnel.time.Clock;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.IoEventLoop;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -140,7 +142,7 @@ public final class IpInIpDispatch implements AutoCloseable {
   /** Finds the migration by the inner address: granted to that remote host, or not delivered. */
   private final class FromRemote implements LinkReceiver {
     private final IpAddress remote;
-    private final Set<InboundPath> touched = new HashSet<>();
+    private final List<InboundPath> touched = new ArrayList<>(); // few, batch after batch
 
     FromRemote(IpAddress remote) {
       this.remote = remote;
@@ -164,13 +166,17 @@ public final class IpInIpDispatch implements AutoCloseable {
         drops.count(DropReason.NOT_GRANTED);
         return;
       }
-      touched.add(to);
+      if (!touched.contains(to)) {
+        touched.add(to);
+      }
       to.onFrame(type, payload);
     }
 
     @Override
     public void onBatchEnd() {
-      touched.forEach(InboundPath::onBatchEnd);
+      for (int i = 0; i < touched.size(); i++) {
+        touched.get(i).onBatchEnd();
+      }
       touched.clear();
       if (errors != null) {
         errors.heard(remote);
