@@ -118,7 +118,7 @@ class InteropSuiteIT {
     site.ip("addr add fd79:1::1/64 dev br0 nodad");
     var place =
         new Guest.Place(
-            site,
+            site.name(),
             "br0",
             WIRE,
             MacAddress.parse("52:54:00:79:01:02"),
@@ -139,17 +139,13 @@ class InteropSuiteIT {
             + " >/tmp/bulk; chmod +x /tmp/bulk; head -c %d /dev/urandom >/tmp/random"
                 .formatted(BULK));
     randomOfGuest = guest.must("sha256sum /tmp/random | cut -c 1-64");
-    serve(BULK_PORT, "/tmp/bulk");
-    serve(ECHO_PORT, "/bin/cat");
+    guest.serve(BULK_PORT, "/tmp/bulk");
+    guest.serve(ECHO_PORT, "/bin/cat");
   }
 
   private static <T extends AutoCloseable> T keep(T resource) {
     OPENED.add(resource);
     return resource;
-  }
-
-  private static void serve(int port, String program) throws Exception {
-    guest.must("setsid nc -ll -p %d -e %s >/dev/null 2>&1 &".formatted(port, program));
   }
 
   @AfterAll

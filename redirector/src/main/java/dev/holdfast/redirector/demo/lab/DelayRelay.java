@@ -2,77 +2,66 @@ package dev.holdfast.redirector.demo.lab;
 
 import dev.holdfast.tunnel.device.PacketDevice;
 import dev.holdfast.tunnel.device.TunDevice;
+import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import dev.holdfast.tunnel.time.SystemClock;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.PooledByteBufAllocator;
 import java.io.IOException;
-import java.time.Duration;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A path between two namespaces on which everything takes a fixed time, each way: two TUNs and a
- * queue for each direction.
+ * A path between two namespaces on which everything takes its time, and some of it is lost: two
+ * TUNs and a queue for each direction ({@link Wan}).
  *
- * <p>Packets stay whole as the kernel gives them, super-packets too, and in order. One thread polls
- * every {@link #POLL_NANOS}, so a packet is late by 0.1 to 0.2 ms and never early. (The kernel's
- * own netem would be the tool, where it is built in.)
+ * <p>Packets stay whole as the kernel gives them, super-packets too, and in order; who wants
+ * packets lost one by one keeps the kernel from making super-packets. One thread polls every {@link
+ * #POLL_NANOS}, so a packet is late by 0.1 to 0.2 ms and never early. (The kernel's own netem would
+ * be the tool, where it is built in.)
  */
 public final class DelayRelay implements AutoCloseable {
   private static final long POLL_NANOS = 60_000;
-
-  /** What a path of 1 Gbit/s holds in half a second; beyond it a router would drop as well. */
-  private static final long MOST_QUEUED_BYTES = 64L << 20;
 
   /** One way through the relay; confined to the relay's thread. */
   private static final class Direction {
     private final PacketDevice from;
     private final PacketDevice to;
-    private final Deque<Waiting> queue = new ArrayDeque<>();
-    private long queuedBytes;
+    private final WanDirection<ByteBuf> way;
 
-    Direction(PacketDevice from, PacketDevice to) {
+    Direction(PacketDevice from, PacketDevice to, WanDirection<ByteBuf> way) {
       this.from = from;
       this.to = to;
+      this.way = way;
     }
 
-    private record Waiting(ByteBuf packet, long due) {}
-
-    void readAll(ByteBuf scratch, long now, long delay) throws IOException {
+    void readAll(ByteBuf scratch) throws IOException {
       while (true) {
         scratch.clear();
         int length = from.read(scratch);
         if (length == 0) {
           return;
         }
-        if (queuedBytes + length > MOST_QUEUED_BYTES) {
-          continue;
-        }
         ByteBuf copy = PooledByteBufAllocator.DEFAULT.directBuffer(length).writeBytes(scratch);
-        queue.add(new Waiting(copy, now + delay));
-        queuedBytes += length;
+        if (!way.offer(copy, length - VirtioNetHeader.LENGTH, SystemClock.INSTANCE.nanoTime())) {
+          copy.release();
+        }
       }
     }
 
     void writeDue(long now) throws IOException {
-      for (Waiting head = queue.peek();
-          head != null && head.due() - now <= 0;
-          head = queue.peek()) {
-        queue.remove();
-        queuedBytes -= head.packet().readableBytes();
+      for (ByteBuf packet = way.poll(now); packet != null; packet = way.poll(now)) {
         try {
-          var _ = to.write(head.packet()); // false: the interface is down, as in life
+          var _ = to.write(packet); // false: the interface is down, as in life
         } finally {
-          head.packet().release();
+          packet.release();
         }
       }
     }
 
     void clear() {
-      queue.forEach(each -> each.packet().release());
-      queue.clear();
+      for (ByteBuf packet = way.drain(); packet != null; packet = way.drain()) {
+        packet.release();
+      }
     }
   }
 
@@ -82,21 +71,18 @@ public final class DelayRelay implements AutoCloseable {
   private volatile boolean stopping;
   private volatile @Nullable IOException failure;
 
-  private DelayRelay(TunDevice left, TunDevice right, Duration delay) {
+  private DelayRelay(TunDevice left, TunDevice right, Wan wan) {
     this.left = left;
     this.right = right;
     thread =
-        Thread.ofPlatform()
-            .name("delay between the sites")
-            .daemon()
-            .unstarted(() -> relay(delay.toNanos()));
+        Thread.ofPlatform().name("delay between the sites").daemon().unstarted(() -> relay(wan));
   }
 
   /**
    * Makes a TUN named {@code device} in both namespaces, down and without addresses, and begins to
    * relay between them.
    */
-  public static DelayRelay start(Namespace left, Namespace right, String device, Duration delay)
+  public static DelayRelay start(Namespace left, Namespace right, String device, Wan wan)
       throws Exception {
     TunDevice first = left.call(() -> TunDevice.open(device));
     TunDevice second;
@@ -106,21 +92,20 @@ public final class DelayRelay implements AutoCloseable {
       first.close();
       throw e;
     }
-    var relay = new DelayRelay(first, second, delay);
+    var relay = new DelayRelay(first, second, wan);
     relay.thread.start();
     return relay;
   }
 
-  private void relay(long delay) {
-    var there = new Direction(left, right);
-    var back = new Direction(right, left);
+  private void relay(Wan wan) {
+    var there = new Direction(left, right, new WanDirection<>(wan, wan.seed()));
+    var back = new Direction(right, left, new WanDirection<>(wan, ~wan.seed()));
     ByteBuf scratch = PooledByteBufAllocator.DEFAULT.directBuffer(PacketDevice.READ_SIZE);
     try {
       while (!stopping) {
+        there.readAll(scratch);
+        back.readAll(scratch);
         long now = SystemClock.INSTANCE.nanoTime();
-        there.readAll(scratch, now, delay);
-        back.readAll(scratch, now, delay);
-        now = SystemClock.INSTANCE.nanoTime();
         there.writeDue(now);
         back.writeDue(now);
         LockSupport.parkNanos(POLL_NANOS);

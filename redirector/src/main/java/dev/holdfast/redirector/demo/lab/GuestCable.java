@@ -68,40 +68,52 @@ public final class GuestCable {
         : shown.contains("LOWER_UP"); // of a routed guest
   }
 
-  /**
-   * Makes the guest aware of the move: it gets its new address and gateway, and keeps the old
-   * address, deprecated, for the connections that it has. The old prefix must go, or the guest
-   * would look for its old LAN on the new one.
-   */
+  /** Makes the guest aware of the move. */
   public void takeNewAddresses() throws IOException {
+    lab.guest().ip(newAddresses(lab.acknowledging()));
+  }
+
+  /** Takes that back. */
+  public void takeOldAddresses() throws IOException {
+    lab.guest().ip(oldAddresses(lab.acknowledging()));
+  }
+
+  /**
+   * What a guest is told that moves, as lines of {@code ip -batch}: it gets its new address and
+   * gateway, and keeps the old address, deprecated, for the connections that it has. The old prefix
+   * must go, or the guest would look for its old LAN on the new one.
+   *
+   * @param ofRoutes more for its default routes; empty or beginning with a space
+   */
+  public static List<String> newAddresses(String ofRoutes) {
     List<String> lines = new ArrayList<>();
     LabAddresses v4 = LabAddresses.V4;
     // The old address is never gone, not even between two lines.
     lines.add("addr add " + v4.guestOld() + "/32 dev eth0 preferred_lft 0");
     lines.add("addr del " + v4.inLan(v4.guestOld()) + " dev eth0");
     lines.add("addr add " + v4.inLan(v4.guestNew()) + " dev eth0");
-    lines.add("route replace default via " + v4.newGateway() + " dev eth0" + lab.acknowledging());
+    lines.add("route replace default via " + v4.newGateway() + " dev eth0" + ofRoutes);
     LabAddresses v6 = LabAddresses.V6;
     // An IPv6 address is there once, whatever its prefix length: losing the prefix's route makes
     // it one of 128 bits in all but the display.
     lines.add("addr change " + v6.inLan(v6.guestOld()) + " dev eth0 preferred_lft 0 noprefixroute");
     lines.add("addr add " + v6.inLan(v6.guestNew()) + " dev eth0 nodad");
-    lines.add("route replace default via " + v6.newGateway() + " dev eth0" + lab.acknowledging());
-    lab.guest().ip(lines);
+    lines.add("route replace default via " + v6.newGateway() + " dev eth0" + ofRoutes);
+    return lines;
   }
 
-  /** Takes that back: the guest has its old addresses as it had them, and no others. */
-  public void takeOldAddresses() throws IOException {
+  /** What takes that back: the guest has its old addresses as it had them, and no others. */
+  public static List<String> oldAddresses(String ofRoutes) {
     List<String> lines = new ArrayList<>();
     LabAddresses v4 = LabAddresses.V4;
     lines.add("addr add " + v4.inLan(v4.guestOld()) + " dev eth0");
     lines.add("addr del " + v4.guestOld() + "/32 dev eth0");
     lines.add("addr del " + v4.inLan(v4.guestNew()) + " dev eth0");
-    lines.add("route replace default via " + v4.oldGateway() + " dev eth0" + lab.acknowledging());
+    lines.add("route replace default via " + v4.oldGateway() + " dev eth0" + ofRoutes);
     LabAddresses v6 = LabAddresses.V6;
     lines.add("addr change " + v6.inLan(v6.guestOld()) + " dev eth0 preferred_lft forever");
     lines.add("addr del " + v6.inLan(v6.guestNew()) + " dev eth0");
-    lines.add("route replace default via " + v6.oldGateway() + " dev eth0" + lab.acknowledging());
-    lab.guest().ip(lines);
+    lines.add("route replace default via " + v6.oldGateway() + " dev eth0" + ofRoutes);
+    return lines;
   }
 }

@@ -49,7 +49,7 @@ public final class Lab {
     newHost = next.next();
     cable = next.next();
     guest = next.next();
-    gateway = options.isDelayed() ? next.next() : router;
+    gateway = options.hasGateway() ? next.next() : router;
     peer = options.peer() ? next.next() : null;
   }
 
@@ -61,7 +61,7 @@ public final class Lab {
   public static Lab build(LabOptions options, Cleanup cleanup) throws Exception {
     List<String> names =
         new ArrayList<>(List.of("client", "router", "old", "new", "cable", "guest"));
-    if (options.isDelayed()) {
+    if (options.hasGateway()) {
       names.add("gateway");
     }
     if (options.peer()) {
@@ -70,8 +70,8 @@ public final class Lab {
     names.replaceAll(name -> options.prefix() + name);
     var lab = new Lab(options, Namespace.make(cleanup, names));
     lab.layCables();
-    if (options.isDelayed()) {
-      DelayRelay relay = DelayRelay.start(lab.router, lab.gateway, WAN, options.delay());
+    if (options.hasGateway()) {
+      DelayRelay relay = DelayRelay.start(lab.router, lab.gateway, WAN, options.wan());
       cleanup.add("the delay between the sites", relay::close);
     }
     lab.configure();
@@ -120,6 +120,9 @@ public final class Lab {
     if (gateway != router) {
       for (Namespace each : List.of(router, gateway)) {
         lines.add(each, "link set " + WAN + " mtu 1500 txqueuelen 10000");
+        if (options.wan().hurts()) {
+          lines.add(each, "link set " + WAN + " gso_max_segs 1");
+        }
         lines.up(each, WAN);
       }
     }

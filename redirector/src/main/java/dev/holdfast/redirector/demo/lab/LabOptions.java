@@ -7,21 +7,21 @@ import java.util.concurrent.atomic.AtomicInteger;
  * How a lab is to be.
  *
  * @param prefix of the namespaces' names, such as {@code hf1234-1-}
- * @param delay one way, between the sites; zero: none, and no gateway
+ * @param wan what is between the sites; {@link Wan#NONE}: no gateway
  * @param peer whether a machine of its own hangs on the old host's bridge
  * @param lowestMac whether the guest's port has the lowest MAC of the old host's bridge, so that
  *     the bridge's own is taken from it
  * @param quickAck whether the guest acknowledges at once; see {@link Lab#acknowledging}
  */
 public record LabOptions(
-    String prefix, Duration delay, boolean peer, boolean lowestMac, boolean quickAck) {
+    String prefix, Wan wan, boolean peer, boolean lowestMac, boolean quickAck) {
 
   private static final AtomicInteger LABS = new AtomicInteger();
 
   /** No delay, no peer; names that no other lab has. */
   public static LabOptions plain() {
     return new LabOptions(
-        ofThisProcess() + LABS.incrementAndGet() + "-", Duration.ZERO, false, false, true);
+        ofThisProcess() + LABS.incrementAndGet() + "-", Wan.NONE, false, false, true);
   }
 
   /** With which the names of all of this process's labs begin. */
@@ -30,22 +30,26 @@ public record LabOptions(
   }
 
   public LabOptions withDelay(Duration oneWay) {
-    return new LabOptions(prefix, oneWay, peer, lowestMac, quickAck);
+    return withWan(Wan.delayed(oneWay));
+  }
+
+  public LabOptions withWan(Wan wanted) {
+    return new LabOptions(prefix, wanted, peer, lowestMac, quickAck);
   }
 
   public LabOptions withPeer(boolean wanted) {
-    return new LabOptions(prefix, delay, wanted, lowestMac, quickAck);
+    return new LabOptions(prefix, wan, wanted, lowestMac, quickAck);
   }
 
   public LabOptions withLowestMac(boolean wanted) {
-    return new LabOptions(prefix, delay, peer, wanted, quickAck);
+    return new LabOptions(prefix, wan, peer, wanted, quickAck);
   }
 
   public LabOptions withQuickAck(boolean wanted) {
-    return new LabOptions(prefix, delay, peer, lowestMac, wanted);
+    return new LabOptions(prefix, wan, peer, lowestMac, wanted);
   }
 
-  boolean isDelayed() {
-    return delay.isPositive();
+  boolean hasGateway() {
+    return wan.isThere();
   }
 }

@@ -1,0 +1,276 @@
+package dev.holdfast.qemu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.holdfast.guest.Guest;
+import dev.holdfast.guest.GuestImage;
+import dev.holdfast.guest.Qemu;
+import dev.holdfast.redirector.demo.host.DemoHost;
+import dev.holdfast.redirector.demo.host.HostPlan;
+import dev.holdfast.redirector.demo.host.NameService;
+import dev.holdfast.redirector.demo.lab.Cleanup;
+import dev.holdfast.redirector.demo.lab.GuestCable;
+import dev.holdfast.redirector.demo.lab.KernelSnapshot;
+import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.LabAddresses;
+import dev.holdfast.redirector.demo.lab.LabOptions;
+import dev.holdfast.redirector.demo.lab.Namespace;
+import dev.holdfast.redirector.demo.measure.ForbiddenPackets;
+import dev.holdfast.redirector.demo.measure.Tap;
+import dev.holdfast.redirector.migration.MigrationRequest;
+import dev.holdfast.redirector.migration.MigrationState;
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.MacAddress;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/** The lab with its two daemons and the guest, which runs at host-a in the beginning. */
+final class QemuLab {
+  static final String NAME = "web1";
+
+  private static final Duration ENDED_WITHIN = Duration.ofSeconds(60);
+
+  /** What joins the two sites' bridges to one LAN; for comparison. */
+  private static final String L2 = "l2";
+
+  /**
+   * One of the two sites.
+   *
+   * @param port the guest's, when it is here
+   */
+  record Site(DemoHost daemon, Namespace machine, IpAddress address, String port) {}
+
+  private final Lab lab;
+
+  private final Path folder;
+  private final Cleanup cleanup;
+  private final Site a;
+  private final Site b;
+  private final Guest guest;
+  private final ForbiddenPackets forbidden =
+      new ForbiddenPackets(LabAddresses.V4.guestOld(), LabAddresses.V6.guestOld());
+  private final Tap tap;
+  private final List<KernelSnapshot> before;
+  private int places;
+
+  /**
+   * Builds it, boots the guest and starts the daemons.
+   *
+   * @param disk arguments of QEMU for what the guest has beside its card, at host-a
+   */
+  QemuLab(LabOptions options, Path folder, List<String> modules, List<String> disk, Cleanup cleanup)
+      throws Exception {
+    this.folder = folder;
+    this.cleanup = cleanup;
+    long begun = System.nanoTime();
+    GuestImage image = GuestImage.make(folder, modules, List.of("ip", "ss"));
+    long made = System.nanoTime();
+    lab = Lab.build(options, cleanup);
+    // The lab's own guest is a namespace at the end of these.
+    lab.oldHost().ip("link del " + Lab.OLD_PORT);
+    lab.newHost().ip("link del " + Lab.NEW_PORT);
+    // One LAN for both sites, below, must not make it answer on the wrong side.
+    lab.router().sysctl("net/ipv4/conf/all/arp_ignore", "1");
+    before = List.of(KernelSnapshot.of(lab.oldHost()), KernelSnapshot.of(lab.newHost()));
+    LabAddresses v4 = LabAddresses.V4;
+    a = site("host-a", lab.oldHost(), v4.oldHost(), Lab.OLD_PORT);
+    b = site("host-b", lab.newHost(), v4.newHost(), Lab.NEW_PORT);
+    NameService names = NameService.start(lab.router(), v4.router(), v4.guestOld(), cleanup);
+    List<String> granted = List.of(v4.oldLan(), LabAddresses.V6.oldLan());
+    a.daemon.start(b.daemon.asRemote(granted), names, cleanup);
+    b.daemon.start(a.daemon.asRemote(granted), names, cleanup);
+    guest = Guest.start(image, place(a, disk));
+    cleanup.add("the guest", guest::close);
+    long up = System.nanoTime();
+    guest.must("ip route add default via " + v4.oldGateway());
+    guest.must("ip route add default via " + LabAddresses.V6.oldGateway());
+    guest.must(
+        "echo '#!/bin/busybox sh' >/tmp/count; echo \""
+            + LineClient.SERVICE.replace("$", "\\$").replace("\"", "\\\"")
+            + "\" >>/tmp/count; chmod +x /tmp/count");
+    guest.serve(LineClient.PORT, "/tmp/count");
+    a.daemon.awaitReady();
+    b.daemon.awaitReady();
+    tap = forbidden.watch(lab.client(), "eth0", null, null);
+    cleanup.add("a tap", tap::close);
+    System.out.printf(
+        Locale.ROOT,
+        "guest: image in %.1f s, up in %.1f s; daemons ready after %.1f s%n",
+        (made - begun) / 1e9,
+        (up - made) / 1e9,
+        (System.nanoTime() - begun) / 1e9);
+  }
+
+  private Site site(String name, Namespace machine, IpAddress address, String port)
+      throws IOException {
+    var plan = new HostPlan(name, machine, address, Lab.BRIDGE);
+    return new Site(new DemoHost(plan, folder.resolve(name)), machine, address, port);
+  }
+
+  private Guest.Place place(Site site, List<String> more) {
+    boolean first = places++ == 0;
+    return new Guest.Place(
+        site.machine.name(),
+        Lab.BRIDGE,
+        site.port,
+        MacAddress.parse(Lab.GUEST_MAC),
+        first
+            ? List.of(LabAddresses.V4.guestOld() + "/24", LabAddresses.V6.guestOld() + "/64")
+            : List.of(),
+        folder.resolve("qemu" + places),
+        more);
+  }
+
+  Site a() {
+    return a;
+  }
+
+  Site b() {
+    return b;
+  }
+
+  Guest guest() {
+    return guest;
+  }
+
+  Path folder() {
+    return folder;
+  }
+
+  /** A QEMU that waits for the guest there; it goes with the lab, if not before. */
+  Qemu expectAt(Site site, List<String> more) throws Exception {
+    Qemu there = guest.expectAt(place(site, more));
+    cleanup.add("QEMU at " + site.daemon.plan().name(), there::close);
+    return there;
+  }
+
+  /** A client at its own machine; {@code guest} is one of the guest's addresses. */
+  LineClient client(IpAddress address, Duration interval) throws Exception {
+    LineClient client = LineClient.connect(lab.client(), address, interval);
+    cleanup.add("a client", client::close);
+    return client;
+  }
+
+  /** A hook at that site, for that QEMU, which watches. */
+  HookProcess hook(Site site, Path monitor, String... more) throws Exception {
+    HookProcess hook = HookProcess.start(site.daemon, monitor, NAME, folder, List.of(more));
+    cleanup.add("a hook", hook::close);
+    return hook;
+  }
+
+  // ---- Holdfast ----
+
+  /** Arms at host-a. */
+  void arm(String encapsulation) throws Exception {
+    listFlows();
+    var unused = a.daemon.control().arm(request(encapsulation));
+  }
+
+  private MigrationRequest request(String encapsulation) {
+    LabAddresses v4 = LabAddresses.V4;
+    LabAddresses v6 = LabAddresses.V6;
+    return new MigrationRequest(
+        NAME,
+        List.of(v4.guestOld().toString(), v6.guestOld().toString()),
+        List.of(v4.guestNew().toString(), v6.guestNew().toString()),
+        b.daemon.plan().name(),
+        null,
+        a.port,
+        Lab.GUEST_MAC,
+        Lab.BRIDGE,
+        NameService.GUEST_NAME,
+        List.of(v4.guestNew().toString()),
+        encapsulation,
+        "queue",
+        "cat " + flows(),
+        null);
+  }
+
+  private Path flows() {
+    return folder.resolve("flows");
+  }
+
+  /**
+   * The guest's own list of its connections, for the daemons. It is fetched through the serial port
+   * that tests use too, so not by the daemons themselves: it is as old as its last fetch.
+   */
+  void listFlows() throws Exception {
+    Path next = folder.resolve("flows.next");
+    Files.writeString(next, guest.must("ss -Htn") + "\n");
+    Files.move(next, flows(), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  /** Makes the guest aware of where it is. */
+  void takeAddresses(Site site) throws Exception {
+    List<String> lines = site == a ? GuestCable.oldAddresses("") : GuestCable.newAddresses("");
+    guest.must("printf '%s\\n' | ip -batch -".formatted(String.join("\\n", lines)));
+  }
+
+  String state(Site site) throws Exception {
+    return site.daemon.control().show(NAME).state();
+  }
+
+  /** Waits until the migration is so at a site. */
+  void await(Site site, MigrationState state) throws Exception {
+    long deadline = System.nanoTime() + ENDED_WITHIN.toNanos();
+    while (!state(site).equals(state.label())) {
+      assertThat(System.nanoTime())
+          .as(
+              "%s and not %s at %s; remaining: %s%n%s",
+              state(site),
+              state.label(),
+              site.daemon.plan().name(),
+              site.daemon.control().flows(NAME, true),
+              site.daemon.endOfLog())
+          .isLessThan(deadline);
+      Thread.sleep(20);
+    }
+  }
+
+  // ---- one LAN for both sites, without Holdfast ----
+
+  /** Joins the two sites' bridges, so that a guest may keep its address. */
+  void joinSites() throws IOException {
+    join(a, b);
+    join(b, a);
+  }
+
+  private static void join(Site here, Site there) throws IOException {
+    here.machine.ip(
+        "link add %s type vxlan id 77 local %s remote %s dstport 4789"
+            .formatted(L2, here.address, there.address),
+        "link set " + L2 + " master " + Lab.BRIDGE + " up");
+  }
+
+  /** Takes that back. */
+  void partSites() throws IOException {
+    for (Site site : List.of(a, b)) {
+      site.machine.ip("link del " + L2);
+    }
+  }
+
+  // ---- the end ----
+
+  /** Nobody has been sent a reset, or an ICMP error but Packet Too Big. */
+  void nothingForbidden() throws Exception {
+    tap.close();
+    assertThat(forbidden.seen()).as("resets and ICMP errors").isEmpty();
+  }
+
+  /** Ends guest and daemons: neither host's kernel is other than it was before they came. */
+  void nothingIsLeft() throws Exception {
+    guest.close();
+    a.daemon.stop();
+    b.daemon.stop();
+    List<String> left = new ArrayList<>();
+    left.addAll(before.get(0).differences(KernelSnapshot.of(a.machine), line -> false));
+    left.addAll(before.get(1).differences(KernelSnapshot.of(b.machine), line -> false));
+    assertThat(left).as("left behind").isEmpty();
+  }
+}
