@@ -114,10 +114,16 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  /** armed -> holding: from here on packets for the old address are kept, and copied ahead. */
+  /**
+   * armed -> holding: from here on packets for the old address are kept, and copied ahead. Asking
+   * again changes nothing: tools say it twice.
+   */
   void hold() throws RequestRefused {
     lock.lock();
     try {
+      if (record.state() == MigrationState.HOLDING) {
+        return;
+      }
       if (record.state() != MigrationState.ARMED) {
         throw illegal("hold");
       }
@@ -210,11 +216,12 @@ final class RedirectorMigration extends LiveMigration {
 
   /** A request here to release: the endpoint is asked, and its answer makes the transition. */
   void release() throws RequestRefused {
-    if (record.state() == MigrationState.REDIRECTING || record.state() == MigrationState.DRAINING) {
-      return; // the same answer again
-    }
-    if (record.state() != MigrationState.HOLDING) {
-      throw illegal("release");
+    switch (record.state()) {
+      case HOLDING -> {}
+      case REDIRECTING, DRAINING, DONE -> {
+        return; // the same answer again
+      }
+      default -> throw illegal("release");
     }
     ControlChannel channel = host.control(record.remote());
     CompletableFuture<ControlMessage> answer =
