@@ -33,7 +33,9 @@ final class QmpCourse {
   /** Which end of QEMU's migration the monitor belongs to. */
   enum End {
     SOURCE,
-    DESTINATION
+    DESTINATION,
+    /** Destination of the way back: the guest had left this host, and returns to it. */
+    HOME
   }
 
   /** What is to be done now. */
@@ -46,6 +48,9 @@ final class QmpCourse {
 
     /** The guest runs at the destination: release. */
     record Release() implements Step {}
+
+    /** The guest runs at the host that it had left: roll back, whatever the other one has heard. */
+    record Return() implements Step {}
 
     /**
      * The guest may run here again: roll back if it does.
@@ -127,9 +132,9 @@ final class QmpCourse {
     if (anew && NOT_IN_PROGRESS.contains(migration)) {
       return steps;
     }
-    if (end == End.DESTINATION) {
+    if (arrives()) {
       if (running && begun(migration)) {
-        steps.add(new Step.Release());
+        steps.add(arrived());
       } else {
         steps.addAll(status(migration));
       }
@@ -142,6 +147,14 @@ final class QmpCourse {
     return steps;
   }
 
+  private boolean arrives() {
+    return end != End.SOURCE;
+  }
+
+  private Step arrived() {
+    return end == End.HOME ? new Step.Return() : new Step.Release();
+  }
+
   private boolean begun(String migration) {
     return begun || !NOT_IN_PROGRESS.contains(migration) || migration.equals("completed");
   }
@@ -151,7 +164,7 @@ final class QmpCourse {
       return List.of();
     }
     stopped = true;
-    if (end == End.DESTINATION) {
+    if (arrives()) {
       return List.of();
     }
     return isInProgress() ? hold() : List.of(new Step.Look());
@@ -163,8 +176,8 @@ final class QmpCourse {
 
   private List<Step> resume() {
     stopped = false;
-    if (end == End.DESTINATION) {
-      return List.of(new Step.Release());
+    if (arrives()) {
+      return List.of(arrived());
     }
     return held ? runsAgain() : List.of(new Step.Remark("The guest goes on."));
   }
@@ -179,7 +192,7 @@ final class QmpCourse {
     }
     status = next;
     begun |= isInProgress();
-    if (end == End.DESTINATION) {
+    if (arrives()) {
       return FAILED.contains(next)
           ? List.of(
               new Step.GiveUp(
