@@ -88,8 +88,9 @@ final class QemuLab {
     guest = Guest.start(image, place(a, disk));
     cleanup.add("the guest", guest::close);
     long up = System.nanoTime();
-    guest.must("ip route add default via " + v4.oldGateway());
-    guest.must("ip route add default via " + LabAddresses.V6.oldGateway());
+    for (LabAddresses lan : List.of(v4, LabAddresses.V6)) {
+      prepareRoutes(lan);
+    }
     guest.must(
         "echo '#!/bin/busybox sh' >/tmp/count; echo \""
             + LineClient.SERVICE.replace("$", "\\$").replace("\"", "\\\"")
@@ -105,6 +106,24 @@ final class QemuLab {
         (made - begun) / 1e9,
         (up - made) / 1e9,
         (System.nanoTime() - begun) / 1e9);
+  }
+
+  /**
+   * What a guest may be given any time before it moves. What it sends from its old address goes to
+   * its old gateway's MAC, wherever it is: at host-b Holdfast takes such frames by their source, and
+   * at host-a, should it come back, they are right from its first instruction on.
+   */
+  private void prepareRoutes(LabAddresses lan) throws Exception {
+    String ip = lan.guestOld().isV4() ? "ip" : "ip -6";
+    String via = " default via " + lan.oldGateway() + " dev eth0";
+    guest.must(ip + " route add" + via);
+    guest.must("ping -c 1 -W 5 " + lan.oldGateway());
+    guest.must(
+        "%1$s neigh replace %2$s dev eth0 nud permanent lladdr $(%1$s neigh show %2$s | sed"
+                .formatted(ip, lan.oldGateway())
+            + " 's/.*lladdr //' | cut -d' ' -f1)");
+    guest.must(ip + " route add" + via + " onlink table 100");
+    guest.must(ip + " rule add from " + lan.guestOld() + " lookup 100");
   }
 
   private Site site(String name, Namespace machine, IpAddress address, String port)
