@@ -5,6 +5,7 @@ import dev.holdfast.qemu.QemuLab.Site;
 import dev.holdfast.redirector.migration.MigrationState;
 import java.time.Duration;
 import java.util.List;
+import java.util.Locale;
 
 /**
  * One move of the guest with Holdfast beside: a hook at each end does all that is done to the
@@ -57,8 +58,30 @@ final class GuestMove {
     return this;
   }
 
-  /** What was measured; times by {@link System#nanoTime}. */
-  record Moved(long begun, long resumed, double pauseMillis) {}
+  /**
+   * What was measured; times by {@link System#nanoTime}.
+   *
+   * @param pauseMillis from the source's STOP to the destination's RESUME
+   * @param holdMillis from STOP until it was held; NaN where nothing was
+   * @param releaseMillis from RESUME until it was released, or rolled back; NaN likewise
+   */
+  record Moved(
+      long begun, long resumed, double pauseMillis, double holdMillis, double releaseMillis) {
+
+    private Moved after(double hold, double release) {
+      return new Moved(begun, resumed, pauseMillis, hold, release);
+    }
+
+    @Override
+    public String toString() {
+      return String.format(
+          Locale.ROOT,
+          "paused for %.0f ms, held after %.0f ms, released after %.0f ms",
+          pauseMillis,
+          holdMillis,
+          releaseMillis);
+    }
+  }
 
   /** From host-a to host-b. The migration is armed, and redirecting or draining after it. */
   Moved there() throws Exception {
@@ -69,7 +92,7 @@ final class GuestMove {
       Moved moved = move(from, to, lab.b(), true);
       source.endsWith(0);
       destination.endsWith(0);
-      return moved;
+      return moved.after(source.tookMillis(), destination.tookMillis());
     }
   }
 
@@ -82,7 +105,7 @@ final class GuestMove {
       destination.endsWith(0);
       lab.await(lab.a(), MigrationState.ROLLED_BACK);
       lab.await(lab.b(), MigrationState.ROLLED_BACK);
-      return moved;
+      return moved.after(Double.NaN, destination.tookMillis());
     }
   }
 
@@ -101,7 +124,8 @@ final class GuestMove {
     }
     migration.atSource("MIGRATION completed");
     left.close();
-    return new Moved(begun, migration.atDestination("RESUME").nanos(), migration.pause());
+    long resumed = migration.atDestination("RESUME").nanos();
+    return new Moved(begun, resumed, migration.pause(), Double.NaN, Double.NaN);
   }
 
   /** The client's gap around a move, in milliseconds: until two seconds after the guest ran. */

@@ -11,10 +11,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /** {@code holdfast hook qmp} at one end, as a person or a tool starts it. */
 final class HookProcess implements AutoCloseable {
   private static final Duration WATCHING_WITHIN = Duration.ofSeconds(30);
+
+  private static final Pattern TOOK = Pattern.compile("\\(([0-9.]+) ms after it\\)");
 
   private final Process process;
   private final Path log;
@@ -65,6 +69,16 @@ final class HookProcess implements AutoCloseable {
   /** All that it has printed. */
   String said() throws IOException {
     return Files.readString(log);
+  }
+
+  /** How long after QEMU's event it had done what was to be done, in ms; the last time it did. */
+  double tookMillis() throws IOException {
+    Matcher took = TOOK.matcher(said());
+    double last = Double.NaN;
+    while (took.find()) {
+      last = Double.parseDouble(took.group(1));
+    }
+    return last;
   }
 
   /** Waits for its end; gives its exit status. */

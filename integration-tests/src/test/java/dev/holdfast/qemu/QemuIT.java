@@ -15,8 +15,8 @@ class QemuIT extends QemuTest {
     double gap = Math.max(GuestMove.gap(v4, moved), GuestMove.gap(v6, moved));
     System.out.printf(
         Locale.ROOT,
-        "qemu: paused for %.0f ms, longest gap of a client %.0f ms of %d lines%n",
-        moved.pauseMillis(),
+        "qemu: %s, longest gap of a client %.0f ms of %d lines%n",
+        moved,
         gap,
         v4.lines() + v6.lines());
     endWell();

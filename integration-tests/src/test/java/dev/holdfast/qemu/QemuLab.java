@@ -262,7 +262,8 @@ final class QemuLab {
 
   private static void join(Site here, Site there) throws IOException {
     here.machine.ip(
-        "link add %s type vxlan id 77 local %s remote %s dstport 4789"
+        // such a MAC that the bridge does not take it for its own
+        "link add %s address fe:00:00:00:00:77 type vxlan id 77 local %s remote %s dstport 4789"
             .formatted(L2, here.address, there.address),
         "link set " + L2 + " master " + Lab.BRIDGE + " up");
   }

@@ -41,9 +41,9 @@ class QemuMovesSuiteIT extends QemuTest {
   private void report(String what, Moved moved) throws Exception {
     System.out.printf(
         Locale.ROOT,
-        "qemu: %s, paused for %.0f ms, gap %.0f ms (IPv4), %.0f ms (IPv6)%n",
+        "qemu: %s, %s, gap %.0f ms (IPv4), %.0f ms (IPv6)%n",
         what,
-        moved.pauseMillis(),
+        moved,
         GuestMove.gap(v4, moved),
         GuestMove.gap(v6, moved));
   }
@@ -63,15 +63,15 @@ class QemuMovesSuiteIT extends QemuTest {
     for (int round = 1; round <= ROUNDS; round++) {
       lab.joinSites();
       for (QemuLab.Site site : List.of(lab.b(), lab.a())) {
-        unchanged.add(GuestMove.gap(v4, new GuestMove(lab).alone(site)));
+        unchanged.add(gap("unchanged", new GuestMove(lab).alone(site)));
       }
       lab.partSites();
       lab.arm("tls");
-      there.add(GuestMove.gap(v4, new GuestMove(lab).there()));
+      there.add(gap("there", new GuestMove(lab).there()));
       long settled = System.nanoTime();
       v4.awaitMore(100);
       roundTrips.add(v4.roundTrip(settled, System.nanoTime()));
-      back.add(GuestMove.gap(v4, new GuestMove(lab).back()));
+      back.add(gap("back", new GuestMove(lab).back()));
       v4.requireWell();
       v6.requireWell();
     }
@@ -97,6 +97,12 @@ class QemuMovesSuiteIT extends QemuTest {
     assertThat(now).isLessThanOrEqualTo(before + roundTrip + ALLOWED_MILLIS);
     assertThat(lab.state(lab.a())).isEqualTo(MigrationState.ROLLED_BACK.label());
     endRolledBack();
+  }
+
+  private double gap(String what, Moved moved) throws Exception {
+    double gap = GuestMove.gap(v4, moved);
+    System.out.printf(Locale.ROOT, "qemu: %s, %s, gap %.0f ms%n", what, moved, gap);
+    return gap;
   }
 
   private static double median(List<Double> values) {
