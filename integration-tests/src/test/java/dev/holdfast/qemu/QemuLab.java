@@ -57,6 +57,7 @@ final class QemuLab {
       new ForbiddenPackets(LabAddresses.V4.guestOld(), LabAddresses.V6.guestOld());
   private final Tap tap;
   private final List<KernelSnapshot> before;
+  private final List<Qemu> expected = new ArrayList<>();
   private int places;
 
   /**
@@ -165,6 +166,7 @@ final class QemuLab {
   /** A QEMU that waits for the guest there; it goes with the lab, if not before. */
   Qemu expectAt(Site site, List<String> more) throws Exception {
     Qemu there = guest.expectAt(place(site, more));
+    expected.add(there);
     cleanup.add("QEMU at " + site.daemon.plan().name(), there::close);
     return there;
   }
@@ -283,9 +285,12 @@ final class QemuLab {
     assertThat(forbidden.seen()).as("resets and ICMP errors").isEmpty();
   }
 
-  /** Ends guest and daemons: neither host's kernel is other than it was before they came. */
+  /** Ends every QEMU and the daemons: neither host's kernel is other than it was before they came. */
   void nothingIsLeft() throws Exception {
     guest.close();
+    for (Qemu each : expected) {
+      each.close();
+    }
     a.daemon.stop();
     b.daemon.stop();
     List<String> left = new ArrayList<>();
