@@ -33,9 +33,7 @@ final class QmpCourse {
   /** Which end of QEMU's migration the monitor belongs to. */
   enum End {
     SOURCE,
-    DESTINATION,
-    /** Destination of the way back: the guest had left this host, and returns to it. */
-    HOME
+    DESTINATION
   }
 
   /** What is to be done now. */
@@ -48,9 +46,6 @@ final class QmpCourse {
 
     /** The guest runs at the destination: release. */
     record Release() implements Step {}
-
-    /** The guest runs at the host that it had left: roll back, whatever the other one has heard. */
-    record Return() implements Step {}
 
     /**
      * The guest may run here again: roll back if it does.
@@ -132,9 +127,9 @@ final class QmpCourse {
     if (anew && NOT_IN_PROGRESS.contains(migration)) {
       return steps;
     }
-    if (arrives()) {
+    if (end == End.DESTINATION) {
       if (running && begun(migration)) {
-        steps.add(arrived());
+        steps.add(new Step.Release());
       } else {
         steps.addAll(status(migration));
       }
@@ -147,14 +142,6 @@ final class QmpCourse {
     return steps;
   }
 
-  private boolean arrives() {
-    return end != End.SOURCE;
-  }
-
-  private Step arrived() {
-    return end == End.HOME ? new Step.Return() : new Step.Release();
-  }
-
   private boolean begun(String migration) {
     return begun || !NOT_IN_PROGRESS.contains(migration) || migration.equals("completed");
   }
@@ -164,7 +151,7 @@ final class QmpCourse {
       return List.of();
     }
     stopped = true;
-    if (arrives()) {
+    if (end == End.DESTINATION) {
       return List.of();
     }
     return isInProgress() ? hold() : List.of(new Step.Look());
@@ -176,8 +163,8 @@ final class QmpCourse {
 
   private List<Step> resume() {
     stopped = false;
-    if (arrives()) {
-      return List.of(arrived());
+    if (end == End.DESTINATION) {
+      return List.of(new Step.Release());
     }
     return held ? runsAgain() : List.of(new Step.Remark("The guest goes on."));
   }
@@ -192,7 +179,7 @@ final class QmpCourse {
     }
     status = next;
     begun |= isInProgress();
-    if (arrives()) {
+    if (end == End.DESTINATION) {
       return FAILED.contains(next)
           ? List.of(
               new Step.GiveUp(

@@ -74,27 +74,13 @@ public final class QmpWatch {
     this.end =
         options.end() == null
             ? own(migration)
-            : asked(options.end(), migration);
+            : End.valueOf(options.end().toUpperCase(Locale.ROOT));
     this.course = new QmpCourse(end, false);
     this.deadline = clock.nanoTime() + options.timeout().toNanos();
   }
 
   private static End own(MigrationView migration) {
-    if (!migration.role().equals("redirector")) {
-      return End.DESTINATION;
-    }
-    return wasReleased(migration) ? End.HOME : End.SOURCE;
-  }
-
-  private static End asked(String role, MigrationView migration) {
-    End end = End.valueOf(role.toUpperCase(Locale.ROOT));
-    return end == End.DESTINATION && own(migration) == End.HOME ? End.HOME : end;
-  }
-
-  /** The guest runs at the other host. */
-  private static boolean wasReleased(MigrationView migration) {
-    MigrationState state = MigrationState.ofLabel(migration.state());
-    return state == MigrationState.REDIRECTING || state == MigrationState.DRAINING;
+    return migration.role().equals("redirector") ? End.SOURCE : End.DESTINATION;
   }
 
   /**
@@ -236,15 +222,15 @@ public final class QmpWatch {
               + (waits ? " waits for an incoming migration" : " has migrated its guest already")
               + ": is it the wrong socket?");
     }
-    if (end != End.SOURCE && !waits && !isArriving(run.running())) {
+    if (end == End.DESTINATION && !waits && !isArriving(run.running())) {
       throw new Over(
           Verdict.REFUSED,
           "QEMU on "
               + guest.socket()
               + " waits for no incoming migration (it is "
               + run.state()
-              + "): is it the wrong socket? If the guest has come already: holdfast migration "
-              + (end == End.HOME ? "rollback " : "release ")
+              + "): is it the wrong socket? If the guest has come already: holdfast migration"
+              + " release "
               + known.name());
     }
   }
@@ -255,9 +241,6 @@ public final class QmpWatch {
   private boolean isArriving(boolean running) throws IOException, QmpRefused, Over {
     String migration = guest.migration();
     boolean came = migration.equals("completed") || migration.startsWith("postcopy");
-    if (running && came && end == End.HOME) {
-      takeHome();
-    }
     if (running && came && state() == MigrationState.HOLDING) {
       release();
     }
@@ -341,9 +324,6 @@ public final class QmpWatch {
         || now - warmed >= WARM_NANOS) {
       warm();
     }
-    if (end == End.HOME && !state().isEnded()) {
-      return; // that it was released is why this is watched
-    }
     switch (state()) {
       case HOLDING -> course.held();
       case REDIRECTING, DRAINING, DONE -> throw moved("it was released");
@@ -380,7 +360,6 @@ public final class QmpWatch {
         case Step.Hold hold -> hold();
         case Step.Continue go -> switchOverOrNot();
         case Step.Release release -> release();
-        case Step.Return home -> takeHome();
         case Step.RollBack back -> rollBack(back);
         case Step.Look look -> lookAtPause();
         case Step.Completed completed -> {
@@ -394,11 +373,7 @@ public final class QmpWatch {
   }
 
   private Result ask(Verb verb) {
-    return ask(verb, triggers::ask);
-  }
-
-  private Result ask(Verb verb, Question question) {
-    Result result = question.ask(verb, known);
+    Result result = triggers.ask(verb, known);
     MigrationView now = result.migration();
     known = now == null ? known : now;
     return result;
@@ -451,43 +426,26 @@ public final class QmpWatch {
     }
   }
 
+  /** Until it is accepted: the guest runs, and its peers wait. */
   private void release() throws Over {
-    untilAccepted(Verb.RELEASE, triggers::ask);
-    throw moved("it runs at the destination, and was released");
-  }
-
-  private void takeHome() throws Over {
-    untilAccepted(Verb.ROLLBACK, (verb, migration) -> triggers.takeHome(migration));
-    throw moved("it runs here again, and was rolled back");
-  }
-
-  private interface Question {
-    Result ask(Verb verb, MigrationView known);
-  }
-
-  /** The guest runs, and its peers wait. */
-  private void untilAccepted(Verb verb, Question question) throws Over {
     long last = clock.nanoTime() + RELEASE_WITHIN;
-    Result result = ask(verb, question);
-    log.tell(verb, result);
+    Result result = ask(Verb.RELEASE);
+    log.tell(Verb.RELEASE, result);
     while (!result.outcome().isGood() && !state().isEnded() && clock.nanoTime() - last < 0) {
       requireTime();
       pause(TURN);
-      Result again = ask(verb, question);
+      Result again = ask(Verb.RELEASE);
       if (again.outcome() != result.outcome()) {
-        log.tell(verb, again);
+        log.tell(Verb.RELEASE, again);
       }
       result = again;
     }
     if (!result.outcome().isGood()) {
       throw new Over(
           Verdict.FAILED,
-          "The guest runs here, but the "
-              + verb.label()
-              + " was not accepted: "
-              + result.text()
-              + whatNow());
+          "The guest runs here, but the release was not accepted: " + result.text() + whatNow());
     }
+    throw moved("it runs at the destination, and was released");
   }
 
   /** Only on proof that the guest runs here; QEMU may need a moment to start it again. */

@@ -97,27 +97,13 @@ public final class Triggers implements AutoCloseable {
    * @param known the migration as it was last seen
    */
   public Result ask(Verb verb, MigrationView known) {
-    return ask(verb, known, false);
-  }
-
-  /**
-   * Rolls back what was released: the guest runs at the host that it had left, as its hypervisor
-   * says. That is better proof than what the other host may have heard of it a moment ago.
-   *
-   * @param known the migration as it was last seen
-   */
-  public Result takeHome(MigrationView known) {
-    return ask(Verb.ROLLBACK, known, true);
-  }
-
-  private Result ask(Verb verb, MigrationView known, boolean force) {
     MigrationState before = MigrationState.ofLabel(known.state());
     try {
       MigrationView view =
           switch (verb) {
             case HOLD -> daemon.hold(known.id());
             case RELEASE -> daemon.release(known.id());
-            case ROLLBACK -> daemon.rollback(known.id(), force);
+            case ROLLBACK -> daemon.rollback(known.id(), false);
           };
       boolean already = isAtOrPast(verb, before);
       return new Result(
