@@ -89,7 +89,7 @@ class QemuWaysSuiteIT extends QemuTest {
   @Test
   void hybrid() throws Exception {
     begin(false, Duration.ofMillis(50));
-    lab.guest().must("head -c 24m /dev/urandom >/tmp/seed");
+    lab.guest().must("head -c 8m /dev/urandom >/tmp/seed");
     lab.guest()
         .must("setsid sh -c 'while [ ! -e /tmp/calm ]; do cat /tmp/seed >/tmp/load; done' >/dev/null 2>&1 &");
     var throttled = new AtomicLong();
@@ -100,7 +100,7 @@ class QemuWaysSuiteIT extends QemuTest {
               .with(
                   Map.of(
                       "max-bandwidth",
-                      12_000_000,
+                      8_000_000,
                       "cpu-throttle-initial",
                       50,
                       "cpu-throttle-increment",

@@ -29,7 +29,12 @@ import picocli.CommandLine.Option;
       "Each trigger may come twice or late: that is harmless."
     },
     commandListHeading = "%nCommands:%n",
-    subcommands = HookCommand.Qmp.class,
+    subcommands = {
+      HookCommand.Qmp.class,
+      ToolHooks.Libvirt.class,
+      ToolHooks.Criu.class,
+      ToolHooks.Proxmox.class
+    },
     footerHeading = "%nExample:%n",
     footer = "  holdfast hook qmp --socket /run/web1.qmp --migration web1")
 final class HookCommand extends Noun {
@@ -93,7 +98,8 @@ final class HookCommand extends Noun {
         converter = RoleOption.class,
         description =
             "source or destination. Default: source at the redirector, destination at the"
-                + " endpoint.")
+                + " endpoint. A destination at the redirector, after release, is the way back: the"
+                + " migration is rolled back when the guest runs there.")
     private @Nullable String role;
 
     @Option(

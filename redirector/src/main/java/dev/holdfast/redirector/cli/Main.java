@@ -51,6 +51,7 @@ public final class Main implements Runnable {
     COMMANDS.put("wait", WaitCommand.class);
     COMMANDS.put("events", EventsCommand.class);
     COMMANDS.put("hook", HookCommand.class);
+    COMMANDS.put("guest", GuestCommand.class);
     COMMANDS.put("dns", DnsCommand.class);
     COMMANDS.put("cert", CertCommand.class);
     COMMANDS.put("config", ConfigCommand.class);

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.hook;
 
+import dev.holdfast.redirector.migration.MigrationView;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -33,7 +34,12 @@ final class QmpCourse {
   /** Which end of QEMU's migration the monitor belongs to. */
   enum End {
     SOURCE,
-    DESTINATION
+    DESTINATION;
+
+    /** Of a guest that leaves its redirector. */
+    static End of(MigrationView migration) {
+      return migration.role().equals("redirector") ? SOURCE : DESTINATION;
+    }
   }
 
   /** What is to be done now. */
@@ -81,6 +87,16 @@ final class QmpCourse {
   QmpCourse(End end, boolean gates) {
     this.end = end;
     this.gates = gates;
+  }
+
+  /** Runs once what must be quick when it counts. */
+  static void rehearse(End end) {
+    QmpCourse play = new QmpCourse(end, true);
+    for (String status : List.of("setup", "active", "pre-switchover", "completed", "failed")) {
+      List<Step> unused = play.on(new QmpEvent("MIGRATION", status, 1));
+      unused = play.on(new QmpEvent(status.equals("active") ? "STOP" : "RESUME", "", 1));
+      play.held();
+    }
   }
 
   /** The hold stands, or the migration is past it. */

@@ -19,10 +19,9 @@ import java.util.Locale;
 import java.util.function.Consumer;
 
 /**
- * Watches one end of a QEMU guest's migration through its monitor, and triggers what it means.
- *
- * <p>When the guest pauses, its peers wait for what happens here. So everything that can be done
- * before is: both connections stand and have just been used, and every class has been run once.
+ * Watches one end of a QEMU guest's migration through its monitor, and triggers what it means. When
+ * the guest pauses, its peers wait for what happens here. So everything that can be done before is:
+ * both connections stand and have just been used, and every class has been run once.
  */
 public final class QmpWatch {
   private static final Duration AGAIN = Duration.ofMillis(50);
@@ -36,11 +35,11 @@ public final class QmpWatch {
   /** While QEMU waits with the guest paused; a daemon that is restarted is back after about 2 s. */
   private static final long HOLD_WITHIN = 3_000_000_000L;
 
-  private static final long RELEASE_WITHIN = 60_000_000_000L;
+  private static final Duration RELEASE_WITHIN = Duration.ofSeconds(60);
 
-  /** The destination resumes the guest at once, unless its tool thinks about it. */
   private static final long RELEASED_WITHIN = 10_000_000_000L;
 
+  private static final int REHEARSALS = 5;
   private static final Duration RUNS_WITHIN = Duration.ofSeconds(2);
 
   private final WatchOptions options;
@@ -53,6 +52,7 @@ public final class QmpWatch {
   private MigrationView known;
   private QmpCourse course;
   private final long deadline;
+  private boolean comesHome;
   private boolean tellsMigrations;
   private long warmed;
   private long completedSince;
@@ -73,14 +73,10 @@ public final class QmpWatch {
     this.known = migration;
     this.end =
         options.end() == null
-            ? own(migration)
+            ? End.of(migration)
             : End.valueOf(options.end().toUpperCase(Locale.ROOT));
     this.course = new QmpCourse(end, false);
     this.deadline = clock.nanoTime() + options.timeout().toNanos();
-  }
-
-  private static End own(MigrationView migration) {
-    return migration.role().equals("redirector") ? End.SOURCE : End.DESTINATION;
   }
 
   /**
@@ -120,6 +116,7 @@ public final class QmpWatch {
       news.follow();
       warm(); // a state that was entered before the stream began
       requirePart();
+      comesHome = end == End.DESTINATION && End.of(known) == End.SOURCE && isReleased();
       connect(options.connectWithin());
       begin();
       while (true) {
@@ -133,7 +130,7 @@ public final class QmpWatch {
   }
 
   private void requirePart() throws Over {
-    if (end == End.SOURCE && own(known) == End.DESTINATION) {
+    if (end == End.SOURCE && End.of(known) == End.DESTINATION) {
       throw new Over(
           Verdict.REFUSED,
           "This host is the endpoint of "
@@ -152,7 +149,9 @@ public final class QmpWatch {
     return MigrationState.ofLabel(known.state());
   }
 
-  // --- QEMU's socket
+  private boolean isReleased() {
+    return state() == MigrationState.REDIRECTING || state() == MigrationState.DRAINING;
+  }
 
   /** Tries again as long as the socket is not there. */
   private void connect(Duration within) throws Over {
@@ -241,7 +240,7 @@ public final class QmpWatch {
   private boolean isArriving(boolean running) throws IOException, QmpRefused, Over {
     String migration = guest.migration();
     boolean came = migration.equals("completed") || migration.startsWith("postcopy");
-    if (running && came && state() == MigrationState.HOLDING) {
+    if (running && came && (comesHome || state() == MigrationState.HOLDING)) {
       release();
     }
     return came || migration.equals("active") || migration.equals("device");
@@ -264,20 +263,15 @@ public final class QmpWatch {
 
   /** Runs once, without consequence, what must be quick when it counts. */
   private void rehearse() throws IOException, QmpRefused {
-    QmpCourse play = new QmpCourse(end, true);
+    QmpCourse.rehearse(end);
     var silent = new HookLog(clock, line -> {});
-    for (String status : List.of("setup", "active", "pre-switchover", "completed", "failed")) {
-      List<Step> unused = play.on(new QmpEvent("MIGRATION", status, 1));
-      unused = play.on(new QmpEvent(status.equals("active") ? "STOP" : "RESUME", "", 1));
-      play.held();
-      silent.begin(status, 1);
+    for (int i = 0; i < REHEARSALS; i++) {
+      silent.begin("STOP", 1);
       silent.tell(Verb.HOLD, triggers.show(known.id()));
       QmpGuest.Run same = guest.run();
     }
     warmed = clock.nanoTime();
   }
-
-  // --- the loop
 
   private void turn() throws Over {
     requireTime();
@@ -326,7 +320,11 @@ public final class QmpWatch {
     }
     switch (state()) {
       case HOLDING -> course.held();
-      case REDIRECTING, DRAINING, DONE -> throw moved("it was released");
+      case REDIRECTING, DRAINING, DONE -> {
+        if (!comesHome || state() == MigrationState.DONE) {
+          throw moved("it was released");
+        }
+      }
       case ROLLED_BACK ->
           throw new Over(Verdict.ROLLED_BACK, known.name() + " was rolled back meanwhile.");
       default -> {}
@@ -346,13 +344,9 @@ public final class QmpWatch {
   }
 
   private void warm() {
-    Result shown = triggers.show(known.id());
+    Result unused = note(triggers.show(known.id()));
     warmed = clock.nanoTime();
-    MigrationView now = shown.migration();
-    known = now == null ? known : now;
   }
-
-  // --- what events mean
 
   private void perform(List<Step> steps) throws Over {
     for (Step step : steps) {
@@ -373,7 +367,10 @@ public final class QmpWatch {
   }
 
   private Result ask(Verb verb) {
-    Result result = triggers.ask(verb, known);
+    return note(triggers.ask(verb, known));
+  }
+
+  private Result note(Result result) {
     MigrationView now = result.migration();
     known = now == null ? known : now;
     return result;
@@ -426,26 +423,28 @@ public final class QmpWatch {
     }
   }
 
-  /** Until it is accepted: the guest runs, and its peers wait. */
+  /** The guest runs here: at the new host, or back at the old one. */
   private void release() throws Over {
-    long last = clock.nanoTime() + RELEASE_WITHIN;
-    Result result = ask(Verb.RELEASE);
-    log.tell(Verb.RELEASE, result);
-    while (!result.outcome().isGood() && !state().isEnded() && clock.nanoTime() - last < 0) {
-      requireTime();
-      pause(TURN);
-      Result again = ask(Verb.RELEASE);
-      if (again.outcome() != result.outcome()) {
-        log.tell(Verb.RELEASE, again);
-      }
-      result = again;
-    }
+    Duration left = Duration.ofNanos(deadline - clock.nanoTime());
+    Verb verb = comesHome ? Verb.TAKE_BACK : Verb.RELEASE;
+    Result result =
+        triggers.insist(
+            verb,
+            known,
+            left.compareTo(RELEASE_WITHIN) < 0 ? left : RELEASE_WITHIN,
+            clock,
+            answer -> log.tell(verb, answer));
+    note(result);
     if (!result.outcome().isGood()) {
       throw new Over(
           Verdict.FAILED,
-          "The guest runs here, but the release was not accepted: " + result.text() + whatNow());
+          "The guest runs here, but the "
+              + verb.label()
+              + " was not accepted: "
+              + result.text()
+              + whatNow());
     }
-    throw moved("it runs at the destination, and was released");
+    throw moved(comesHome ? "it is back" : "it runs at the destination, and was released");
   }
 
   /** Only on proof that the guest runs here; QEMU may need a moment to start it again. */

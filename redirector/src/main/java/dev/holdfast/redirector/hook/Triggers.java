@@ -5,8 +5,12 @@ import dev.holdfast.redirector.control.DaemonNotRunning;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.redirector.migration.RequestRefused;
+import dev.holdfast.tunnel.time.Clock;
 import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,11 +25,16 @@ public final class Triggers implements AutoCloseable {
   public enum Verb {
     HOLD,
     RELEASE,
-    ROLLBACK;
+    ROLLBACK,
+    /**
+     * A rollback on the proof that the guest runs here, though the endpoint has just heard it: it
+     * has come home by a tool that never runs it twice.
+     */
+    TAKE_BACK;
 
     /** As people and JSON see it. */
     public String label() {
-      return name().toLowerCase(Locale.ROOT);
+      return this == TAKE_BACK ? "rollback" : name().toLowerCase(Locale.ROOT);
     }
   }
 
@@ -51,11 +60,6 @@ public final class Triggers implements AutoCloseable {
       return this == DONE || this == ALREADY || this == LATE;
     }
 
-    /** May be otherwise in a moment: a daemon that is being restarted, a host that is away. */
-    public boolean mayPass() {
-      return this == FAILED || this == NO_DAEMON;
-    }
-
     /** As JSON has it: {@code no-daemon}. */
     public String label() {
       return name().toLowerCase(Locale.ROOT).replace('_', '-');
@@ -69,6 +73,8 @@ public final class Triggers implements AutoCloseable {
    * @param text a sentence
    */
   public record Result(Outcome outcome, @Nullable MigrationView migration, String text) {}
+
+  private static final Duration AGAIN = Duration.ofMillis(200);
 
   private final ControlClient daemon;
 
@@ -91,6 +97,15 @@ public final class Triggers implements AutoCloseable {
     }
   }
 
+  /** Every migration of this host, newest first; none where no daemon answers. */
+  public List<MigrationView> list() {
+    try {
+      return daemon.list();
+    } catch (RequestRefused | IOException e) {
+      return List.of();
+    }
+  }
+
   /**
    * Asks for it.
    *
@@ -104,6 +119,7 @@ public final class Triggers implements AutoCloseable {
             case HOLD -> daemon.hold(known.id());
             case RELEASE -> daemon.release(known.id());
             case ROLLBACK -> daemon.rollback(known.id(), false);
+            case TAKE_BACK -> daemon.rollback(known.id(), true);
           };
       boolean already = isAtOrPast(verb, before);
       return new Result(
@@ -117,6 +133,38 @@ public final class Triggers implements AutoCloseable {
     } catch (IOException e) {
       return broken(e);
     }
+  }
+
+  /**
+   * Asks until it is accepted, or the migration has ended, or the time is over: the guest runs, and
+   * its peers wait.
+   *
+   * @param told gets the first answer, and each that is another
+   */
+  public Result insist(
+      Verb verb, MigrationView known, Duration within, Clock clock, Consumer<Result> told) {
+    long last = clock.nanoTime() + within.toNanos();
+    Result result = ask(verb, known);
+    told.accept(result);
+    while (!result.outcome().isGood() && !hasEnded(result) && clock.nanoTime() - last < 0) {
+      try {
+        Thread.sleep(AGAIN);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        break;
+      }
+      Result again = ask(verb, known);
+      if (again.outcome() != result.outcome()) {
+        told.accept(again);
+      }
+      result = again;
+    }
+    return result;
+  }
+
+  private static boolean hasEnded(Result result) {
+    MigrationView view = result.migration();
+    return view != null && MigrationState.ofLabel(view.state()).isEnded();
   }
 
   /** Refused for its state: past it, or out of order? */
@@ -148,7 +196,7 @@ public final class Triggers implements AutoCloseable {
             case REDIRECTING, DRAINING, DONE -> true;
             default -> false;
           };
-      case ROLLBACK -> state == MigrationState.ROLLED_BACK;
+      case ROLLBACK, TAKE_BACK -> state == MigrationState.ROLLED_BACK;
     };
   }
 

@@ -181,6 +181,22 @@ class HookQmpTest {
     assertThat(state()).isEqualTo("redirecting");
   }
 
+  /** It comes home: QEMU's destination is where Holdfast's redirector is. */
+  @Test
+  void aGuestThatComesBackIsTakenBack() throws Exception {
+    arm("redirector");
+    service.move("web1", MigrationState.HOLDING);
+    service.move("web1", MigrationState.REDIRECTING);
+    FakeQmp qemu = qemu().run("inmigrate");
+    CompletableFuture<CliRun> run = watching(qemu, "--role=destination");
+    qemu.event("MIGRATION", "active", THEN);
+    assertThat(run.isDone()).isFalse();
+    qemu.event("RESUME", "", THEN);
+    assertThat(run.get().exitCode()).isZero();
+    assertThat(run.get().err()).contains("RESUME: web1 is rolled-back.", "has moved: it is back.");
+    assertThat(state()).isEqualTo("rolled-back");
+  }
+
   @Test
   void inJsonEachStepIsALine() throws Exception {
     arm("endpoint");
