@@ -147,6 +147,7 @@ final class RedirectorMigration extends LiveMigration {
   private RequestRefused undoHold(MigrationPath there, RuntimeException cause) {
     host.data().run(() -> there.enter(MigrationState.ARMED));
     amend(held -> held.rewound(MigrationState.ARMED));
+    known.learnAgain(there);
     return new RequestRefused(
         RequestRefused.Kind.FAILED,
         "capture could not be switched on, and the migration is armed as before: "

@@ -292,7 +292,7 @@ public final class MigrationPath {
     return innerMtu;
   }
 
-  /** What passes whole at this moment; 65535 by TLS, whose stream knows no packets. Data loop. */
+  /** What passes whole at this moment; 65535 by TLS, whose stream knows no packets. Any thread. */
   public int tunnelMtu() {
     Link live = lanes[0].live;
     return live == null ? innerMtu : live.innerMtu();

@@ -108,7 +108,10 @@ public final class EndpointSteering implements Steering {
       plan.onBridge()
           .ifPresentOrElse(
               macs -> takeOnBridge(elements, old, macs),
-              () -> elements.add("inet returned" + width, key(name(plan.lan()), old)));
+              () ->
+                  elements
+                      .add("inet returned" + width, key(name(plan.lan()), old))
+                      .add("inet grouped" + width, key(name(plan.lan()), old)));
     }
     return elements;
   }

@@ -19,7 +19,11 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  *                     that to multicast and broadcast         -> dropped, counted    (grouped4/6)
  *                     its ARP and NS for the old LAN              -> bridge's own MAC   (kept4/6)
  *                     its ARP and NS for the new LAN              -> from its new address (renamed4/6)
- * inet prerouting     packet for the old address: capture mark, untracked               (captured4/6)
+ * bridge forward,     multicast and broadcast towards the held guest: dropped,
+ *   output            counted                                                           (missed)
+ * inet prerouting     the guest's multicast and broadcast from its old address, where its LAN is
+ *                     no bridge: dropped, counted                                       (grouped4/6)
+ *                     packet for the old address: capture mark, untracked               (captured4/6)
  *                     whose TTL is used up: dropped and counted                         (spent4/6)
  * (routing            capture mark -> TUN; return mark -> TUN; from the TUN -> guest)
  * inet forward        neighbour discovery never enters the tunnel; where forwarding was off before
@@ -32,6 +36,7 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  * arp input           ARP for the old address: capture mark, so that the kernel's own proxy entry
  *                     sees a route by the TUN and answers when this program cannot; but
  *                     never to announcements of that address itself                     (captured4)
+ * inet postrouting    multicast and broadcast towards the held guest: dropped, counted  (missed)
  * bridge output       what we advertise in the guest's name goes not to its own port    (announced)
  * </pre>
  *
@@ -98,6 +103,7 @@ final class HoldfastTables {
         map renamed6 { typeof ether saddr . ip6 saddr : ip6 saddr; }
         set blocked { type ifname; }
         set announced { type ifname . ether_addr; }
+        set missed { type ifname; counter; }
 
         chain prerouting {
           type filter hook prerouting priority -350; policy accept;
@@ -128,12 +134,18 @@ final class HoldfastTables {
           ether saddr . ip saddr @grouped4 drop
           ether saddr . ip6 saddr @grouped6 drop
         }
+        chain to_held {
+          icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } return
+          ether type { ip, ip6 } oifname @blocked oifname @missed drop
+        }
         chain forward {
           type filter hook forward priority -350; policy accept;
+          ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_held
           oifname @blocked counter drop
         }
         chain output {
           type filter hook output priority -350; policy accept;
+          ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_held
           oifname @blocked counter drop
           icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
         }
@@ -157,11 +169,24 @@ final class HoldfastTables {
         set unrouted4 { type ifname; }
         set unrouted6 { type ifname; }
         set blocked { type ifname; }
+        set grouped4 { type ifname . ipv4_addr; counter; }
+        set grouped6 { type ifname . ipv6_addr; counter; }
+        set missed { type ifname; counter; }
 
       @HOP_CHAINS@
+        chain from_guest {
+          icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } return
+          iifname . ip saddr @grouped4 drop
+          iifname . ip6 saddr @grouped6 drop
+        }
+        chain to_held {
+          icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } return
+          oifname @blocked oifname @missed drop
+        }
         chain prerouting {
           type filter hook prerouting priority raw; policy accept;
           iifname @blocked counter drop
+          meta pkttype { broadcast, multicast } jump from_guest
           ip daddr @captured4 meta mark set meta mark or @CAPTURE@ notrack counter
           ip6 daddr @captured6 meta mark set meta mark or @CAPTURE@ notrack counter
           iifname "@TUN@" ip saddr @captured4 notrack
@@ -211,6 +236,7 @@ final class HoldfastTables {
         }
         chain postrouting {
           type filter hook postrouting priority raw; policy accept;
+          fib daddr type { multicast, broadcast } jump to_held
           oifname @blocked counter drop
         }
       }

@@ -40,7 +40,8 @@ public final class EdgeTables {
           HeldPartsTest.class,
           IcmpWaysTest.class,
           AnnouncementTest.class,
-          HalfOpenTest.class);
+          HalfOpenTest.class,
+          ReturnPathTest.class);
 
   private EdgeTables() {}
 

@@ -436,7 +436,7 @@ class MtuTest {
                         1))),
         row(
             "RFC 4443 2.4",
-            "a later fragment of IPv6",
+            "a later fragment of IPv6: who heard of it would not know whose it was",
             oldHost()
                 .over(Ip.V6)
                 .captures(laterOfV6())

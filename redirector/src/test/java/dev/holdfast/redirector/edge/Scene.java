@@ -36,6 +36,9 @@ final class Scene {
   /** What an ICMP error has taught of that path. */
   int learntMtu = Integer.MAX_VALUE;
 
+  /** Answers may leave at the new site, which a spoof probe has proven. */
+  boolean isDirect;
+
   boolean keepsTtl;
   StaleSyn staleSyn = StaleSyn.TUNNEL;
   HoldPolicy holdPolicy = HoldPolicy.QUEUE;
@@ -116,6 +119,12 @@ final class Scene {
   /** A believed ICMP error has taught that outer packets of {@code bytes} pass, and no longer. */
   Scene learnt(int bytes) {
     learntMtu = bytes;
+    return this;
+  }
+
+  /** A spoof probe has arrived at the old host, so the return path is direct. */
+  Scene direct() {
+    isDirect = true;
     return this;
   }
 
