@@ -18,6 +18,7 @@ import dev.holdfast.redirector.demo.measure.TcpHeader;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.redirector.path.SpoofProbe;
+import dev.holdfast.suite.SideBySide;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -114,6 +115,7 @@ class DirectReturnIT {
           ScenarioOptions.defaults()
               .with(o -> {
                 o.returnPath = "direct";
+                o.rehearsed = false;
                 o.connections = 16;
                 o.pause = Duration.ofMillis(300);
                 change.accept(o);
@@ -123,6 +125,7 @@ class DirectReturnIT {
     }
   }
 
+  @SideBySide
   @Test
   void bulkLeavesAtTheNewSiteAndTheRestByTheTunnel() throws Exception {
     var watch = new Watch();
@@ -175,6 +178,7 @@ class DirectReturnIT {
   }
 
   /** BCP 38 for IPv6 alone: both families are symmetric then. */
+  @SideBySide
   @Test
   void isSymmetricWhereTheNewSiteDropsForeignSources() throws Exception {
     symmetric(
@@ -190,6 +194,7 @@ class DirectReturnIT {
 
   /** UDP from the old address would have passed it. */
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void isSymmetricWhereAFirewallWantsToSeeConnectionsBegin() throws Exception {
     symmetric(
@@ -205,6 +210,7 @@ class DirectReturnIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest
   @ValueSource(strings = {"tun,pcap"})
   void isRefusedWhereTheNewHostRoutesNothing(String capture) {
@@ -214,6 +220,7 @@ class DirectReturnIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest
   @ValueSource(strings = {"tun", "pcap,tun"})
   void isDirectWithIpInIpAndWhateverTheOldHostCapturesBy(String capture) throws Exception {
