@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * of both families; and compares the outer header that is told with one on the wire.
  *
  * <pre>
- *   client - router +- to-old - old host    from its LAN: held, tunnelled; out of the tunnel: delivered
+ *   client - router +- to-old - old host    from its LAN: held, tunnelled; out of it: delivered
  *                   +- to-new - new host    the same the other way; a tap sees the outer packets
  * </pre>
  */
