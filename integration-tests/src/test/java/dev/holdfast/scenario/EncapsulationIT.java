@@ -163,14 +163,16 @@ class EncapsulationIT {
 
   @SideBySide
   @Test
-  void aGuestOfBothFamiliesInIpv4() throws Exception {
+  void aGuestOfBothFamiliesInIpv4AsItIsExplained() throws Exception {
+    var explained = new ExplainedTunnel();
     move(
-        Bystander.NONE,
+        explained,
         o -> {
           o.encapsulation = "ipip";
           o.dualStack = true;
           o.seed = 33;
         });
+    assertThat(explained.hasCompared()).isTrue();
   }
 
   /** Drops what IP-in-IP is to others, on its way or where it arrives. */

@@ -43,11 +43,13 @@ final class InboundExplanation {
     int vnet = payload.readerIndex();
     int length = payload.readableBytes() - VirtioNetHeader.LENGTH;
     PacketFault fault = view.check(payload, vnet + VirtioNetHeader.LENGTH, length);
+    MigrationPath path = fault != PacketFault.NONE ? null : asked == null ? byAddress() : asked;
+    DropReason wrong =
+        path == null ? null : InboundPath.fault(path, payload, view, isDescribed(path));
     if (!account.packet(fault, payload, vnet, view)) {
       return account.dropped(
           DropReason.MALFORMED, "It would be dropped: " + PacketText.fault(fault));
     }
-    MigrationPath path = asked == null ? byAddress() : asked;
     if (path == null) {
       account.step(
           "migration",
@@ -64,7 +66,6 @@ final class InboundExplanation {
         asked == null
             ? "its inner address is the guest's old one"
             : "it was named in the question");
-    DropReason wrong = InboundPath.fault(path, payload, view, true);
     if (wrong != null) {
       account.step("tunnel", "unsound", wrong.text());
       return account.dropped(wrong, "It is dropped: " + wrong.text());
@@ -92,6 +93,11 @@ final class InboundExplanation {
       return spent();
     }
     return judge(path, known, toGuest ? Direction.TO_GUEST : Direction.FROM_GUEST);
+  }
+
+  /** By IP-in-IP what was merged is cut to what the tunnel carries whole: nothing else is known. */
+  private static boolean isDescribed(MigrationPath path) {
+    return !Encapsulated.isIpInIp(path.lanes[0].live);
   }
 
   /** As {@link IpInIpDispatch} does; by TLS the data connection says it. */

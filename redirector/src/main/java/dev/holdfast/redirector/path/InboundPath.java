@@ -41,7 +41,7 @@ public final class InboundPath implements LinkReceiver {
   private static final int STAGING_ID = 8;
 
   /** The longest packet that most senders put on a wire. */
-  private static final int ETHERNET = 1500;
+  static final int ETHERNET = 1500;
 
   /** A marker that asks for its answer alone, and says nothing of what was sent before it. */
   static final long SIGN_OF_LIFE = -1;
