@@ -5,6 +5,7 @@ import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.redirector.flow.FlowTable;
 import dev.holdfast.redirector.flow.Origin;
+import dev.holdfast.redirector.path.MigrationPath;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -72,7 +73,10 @@ final class FlowKnowledge {
     // guest still has, and be taken for it.
     if (record.isIpInIp() && !record.byPcap()) {
       int longest = Paths.innerMtu(host.config(), record);
-      learning.notice(new EarlyNotice(longest, error -> host.objects().write(record, error)));
+      learning.notice(
+          new EarlyNotice(
+              () -> present(longest), // less may pass by and by
+              error -> host.objects().write(record, error)));
     }
     List<FlowKey> tracked = ConntrackFlows.read(migration.record.olds());
     if (!tracked.isEmpty()) {
@@ -81,6 +85,11 @@ final class FlowKnowledge {
       migration.event(
           "progress", "connection tracking has " + tracked.size() + " of the guest's connections");
     }
+  }
+
+  private int present(int otherwise) {
+    MigrationPath path = migration.path;
+    return path == null ? otherwise : path.innerMtu();
   }
 
   /**
