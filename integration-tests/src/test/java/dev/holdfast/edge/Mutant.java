@@ -175,8 +175,23 @@ record Mutant(String rule, String file, String before, String after) {
           new Mutant(
               "RFC 4459 3.1: who does not heed is carried in outer fragments",
               "redirector/decide/TooBigSenders.java",
-              "doesNotHeed(packet, longest, place, nowNanos)",
-              "false"),
+              "doesNotHeed(place, nowNanos);",
+              "false;"),
+          new Mutant(
+              "RFC 4459 3.1: TCP goes on while its sender is told",
+              "redirector/decide/Fit.java",
+              "return this == TOLD || this == JUST_TOLD;",
+              "return isTold() || this == JUST_TOLD || this == CARRIED_MEANWHILE;"),
+          new Mutant(
+              "RFC 9293 3.8: TCP goes onto a smaller LAN in shorter segments",
+              "tunnel/packet/SegmentLength.java",
+              "        longest - headers,",
+              "        longest,"),
+          new Mutant(
+              "RFC 5925 5.1: what an option vouches for is not divided",
+              "tunnel/packet/SegmentLength.java",
+              "kind == MD5_SIGNATURE || kind == AUTHENTICATION || length < 2",
+              "length < 2"),
           new Mutant(
               "RFC 791 3.2: what lets itself be cut is cut",
               "redirector/decide/Fit.java",

@@ -56,8 +56,8 @@ public final class EarlyNotice {
     // How the sender of a super-packet cuts it cannot be seen: he may have learnt already.
     TooBigSenders asked = packet.length() > LONGEST_FRAME ? ofSuperPackets : senders;
     Fit fit = Fit.of(packet, packet.length(), limit, asked, flow, nowNanos);
-    asked.note(fit, packet, packet.length(), flow, nowNanos);
-    if (fit != Fit.TOLD && fit != Fit.TOLD_AND_RESCUED) {
+    asked.note(fit, limit, flow, nowNanos);
+    if (!fit.isTold()) {
       return;
     }
     ByteBuf error = Unpooled.directBuffer(VirtioNetHeader.LENGTH + Fit.SMALLEST_V6);

@@ -71,7 +71,8 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   /**
-   * The redirector has measured what IP-in-IP carries whole between the hosts.
+   * The redirector has measured what IP-in-IP carries whole between the hosts; it says so again
+   * when its channel is back, and when less passes than before, or more.
    *
    * @throws RequestRefused where that cannot be
    */
@@ -79,13 +80,15 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     MigrationPath present = path;
     if (present == null
         || !record.isIpInIp()
-        || bytes > present.innerMtu()
+        || bytes > Paths.usualInnerMtu(host.config(), record)
         || bytes < Paths.smallestInnerMtu(host.config())) {
       throw new RequestRefused(
           RequestRefused.Kind.REFUSED, bytes + " bytes cannot be the path MTU of this migration");
     }
-    amend(known -> known.withInnerMtu(bytes));
-    host.data().run(() -> present.innerMtu(bytes));
+    if (bytes != present.innerMtu()) {
+      amend(known -> known.withInnerMtu(bytes));
+      host.data().run(() -> present.innerMtu(bytes));
+    }
   }
 
   /**

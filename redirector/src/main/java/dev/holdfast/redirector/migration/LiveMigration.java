@@ -302,7 +302,10 @@ abstract class LiveMigration {
           path.tunnelMtu(),
           path.sizes().told(),
           path.sizes().cutInside(),
-          path.sizes().cutOutside());
+          path.sizes().cutOutside(),
+          path.deliveryMtu(),
+          path.sizes().cutTcp(),
+          path.sizes().unheeded());
     }
 
     /** The figures of a migration whose path is gone: those of its report. */

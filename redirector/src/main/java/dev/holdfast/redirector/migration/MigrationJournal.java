@@ -6,7 +6,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -255,18 +257,23 @@ public final class MigrationJournal implements AutoCloseable {
     if (!Files.exists(file)) {
       return;
     }
-    String text = Files.readString(file, StandardCharsets.UTF_8);
+    byte[] bytes = Files.readAllBytes(file);
     int lineNumber = 0;
-    for (int at = 0; at < text.length(); ) {
-      int newline = text.indexOf('\n', at);
-      if (newline < 0) {
+    for (int at = 0; at < bytes.length; ) {
+      int newline = at;
+      while (newline < bytes.length && bytes[newline] != '\n') {
+        newline++;
+      }
+      if (newline == bytes.length) {
         return; // torn: never acknowledged
       }
       lineNumber++;
-      String line = text.substring(at, newline);
+      ByteBuffer line = ByteBuffer.wrap(bytes, at, newline - at);
       at = newline + 1;
       try {
-        JsonNode node = json.readTree(line);
+        // Strictly: a byte that is no UTF-8 would otherwise become part of a name.
+        String text = StandardCharsets.UTF_8.newDecoder().decode(line).toString();
+        JsonNode node = json.readTree(text);
         if (node.has("forgotten")) {
           records.remove(node.get("forgotten").asString());
           continue;
@@ -274,7 +281,7 @@ public final class MigrationJournal implements AutoCloseable {
         MigrationRecord record = whole(json.treeToValue(node, MigrationRecord.class));
         records.remove(record.id());
         records.put(record.id(), record);
-      } catch (JacksonException | IllegalArgumentException e) {
+      } catch (JacksonException | IllegalArgumentException | CharacterCodingException e) {
         throw new IOException(
             file
                 + " line "

@@ -109,8 +109,18 @@ public record MigrationView(
    * @param told Packet Too Big and Fragmentation Needed that this host has sent
    * @param cutInside IPv4 packets that went on in fragments of their own
    * @param cutOutside packets that went on in fragments of the outer packet
+   * @param deliveryMtu bytes of the longest packet that the LAN behind the tunnel takes
+   * @param cutTcp packets that went onto that LAN as shorter TCP segments
+   * @param unheeded of those dropped, how many had a sender who was told before, or may not be told
    */
-  public record SizesView(int innerMtu, long told, long cutInside, long cutOutside) {}
+  public record SizesView(
+      int innerMtu,
+      long told,
+      long cutInside,
+      long cutOutside,
+      @Nullable Integer deliveryMtu,
+      @Nullable Long cutTcp,
+      @Nullable Long unheeded) {}
 
   /**
    * How the DNS change stands; {@code state} is none, pending, updating, published, conflict,

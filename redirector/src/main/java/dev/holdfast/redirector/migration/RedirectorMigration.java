@@ -64,6 +64,7 @@ final class RedirectorMigration extends LiveMigration {
           host.clock().epochNanos(),
           "armed: " + record.oldAddresses() + " may move to " + record.remote());
       drain.start();
+      connections.pathMtu().start();
     } catch (RequestRefused e) {
       abandon(asked);
       throw e;
@@ -182,6 +183,7 @@ final class RedirectorMigration extends LiveMigration {
   /** Says again what the endpoint may have missed, when its control channel is back. */
   void controlUp() {
     connections.verify(); // it may have come from another place than where that one goes
+    connections.pathMtu().tell();
     if (record.state() == MigrationState.HOLDING) {
       tellHeld();
     }
@@ -423,6 +425,7 @@ final class RedirectorMigration extends LiveMigration {
     takenOver = true;
     known.resume();
     connections.keepOpen();
+    connections.pathMtu().start();
     drain.start();
     switch (record.state()) {
       case HOLDING ->

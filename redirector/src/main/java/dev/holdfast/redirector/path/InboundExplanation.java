@@ -8,6 +8,7 @@ import dev.holdfast.redirector.migration.Explanation;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.SegmentLength;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import java.util.function.Function;
@@ -153,7 +154,10 @@ final class InboundExplanation {
         judged.limit(),
         toGuest ? "the guest's LAN" : "the way to its peer",
         false);
-    if (fit != Fit.WHOLE && fit != Fit.IN_FRAGMENTS) {
+    boolean inSegments =
+        fit.goesOnTooLong()
+            && SegmentLength.mayShorten(payload, payload.readerIndex(), view, judged.limit());
+    if (fit.isDropped() || (fit.goesOnTooLong() && !inSegments)) {
       return account.dropped(
           DropReason.TOO_BIG, "It is dropped: it does not fit, and may not be fragmented");
     }
@@ -173,7 +177,7 @@ final class InboundExplanation {
         "It is delivered to %s%s, because %s"
             .formatted(
                 toGuest ? "the guest" : "its peer " + view.destination(),
-                fit == Fit.IN_FRAGMENTS ? " in fragments" : "",
+                fit == Fit.IN_FRAGMENTS ? " in fragments" : inSegments ? " in segments" : "",
                 judged.rule().reason()));
   }
 }

@@ -49,7 +49,6 @@ public final class MigrationPath {
   /** Bytes of the longest inner packet that the tunnel carries whole. */
   volatile int innerMtu;
 
-  /** Bytes of the longest packet that the way from here to the guest, or to its peers, takes. */
   private final int deliveryMtu;
 
   private @Nullable TooBigSenders senders;
@@ -308,7 +307,8 @@ public final class MigrationPath {
     }
   }
 
-  int deliveryMtu() {
+  /** Bytes of the longest packet that the way from here to the guest, or to its peers, takes. */
+  public int deliveryMtu() {
     return deliveryMtu;
   }
 

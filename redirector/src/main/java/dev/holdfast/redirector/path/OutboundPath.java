@@ -157,8 +157,8 @@ public final class OutboundPath {
     Fit fit = Sizing.fit(path, packet, vnet, view, direction, limit, now);
     if (fit == Fit.WHOLE) {
       write(path, packet);
-    } else if (sizing.goesOn(path, fit, packet, view, direction, limit, now, outOfTunnel(path))) {
-      path.drops.count(DropReason.TOO_BIG);
+    } else {
+      sizing.deliver(path, fit, packet, view, direction, limit, now, outOfTunnel(path));
     }
   }
 

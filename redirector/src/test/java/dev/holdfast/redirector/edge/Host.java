@@ -157,6 +157,7 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
     reach(isDraining ? MigrationState.REDIRECTING : scene.state);
     for (Packet packet : scene.before) {
       carry(packet);
+      now += scene.apartNanos;
     }
     if (isDraining) {
       reach(MigrationState.DRAINING);

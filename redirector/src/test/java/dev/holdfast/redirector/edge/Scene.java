@@ -46,6 +46,7 @@ final class Scene {
   Link.Sent linkSays = Link.Sent.OK;
   boolean isLinkDown;
   long laterNanos;
+  long apartNanos;
 
   private Scene(Role role, MigrationState state) {
     this.role = role;
@@ -154,6 +155,12 @@ final class Scene {
   /** These have been carried, by the way that each goes; while draining, before it began. */
   Scene after(Packet... packets) {
     before = List.of(packets);
+    return this;
+  }
+
+  /** Those of before came so many seconds apart. */
+  Scene apart(int seconds) {
+    apartNanos = seconds * 1_000_000_000L;
     return this;
   }
 

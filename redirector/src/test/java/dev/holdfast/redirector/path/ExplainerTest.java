@@ -339,8 +339,15 @@ class ExplainerTest {
   void whoIsToldOfTheMtuIsNamed() throws IOException {
     try (Site site =
         site(Role.REDIRECTOR, MigrationState.REDIRECTING, StaleSyn.TUNNEL, Links.NARROW)) {
-      Explanation said =
+      Explanation carried =
           fromLan(site, between(PEER, OLD).tcp(1, 80, 5, 1, PacketView.ACK, 500).payload(1_460));
+      assertThat(step(carried, "size")).isEqualTo("1500 bytes; the tunnel takes 1480 whole");
+      assertThat(carried.steps().get(carried.steps().size() - 2).why())
+          .startsWith(
+              "it is too big; its sender is told how much fits, and it goes on meanwhile in outer"
+                  + " fragments; Fragmentation Needed (RFC 1191) of 1480 bytes goes to 10.9.0.2");
+      assertThat(carried.outcome()).startsWith("It goes through the tunnel");
+      Explanation said = fromLan(site, between(PEER, OLD).udp(1, 80).payload(1_472));
       Explanation.Step size = said.steps().getLast();
       assertThat(size.result()).isEqualTo("1500 bytes; the tunnel takes 1480 whole");
       assertThat(size.why())

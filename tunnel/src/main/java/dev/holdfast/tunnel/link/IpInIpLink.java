@@ -38,6 +38,7 @@ public final class IpInIpLink implements Link {
   private int learntMtu = TunnelPathMtu.UNLIMITED;
   private long unflushed;
   private boolean closed;
+  private boolean sendsWhole;
 
   /**
    * @param identifications shared by all links to {@code remote}
@@ -101,6 +102,19 @@ public final class IpInIpLink implements Link {
     }
   }
 
+  /**
+   * Sends one packet whole, whatever the path is known to take: a probe, which is to find that out
+   * (RFC 8899 section 4.1).
+   */
+  public Sent sendWhole(ByteBuf payload) {
+    sendsWhole = true;
+    try {
+      return send(FrameType.PACKET, payload);
+    } finally {
+      sendsWhole = false;
+    }
+  }
+
   private Sent send(ByteBuf payload) {
     int vnet = payload.readerIndex();
     int start = vnet + VirtioNetHeader.LENGTH;
@@ -154,7 +168,7 @@ public final class IpInIpLink implements Link {
 
   private void hand(ByteBuf room, int at, int length) throws IOException {
     unflushed += length;
-    if (length <= pathMtu) {
+    if (length <= pathMtu || sendsWhole) {
       socket.send(room.retainedSlice(at, length));
       return;
     }
