@@ -31,6 +31,7 @@ public final class EdgeTables {
           OffloadTest.class,
           NeighboursTest.class,
           MtuTest.class,
+          DeliveryMtuTest.class,
           KeptTtlTest.class,
           DscpTest.class,
           LoopTest.class,
