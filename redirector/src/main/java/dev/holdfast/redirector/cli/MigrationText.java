@@ -28,7 +28,7 @@ final class MigrationText {
     for (MigrationView each : migrations) {
       table.row(
           each.name(),
-          each.state(),
+          each.state() + ("standing".equals(each.mapping()) ? ", mapped" : ""),
           since(each, when),
           each.role(),
           each.remote() + (each.linkUp() || isEnded(each) ? "" : " (" + down(each) + ")"),
@@ -72,6 +72,7 @@ final class MigrationText {
             .add("connections", migration.connections().stream().map(MigrationText::text).toList())
             .add("old", String.join(", ", migration.oldAddresses()))
             .add("new", String.join(", ", migration.newAddresses()))
+            .add("mapping", mapping(migration))
             .add("guest MAC", migration.guestMac() == null ? "" : migration.guestMac())
             .add(
                 "carried by",
@@ -101,6 +102,16 @@ final class MigrationText {
       text.append('\n').append(ReportText.of(migration, when));
     }
     return text.toString();
+  }
+
+  /** Nothing of a guest that knows its new addresses. */
+  private static String mapping(MigrationView migration) {
+    if (!Boolean.TRUE.equals(migration.guestUnaware())) {
+      return "";
+    }
+    return migration.mapping() == null
+        ? "the guest keeps its old addresses; " + migration.remote() + " maps the new ones to them"
+        : migration.mapping() + ": new addresses to old ones, for a guest that keeps those";
   }
 
   private static String capture(MigrationView migration) {
