@@ -26,6 +26,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,6 +73,11 @@ class Bind9IT {
       vm  IN A   10.1.0.99
       vm  IN AAAA fd00:1::10
       db  IN A   10.1.0.20
+      web 300 IN A 10.1.0.31
+      web 300 IN A 10.1.0.32
+      web 300 IN A 10.1.0.99
+      web 600 IN AAAA fd00:1::31
+      web 600 IN AAAA fd00:1::32
       """;
 
   private static final String REVERSE =
@@ -103,7 +109,10 @@ class Bind9IT {
                   type primary; file "lab.test.zone"; journal "lab.test.jnl";
                   notify explicit; notify-delay 0; also-notify { ::1 port %d; };
                   allow-transfer { 127.0.0.1; };
-                  update-policy { grant mv-key name vm.lab.test. A AAAA; grant admin zonesub ANY; };
+                  update-policy {
+                    grant mv-key name vm.lab.test. A AAAA; grant mv-key name web.lab.test. A AAAA;
+                    grant admin zonesub ANY;
+                  };
                 };
                 zone "2.10.in-addr.arpa" {
                   type primary; file "reverse.zone"; journal "reverse.jnl";
@@ -163,17 +172,84 @@ class Bind9IT {
     assertUntouched();
   }
 
+  private static final List<String> WEB_BEFORE =
+      List.of(
+          "300 10.1.0.31", "300 10.1.0.32", "300 10.1.0.99", "600 fd00:1::31", "600 fd00:1::32");
+
+  /** A guest with two addresses of each family; what else its name has stays. */
+  private DnsChange web(DnsUpdater updater, String... news) {
+    List<IpAddress> olds =
+        Stream.of("10.1.0.31", "10.1.0.32", "fd00:1::31", "fd00:1::32")
+            .map(IpAddress::parse)
+            .toList();
+    DnsMove move =
+        new DnsMove("web.lab.test", olds, Stream.of(news).map(IpAddress::parse).toList());
+    return updater.begin(move, this::hear);
+  }
+
+  private List<String> webRecords() throws Exception {
+    return records(primary, "web.lab.test.");
+  }
+
+  @Test
+  void severalAddressesOfEachFamilyMoveAndGoBack() throws Exception {
+    DnsChange change = web(updater(zone()), "10.2.0.31", "10.2.0.32", "fd00:2::31", "fd00:2::32");
+    change.arm();
+    change.publish();
+    assertThat(webRecords())
+        .containsExactly(
+            "30 10.1.0.99", "30 10.2.0.31", "30 10.2.0.32", "30 fd00:2::31", "30 fd00:2::32");
+    change.awaitServers();
+    assertThat(change.state().lastStaleEpochNanos())
+        .as("the longer TTL of the two is waited for")
+        .isEqualTo(change.state().ttlSeenEpochNanos() + Duration.ofSeconds(600).toNanos());
+    change.rollback();
+    assertThat(change.view().state()).isEqualTo("restored");
+    assertThat(webRecords()).containsExactlyElementsOf(WEB_BEFORE);
+  }
+
+  /** Two old addresses become the one new one of their family, and two again. */
+  @Test
+  void severalAddressesBecomeOneOfEachFamilyAndGoBack() throws Exception {
+    DnsUpdater updater = updater(zone());
+    DnsChange change = web(updater, "10.2.0.31", "fd00:2::31");
+    change.arm();
+    change.publish();
+    List<String> moved = List.of("30 10.1.0.99", "30 10.2.0.31", "30 fd00:2::31");
+    assertThat(webRecords()).containsExactlyElementsOf(moved);
+    DnsChange afterACrash = updater.resume(change.state(), this::hear);
+    afterACrash.publish();
+    assertThat(webRecords()).containsExactlyElementsOf(moved);
+    afterACrash.rollback();
+    assertThat(webRecords()).containsExactlyElementsOf(WEB_BEFORE);
+  }
+
+  /** One message for both families: with one of them in other hands, neither is moved. */
+  @Test
+  void aConflictInOneFamilyLeavesBoth() throws Exception {
+    DnsChange change = web(updater(zone()), "10.2.0.31", "10.2.0.32", "fd00:2::31", "fd00:2::32");
+    change.arm();
+    changeByHand("web.lab.test.", Type.AAAA, "fd00:1::32", "fd00:7::7");
+    assertRefused(change, Kind.CONFLICT, "Somebody else has changed web.lab.test:", "fd00:7");
+    List<String> kept =
+        List.of("30 10.1.0.31", "30 10.1.0.32", "30 10.1.0.99", "30 fd00:1::31", "30 fd00:7::7");
+    assertThat(webRecords()).containsExactlyElementsOf(kept);
+  }
+
+  private void changeByHand(String name, int type, String from, String to) throws Exception {
+    Update other = new Update(Name.fromString("lab.test."));
+    other.delete(Name.fromString(name), type, from);
+    other.add(Name.fromString(name), type, 30, to);
+    SimpleResolver admin = new SimpleResolver(primary.address());
+    admin.setTSIGKey(new TSIG(TSIG.HMAC_SHA512, "admin.", SECRET));
+    assertThat(admin.send(other).getRcode()).isEqualTo(Rcode.NOERROR);
+  }
+
   @Test
   void aChangeByAnotherIsAConflictAndStays() throws Exception {
     DnsChange change = begin(updater(zone()));
     change.arm();
-    Update other = new Update(Name.fromString("lab.test."));
-    Name vm = Name.fromString("vm.lab.test.");
-    other.delete(vm, Type.A, "10.1.0.10");
-    other.add(vm, Type.A, 30, "10.7.7.7");
-    SimpleResolver admin = new SimpleResolver(primary.address());
-    admin.setTSIGKey(new TSIG(TSIG.HMAC_SHA512, "admin.", SECRET));
-    assertThat(admin.send(other).getRcode()).isEqualTo(Rcode.NOERROR);
+    changeByHand("vm.lab.test.", Type.A, "10.1.0.10", "10.7.7.7");
 
     assertRefused(change, Kind.CONFLICT, "Somebody else has changed vm.lab.test:", "10.7.7.7");
     assertThat(change.view().state()).isEqualTo("conflict");
@@ -332,8 +408,12 @@ class Bind9IT {
 
   /** The guest's addresses, each as {@code TTL ADDRESS}, asked without our own client. */
   private static List<String> records(Named server) throws Exception {
-    List<String> all = new ArrayList<>(ask(server, "vm.lab.test.", Type.A));
-    ask(server, "vm.lab.test.", Type.AAAA).stream()
+    return records(server, "vm.lab.test.");
+  }
+
+  private static List<String> records(Named server, String name) throws Exception {
+    List<String> all = new ArrayList<>(ask(server, name, Type.A));
+    ask(server, name, Type.AAAA).stream()
         .map(each -> each.replace(":0:0:0:0:0:", "::"))
         .forEach(all::add);
     return all;

@@ -50,8 +50,23 @@ record Mutant(String rule, String file, String before, String after) {
           new Mutant(
               "RFC 2003 3.1: Don't Fragment is copied",
               "tunnel/encap/IpInIp.java",
-              "inner.isV4() ? inner.dontFragment() :",
-              "inner.isV4() ? true :"),
+              "inner.isV4() ? !inner.dontFragment() :",
+              "inner.isV4() ? false :"),
+          new Mutant(
+              "RFC 6864 4.3: what may not be cut takes no identification",
+              "tunnel/link/IpInIpLink.java",
+              "end - at > pathMtu || IpInIp.mayBeFragmented(remote, segment)",
+              "true"),
+          new Mutant(
+              "RFC 5927 4.1: an error that quotes no address lowers nothing",
+              "tunnel/encap/TunnelErrorCheck.java",
+              "quotesAddresses(quoted) ? tooBig(told) : TunnelError.SHORT_QUOTE",
+              "tooBig(told)"),
+          new Mutant(
+              "RFC 9293 3.4: the first answer of a connection takes the tunnel",
+              "redirector/decide/DirectReturn.java",
+              "known.wasHeard(Direction.FROM_GUEST)",
+              "true"),
           new Mutant(
               "RFC 6864 4.1: what may not be cut has no identification",
               "tunnel/encap/IpInIp.java",
@@ -160,8 +175,23 @@ record Mutant(String rule, String file, String before, String after) {
           new Mutant(
               "RFC 4459 3.1: who does not heed is carried in outer fragments",
               "redirector/decide/TooBigSenders.java",
-              "doesNotHeed(packet, longest, place, nowNanos)",
-              "false"),
+              "doesNotHeed(place, nowNanos);",
+              "false;"),
+          new Mutant(
+              "RFC 4459 3.1: TCP goes on while its sender is told",
+              "redirector/decide/Fit.java",
+              "return this == TOLD || this == JUST_TOLD;",
+              "return isTold() || this == JUST_TOLD || this == CARRIED_MEANWHILE;"),
+          new Mutant(
+              "RFC 9293 3.8: TCP goes onto a smaller LAN in shorter segments",
+              "tunnel/packet/SegmentLength.java",
+              "        longest - headers,",
+              "        longest,"),
+          new Mutant(
+              "RFC 5925 5.1: what an option vouches for is not divided",
+              "tunnel/packet/SegmentLength.java",
+              "kind == MD5_SIGNATURE || kind == AUTHENTICATION || length < 2",
+              "length < 2"),
           new Mutant(
               "RFC 791 3.2: what lets itself be cut is cut",
               "redirector/decide/Fit.java",

@@ -329,8 +329,7 @@ class IpInIpLinkIT {
     assertThat(next(atRight)).hasSize(longest);
     assertThat(send(link, limited(1, longest - 55))).isEqualTo(Sent.OK);
     assertThat(next(atRight)).as("in fragments").hasSize(longest + 1);
-    assertThat(send(link, limited(0, 100))).isEqualTo(Sent.OK);
-    assertThat(droppedAtLeft.take()).isEqualTo(DropReason.LOOP);
+    assertThat(send(link, limited(0, 100))).isEqualTo(Sent.LOOP);
     assertThat(atRight.packets).isEmpty();
   }
 
@@ -344,8 +343,7 @@ class IpInIpLinkIT {
   @Test
   void whatHasBeenInTheTunnelIsNotPutIntoItAgain() throws Exception {
     PacketBuilder outerPacket = new PacketBuilder(leftAddress, rightAddress).raw(4).payload(60);
-    assertThat(send(link, outerPacket)).isEqualTo(Sent.OK);
-    assertThat(droppedAtLeft.take()).isEqualTo(DropReason.LOOP);
+    assertThat(send(link, outerPacket)).isEqualTo(Sent.LOOP);
     // Programs of both hosts are peers like others.
     PacketBuilder program = new PacketBuilder(leftAddress, stranger).udp(1, 2).payload(60);
     assertThat(send(link, program)).isEqualTo(Sent.OK);

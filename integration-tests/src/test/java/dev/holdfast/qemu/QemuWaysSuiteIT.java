@@ -44,7 +44,7 @@ class QemuWaysSuiteIT extends QemuTest {
         move(
             "stop and copy",
             migration -> {
-              migration.with(Map.of("max-bandwidth", 1_000_000));
+              migration.with(Map.of("max-bandwidth", 2_500_000));
               migration.source().execute("stop");
               migration.begin();
               migration.atSource("MIGRATION completed");

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.rules.SourceTree;
+import dev.holdfast.suite.SideBySide;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -18,6 +19,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.ResourceAccessMode;
+import org.junit.jupiter.api.parallel.ResourceLock;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -26,6 +29,9 @@ import tools.jackson.databind.json.JsonMapper;
 class DemoIT {
   private static final Path HOLDFAST = SourceTree.root().resolve("holdfast");
   private static final long ENDS_WITHIN_SECONDS = 150;
+
+  /** Where something is measured, nothing else runs. */
+  private static final String PROCESSORS = "processors";
 
   /**
    * What the demo promises: 20 s and its pause of 2 s, where no guest's own back-off is waited for.
@@ -73,6 +79,7 @@ class DemoIT {
     }
   }
 
+  @ResourceLock(PROCESSORS)
   @Test
   void threeRunsInARow() throws Exception {
     List<String> scratchBefore = scratchFolders();
@@ -103,6 +110,8 @@ class DemoIT {
         p99.stream().sorted().toList().get(1));
   }
 
+  @SideBySide
+  @ResourceLock(value = PROCESSORS, mode = ResourceAccessMode.READ)
   @Test
   void tellsTheStoryAndKeepsWhatItUsed() throws Exception {
     Path kept = folder.resolve("kept");
@@ -132,6 +141,8 @@ class DemoIT {
     assertThat(kept.resolve("captures/client.pcap")).isNotEmptyFile();
   }
 
+  @SideBySide
+  @ResourceLock(value = PROCESSORS, mode = ResourceAccessMode.READ)
   @Test
   void interruptedInTheMiddleItLeavesNothing() throws Exception {
     List<String> scratchBefore = scratchFolders();
@@ -162,6 +173,8 @@ class DemoIT {
     return command;
   }
 
+  @SideBySide
+  @ResourceLock(value = PROCESSORS, mode = ResourceAccessMode.READ)
   @Test
   void withoutRootItRunsInAUserNamespace() throws Exception {
     Process process = start(asNobody("666", "--json", "--pause", "500ms", "--connections", "8"));

@@ -18,6 +18,7 @@ import dev.holdfast.redirector.demo.measure.TcpHeader;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.redirector.path.SpoofProbe;
+import dev.holdfast.suite.SideBySide;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,6 +30,7 @@ import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -82,7 +84,7 @@ class DirectReturnIT {
     }
 
     @Override
-    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) {
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
       if (state == MigrationState.ARMED) {
         hosts.addAll(List.of(oldHost, newHost));
       }
@@ -114,6 +116,7 @@ class DirectReturnIT {
           ScenarioOptions.defaults()
               .with(o -> {
                 o.returnPath = "direct";
+                o.rehearsed = false;
                 o.connections = 16;
                 o.pause = Duration.ofMillis(300);
                 change.accept(o);
@@ -123,6 +126,7 @@ class DirectReturnIT {
     }
   }
 
+  @SideBySide
   @Test
   void bulkLeavesAtTheNewSiteAndTheRestByTheTunnel() throws Exception {
     var watch = new Watch();
@@ -175,6 +179,7 @@ class DirectReturnIT {
   }
 
   /** BCP 38 for IPv6 alone: both families are symmetric then. */
+  @SideBySide
   @Test
   void isSymmetricWhereTheNewSiteDropsForeignSources() throws Exception {
     symmetric(
@@ -190,6 +195,7 @@ class DirectReturnIT {
 
   /** UDP from the old address would have passed it. */
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void isSymmetricWhereAFirewallWantsToSeeConnectionsBegin() throws Exception {
     symmetric(
@@ -205,6 +211,7 @@ class DirectReturnIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest
   @ValueSource(strings = {"tun,pcap"})
   void isRefusedWhereTheNewHostRoutesNothing(String capture) {
@@ -214,6 +221,7 @@ class DirectReturnIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest
   @ValueSource(strings = {"tun", "pcap,tun"})
   void isDirectWithIpInIpAndWhateverTheOldHostCapturesBy(String capture) throws Exception {
@@ -228,5 +236,111 @@ class DirectReturnIT {
     everythingSurvived(result);
     assertThat(watch.views).extracting(MigrationView::returnPath).containsOnly("direct");
     assertThat(watch.fromNew).hasSizeGreaterThan(ENOUGH);
+  }
+
+  /** Kills daemons with SIGKILL in one state, and starts them again. */
+  private static final class Restarting extends Watch {
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+
+    private final MigrationState when;
+    private final boolean old;
+    private final boolean fresh;
+    private List<Seen> before = List.of();
+
+    Restarting(MigrationState when, boolean old, boolean fresh) {
+      this.when = when;
+      this.old = old;
+      this.fresh = fresh;
+    }
+
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
+      super.reached(state, oldHost, newHost);
+      if (state != when) {
+        return;
+      }
+      List<DemoHost> killed = new ArrayList<>();
+      if (old) {
+        killed.add(oldHost);
+      }
+      if (fresh) {
+        killed.add(newHost);
+      }
+      for (DemoHost each : killed) {
+        each.kill();
+      }
+      for (DemoHost each : killed) {
+        each.startAgain();
+      }
+      before = List.copyOf(fromNew);
+    }
+
+    /** What has left at the new site since the daemons were back. */
+    List<Seen> since() {
+      List<Seen> all = List.copyOf(fromNew);
+      return all.subList(before.size(), all.size());
+    }
+
+    @Override
+    public void moved(Lab lab) throws Exception {
+      long end = System.nanoTime() + LIMIT.toNanos();
+      while (count(true) <= ENOUGH || count(false) <= ENOUGH) {
+        assertThat(System.nanoTime() - end)
+            .as(
+                "answers that leave at the new site: %d of IPv4, %d of IPv6",
+                count(true), count(false))
+            .isNegative();
+        Thread.sleep(20);
+      }
+      super.moved(lab);
+    }
+
+    private long count(boolean v4) {
+      return since().stream().filter(seen -> seen.v4() == v4 && !seen.isProbe()).count();
+    }
+  }
+
+  /** What probes have proven at arm is journalled: a daemon that takes over does not ask again. */
+  @Tag("suite-ways")
+  @ParameterizedTest
+  @CsvSource({
+    "ARMED,       true,  true,  tls",
+    "HOLDING,     false, true,  ipip",
+    "REDIRECTING, true,  false, ipip",
+    "REDIRECTING, false, true,  tls",
+    "REDIRECTING, true,  true,  ipip",
+  })
+  void staysDirectWhenTheNextDaemonTakesOver(
+      MigrationState when, boolean old, boolean fresh, String encapsulation) throws Exception {
+    var watch = new Restarting(when, old, fresh);
+    ScenarioResult result =
+        move(
+            watch,
+            o -> {
+              o.dualStack = true;
+              o.encapsulation = encapsulation;
+              o.pause = Duration.ofSeconds(1);
+            });
+    // A daemon that is dead has no port open, and the other one knocks.
+    everythingSurvived(result, line -> line.startsWith("RST ") && line.contains(":4754 "));
+    assertThat(watch.views)
+        .hasSize(2)
+        .allSatisfy(view -> {
+          assertThat(view.returnPath()).isEqualTo("direct");
+          assertThat(view.alerts()).isEmpty();
+        });
+    assertThat(watch.before.stream().filter(Seen::isProbe)).as("probes at arm").isNotEmpty();
+    assertThat(watch.since())
+        .allSatisfy(seen -> {
+          assertThat(seen.isProbe()).as("%s", seen).isFalse();
+          assertThat(seen.ends()).as("%s", seen).isFalse();
+          assertThat(seen.ttl()).as("%s", seen).isEqualTo(GUEST_TTL - 1);
+        });
+    for (boolean v4 : new boolean[] {true, false}) {
+      assertThat(watch.fromOld)
+          .filteredOn(seen -> seen.v4() == v4 && seen.ttl() < GUEST_TTL && seen.ends())
+          .as("FINs of the moved guest, IPv4 %s", v4)
+          .hasSizeGreaterThanOrEqualTo(result.options().connections() / 2);
+    }
   }
 }

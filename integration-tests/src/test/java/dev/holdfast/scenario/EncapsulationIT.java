@@ -15,6 +15,7 @@ import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.redirector.demo.load.Outcome;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.suite.SideBySide;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.nio.file.Files;
 import java.time.Duration;
@@ -46,6 +47,7 @@ class EncapsulationIT {
             ScenarioOptions.defaults()
                 .with(o -> {
                   o.pause = Duration.ofMillis(200);
+                  o.rehearsed = false;
                   o.connections = 16;
                 })
                 .with(change),
@@ -80,6 +82,7 @@ class EncapsulationIT {
     }
   }
 
+  @SideBySide
   @Test
   void ipv6InIpv6ByAutoWhereBothAllowClearText() throws Exception {
     var witness = new Witness();
@@ -138,6 +141,7 @@ class EncapsulationIT {
     public void moved(Lab lab) {}
   }
 
+  @SideBySide
   @Test
   void ipv4InIpv6() throws Exception {
     var usedUp = new UsedUp();
@@ -157,15 +161,18 @@ class EncapsulationIT {
         .containsEntry("ttl-exceeded", 1L);
   }
 
+  @SideBySide
   @Test
-  void aGuestOfBothFamiliesInIpv4() throws Exception {
+  void aGuestOfBothFamiliesInIpv4AsItIsExplained() throws Exception {
+    var explained = new ExplainedTunnel();
     move(
-        Bystander.NONE,
+        explained,
         o -> {
           o.encapsulation = "ipip";
           o.dualStack = true;
           o.seed = 33;
         });
+    assertThat(explained.hasCompared()).isTrue();
   }
 
   /** Drops what IP-in-IP is to others, on its way or where it arrives. */
@@ -196,6 +203,7 @@ class EncapsulationIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void autoFallsBackToTlsWhereAFilterIsInTheWay() throws Exception {
     ScenarioResult result =
@@ -213,6 +221,7 @@ class EncapsulationIT {
                 + " tries)");
   }
 
+  @SideBySide
   @Test
   void autoIsTlsWhereTheNewHostKnowsOfAFilter() throws Exception {
     ScenarioResult result =
@@ -229,6 +238,7 @@ class EncapsulationIT {
         .contains("in_the_way", "IP protocol 4");
   }
 
+  @SideBySide
   @Test
   void theOldHostIsBehindANat() throws Exception {
     var witness = new Witness();
@@ -292,6 +302,7 @@ class EncapsulationIT {
    * NAT, where the new one cannot tell it.
    */
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest(name = "by its name: {0}")
   @ValueSource(booleans = {false, true})
   void theNewHostHasAnotherAddressWhileItIsTunnelledTo(boolean named) throws Exception {
@@ -301,6 +312,7 @@ class EncapsulationIT {
             ScenarioOptions.defaults()
                 .with(o -> {
                   o.pause = Duration.ofMillis(200);
+                  o.rehearsed = false;
                   o.connections = 16;
                   o.encapsulation = "tls";
                   o.underlay = "ipv6";
@@ -356,6 +368,7 @@ class EncapsulationIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void theOldHostHasAnotherAddressByIpInIp() throws Exception {
     ScenarioResult result =
@@ -363,6 +376,7 @@ class EncapsulationIT {
             ScenarioOptions.defaults()
                 .with(o -> {
                   o.pause = Duration.ofMillis(200);
+                  o.rehearsed = false;
                   o.connections = 16;
                   o.encapsulation = "ipip";
                   o.seed = 39;

@@ -11,6 +11,7 @@ import dev.holdfast.redirector.demo.lab.LabAddresses;
 import dev.holdfast.redirector.demo.lab.LabOptions;
 import dev.holdfast.redirector.demo.lab.Namespace;
 import dev.holdfast.redirector.demo.load.Clients;
+import dev.holdfast.suite.SideBySide;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.nio.file.Path;
 import java.util.List;
@@ -54,12 +55,14 @@ class HostsIT {
    *   guest 10.1.0.10 - br0 (no address) old host eth1 10.3.0.2 - router - eth1 10.4.0.2 new host
    * </pre>
    */
+  @SideBySide
   @Test
   void bridgesWithoutAnAddress() throws Exception {
     bridgesWithoutAnAddress("tun");
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void bridgesWithoutAnAddressByPcap() throws Exception {
     bridgesWithoutAnAddress("pcap");
@@ -107,6 +110,7 @@ class HostsIT {
    *   router - 10.1.0.2 old host, 10.1.0.10/32 by vnet3 - guest, default route by 169.254.1.1
    * </pre>
    */
+  @SideBySide
   @ParameterizedTest
   @CsvSource({"4, tun", "6, tun", "4, pcap"})
   void aRoutedGuest(int family, String newCapture) throws Exception {
@@ -127,6 +131,7 @@ class HostsIT {
   }
 
   /** What this host routes to the guest, pcap would not see. */
+  @SideBySide
   @Test
   void aRoutedGuestIsNotCapturedByPcap() throws Exception {
     Lab lab = routedLab();

@@ -19,13 +19,16 @@ import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.scenario.Sites.Site;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.packet.SolicitedNode;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -35,9 +38,10 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * Three migrations of one host at once ({@link ManyGuestsLab} draws it), each with addresses of
  * both families, one with two of each: two of them to the same host, by TLS and by IP-in-IP, the
- * third to another host and captured by pcap. One comes to its end, one is taken back, while the
- * first goes on. What happens to one is nothing to the others, the connections of all of them
- * survive, and the old LAN is told who has which address, by the schedule of its RFCs.
+ * third to another host and captured by pcap; each has a name with all its addresses. One comes to
+ * its end, one is taken back, while the first goes on. What happens to one is nothing to the
+ * others, the connections of all of them survive, and the old LAN is told who has which address, by
+ * the schedule of its RFCs.
  */
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 class ManyMigrationsIT {
@@ -57,6 +61,7 @@ class ManyMigrationsIT {
 
   @TempDir private Path folder;
   private ManyGuestsLab lab;
+  private ManyNames names;
   private ControlClient here;
   private NeighbourLog log;
   private MacAddress alphaMac;
@@ -71,13 +76,14 @@ class ManyMigrationsIT {
   @Test
   void eachIsItsOwn() throws Exception {
     lab = new ManyGuestsLab(cleanup);
+    names = new ManyNames(lab.hub(), cleanup);
     var sites = new Sites(folder, cleanup);
     var alpha = new Site(lab.alpha(), "alpha", "192.168.77.5:9911", "lanbr", 2);
     var beta = new Site(lab.beta(), "beta", "192.168.98.5:9922", "virbr7", 2);
     var gamma = new Site(lab.gamma(), "gamma", "192.168.120.5:9933", "br9", 2);
     List<Site> all = List.of(alpha, beta, gamma);
     for (Site site : all) {
-      sites.writeConfig(site, "");
+      sites.writeConfig(site, site.equals(alpha) ? names.config(folder) : "");
     }
     for (Site other : List.of(beta, gamma)) {
       sites.trust(alpha, other, GRANTED);
@@ -97,13 +103,13 @@ class ManyMigrationsIT {
                 .flatMap(guest -> guest.olds().stream())
                 .map(IpAddress::parse)
                 .toArray(IpAddress[]::new));
-    Tap tap = forbidden.watch(lab.client(), "c0", null, null);
+    var peers = Set.of(ManyGuestsLab.CLIENT4, ManyGuestsLab.CLIENT6);
+    Tap tap = forbidden.watchEnd(lab.client(), "c0", addresses(peers), null);
     cleanup.add("a tap", tap::close);
     for (int i = 0; i < ManyGuestsLab.COUNT; i++) {
-      for (String old : ManyGuestsLab.GUESTS.get(i).olds()) {
-        Tap own = forbidden.watch(lab.guest(i), "enp1s0", IpAddress.parse(old), null);
-        cleanup.add("a guest's tap", own::close);
-      }
+      Set<IpAddress> olds = addresses(ManyGuestsLab.GUESTS.get(i).olds());
+      Tap own = forbidden.watchEnd(lab.guest(i), "enp1s0", olds, null);
+      cleanup.add("a guest's tap", own::close);
     }
     log = new NeighbourLog(lab.hub(), "hub-a");
     cleanup.add("a log of neighbours", log::close);
@@ -111,6 +117,7 @@ class ManyMigrationsIT {
     for (int i = 0; i < ManyGuestsLab.COUNT; i++) {
       workloads.add(connect(i));
       assertThat(here.arm(request(i)).encapsulation()).isEqualTo(ENCAPSULATIONS.get(i));
+      assertThat(names.ttlOf(i)).as("lowered at arm").isEqualTo(List.of(1L, 1L));
     }
 
     // The first is held alone: what is counted for it is nobody else's.
@@ -140,6 +147,10 @@ class ManyMigrationsIT {
           .hasSize(EACH * ManyGuestsLab.GUESTS.get(i).olds().size());
     }
 
+    for (int i = 0; i < ManyGuestsLab.COUNT; i++) {
+      awaitName(i, ManyGuestsLab.GUESTS.get(i).news());
+    }
+
     for (String old : ManyGuestsLab.GUESTS.get(0).olds()) {
       assertThat(log.announced(old, alphaMac)).as("the bridge has its frames anyway").isEmpty();
     }
@@ -149,6 +160,8 @@ class ManyMigrationsIT {
     MigrationView done = here.show("move2");
 
     takeBackWhileNeighboursAsk(1);
+    awaitName(1, ManyGuestsLab.GUESTS.get(1).olds());
+    awaitName(0, ManyGuestsLab.GUESTS.get(0).news());
     assertGoesOn(0);
     MigrationView back = here.show("move1");
     assertGoesOn(0);
@@ -163,6 +176,19 @@ class ManyMigrationsIT {
     finish(1);
     finish(0);
     await(() -> here.show("move0").state().equals("done"), "the first is done");
+    for (int i : new int[] {0, 1, 2}) {
+      await(() -> names.ttlOf(i).equals(List.of(2L, 2L)), "the first TTL of name " + i);
+      assertThat(names.of(i))
+          .isEqualTo(
+              addresses(
+                  i == 1
+                      ? ManyGuestsLab.GUESTS.get(i).olds()
+                      : ManyGuestsLab.GUESTS.get(i).news()));
+    }
+    for (String old : List.of("fd77::40", "fd77::41")) {
+      assertThat(lab.alpha().query("-6", "maddr", "show", "dev", "lanbr"))
+          .doesNotContain(SolicitedNode.groupOf(IpAddress.parse(old)).toString());
+    }
     sites.stop();
     for (int i = 0; i < all.size(); i++) {
       var after = KernelSnapshot.of(all.get(i).machine());
@@ -218,6 +244,15 @@ class ManyMigrationsIT {
     }
   }
 
+  /** Both families of its name, of which the migration has as many as it has old addresses. */
+  private void awaitName(int number, List<String> wanted) throws Exception {
+    await(() -> names.of(number).equals(addresses(wanted)), names.nameOf(number) + " is " + wanted);
+  }
+
+  private static Set<IpAddress> addresses(Collection<String> texts) {
+    return texts.stream().map(IpAddress::parse).collect(Collectors.toSet());
+  }
+
   private static MacAddress mac(Namespace machine, String device) throws Exception {
     String path = "/sys/class/net/" + device + "/address";
     return MacAddress.parse(Tool.run(machine.within("cat", path)).strip());
@@ -251,7 +286,7 @@ class ManyMigrationsIT {
         guest.port(),
         guest.mac(),
         guest.deliver(),
-        null,
+        names.nameOf(number),
         List.of(),
         ENCAPSULATIONS.get(number),
         null,

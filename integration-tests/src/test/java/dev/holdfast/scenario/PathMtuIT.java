@@ -25,12 +25,14 @@ import java.util.Locale;
 import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * Connections that began before the move, and on whose new path less passes than on their old one:
@@ -57,6 +59,8 @@ class PathMtuIT {
     private final Path report = folder.resolve("client");
     private final List<MigrationView> learnt = new ArrayList<>();
     private final List<MigrationView> views = new ArrayList<>();
+    private @Nullable Lab within;
+    private boolean shrinks;
     private int upBefore;
     private int downBefore;
     private List<Double> upAfter = List.of();
@@ -77,6 +81,7 @@ class PathMtuIT {
 
     @Override
     public void begun(Lab lab) throws Exception {
+      within = lab;
       LabAddresses addresses = ipv6 ? LabAddresses.V6 : LabAddresses.V4;
       if (narrow) {
         narrow(lab.router());
@@ -107,12 +112,16 @@ class PathMtuIT {
     private void narrow(Namespace router) throws Exception {
       String old = ipv6 ? "fd00:1::2" : "10.1.0.2";
       String fresh = ipv6 ? "fd00:2::2" : "10.2.0.2";
-      String family = ipv6 ? "-6 " : "";
-      router.ip(
-          family + "rule add from " + old + " to " + fresh + " lookup 77",
-          family + "rule add from " + fresh + " to " + old + " lookup 77",
-          family + "route add " + fresh + " dev to-new mtu " + NARROW + " table 77",
-          family + "route add " + old + " dev to-old mtu " + NARROW + " table 77");
+      for (String command :
+          List.of(
+              "rule add from " + old + " to " + fresh + " lookup 77",
+              "rule add from " + fresh + " to " + old + " lookup 77",
+              "route add " + fresh + " dev to-new mtu " + NARROW + " table 77",
+              "route add " + old + " dev to-old mtu " + NARROW + " table 77")) {
+        List<String> words = new ArrayList<>(List.of("ip", ipv6 ? "-6" : "-4"));
+        words.addAll(List.of(command.split(" ")));
+        Tool.run(router.within(words.toArray(String[]::new)));
+      }
     }
 
     @Override
@@ -121,12 +130,47 @@ class PathMtuIT {
         upBefore = rates("TX").size();
         downBefore = rates("RX").size();
         hosts.addAll(List.of(oldHost, newHost));
+        if (shrinks) {
+          shrink(Objects.requireNonNull(within).router());
+        }
       }
+    }
+
+    /** The router between the hosts takes less from now on, and tells nobody. */
+    private void shrink(Namespace router) throws Exception {
+      Tool.run(
+          router.within("nft", "-f", "-"),
+          """
+          table inet mute {
+            chain output {
+              type filter hook output priority 0;
+              icmp type destination-unreachable drop
+              icmpv6 type packet-too-big drop
+            }
+          }
+          """);
+      narrow(router);
+    }
+
+    /** Both hosts have found out; what has been carried until then does not count. */
+    private void awaitMeasured(long end) throws Exception {
+      for (DemoHost host : hosts) {
+        while (Objects.requireNonNull(host.control().show("web1").sizes()).innerMtu()
+            != NARROW - (ipv6 ? 40 : 20)) {
+          assertThat(System.nanoTime() - end).as("the path is measured again").isNegative();
+          Thread.sleep(100);
+        }
+      }
+      upBefore = rates("TX").size();
+      downBefore = rates("RX").size();
     }
 
     @Override
     public void moved(Lab lab) throws Exception {
       long end = System.nanoTime() + LIMIT.toNanos();
+      if (shrinks) {
+        awaitMeasured(end);
+      }
       while (!goesOn(up()) || !goesOn(down())) {
         if (learnt.isEmpty() && !up().isEmpty() && !down().isEmpty()) {
           look(learnt);
@@ -195,7 +239,11 @@ class PathMtuIT {
 
   private BothWays move(String capture, String encapsulation, boolean ipv6, boolean narrow)
       throws Exception {
-    var load = new BothWays(narrow, ipv6);
+    return move(capture, encapsulation, ipv6, new BothWays(narrow, ipv6));
+  }
+
+  private BothWays move(String capture, String encapsulation, boolean ipv6, BothWays load)
+      throws Exception {
     try {
       ScenarioResult result =
           Scenario.run(
@@ -223,7 +271,9 @@ class PathMtuIT {
         capture,
         encapsulation,
         ipv6 ? "IPv6" : "IPv4",
-        narrow ? ", 1400 bytes between the hosts, client deaf to ICMP" : "",
+        load.shrinks
+            ? ", 1400 bytes between the hosts after release"
+            : load.narrow ? ", 1400 bytes between the hosts, client deaf to ICMP" : "",
         mean(load.upAfter),
         mean(load.downAfter),
         load.sizes(0),
@@ -265,6 +315,19 @@ class PathMtuIT {
   })
   void inEveryOtherWayToo(String capture, String encapsulation, boolean ipv6) throws Exception {
     narrowPath(capture, encapsulation, ipv6);
+  }
+
+  /** No ICMP tells of it: full packets vanish until the redirector's probes have. */
+  @Tag("suite-ways")
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void aPathThatShrinksAfterReleaseIsMeasuredAgain(boolean ipv6) throws Exception {
+    var load = new BothWays(false, ipv6);
+    load.shrinks = true;
+    move("tun", "ipip", ipv6, load);
+    assertThat(load.views.getFirst().alerts())
+        .anySatisfy(alert ->
+            assertThat(alert).contains("carries inner packets of " + (NARROW - (ipv6 ? 40 : 20))));
   }
 
   /** The tunnel's 20 bytes are learnt before the pause, so nothing is cut afterwards. */

@@ -17,6 +17,7 @@ import dev.holdfast.redirector.demo.load.Phase;
 import dev.holdfast.redirector.demo.load.Workload;
 import dev.holdfast.redirector.demo.measure.ForbiddenPackets;
 import dev.holdfast.redirector.demo.measure.Tap;
+import dev.holdfast.suite.SideBySide;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.io.IOException;
@@ -157,6 +158,7 @@ class PeersIT {
     return Namespace.make(cleanup, List.of(LabOptions.plain().prefix() + name)).getFirst();
   }
 
+  @SideBySide
   @ParameterizedTest
   @CsvSource({
     "tls,  4, tun,  tun",
@@ -170,6 +172,7 @@ class PeersIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest
   @CsvSource({
     "ipip, 6, tun,  tun",

@@ -13,6 +13,7 @@ import dev.holdfast.redirector.demo.lab.LabAddresses;
 import dev.holdfast.redirector.demo.lab.LabOptions;
 import dev.holdfast.redirector.migration.MigrationRequest;
 import dev.holdfast.redirector.migration.RequestRefused;
+import dev.holdfast.suite.SideBySide;
 import dev.holdfast.tunnel.identity.Fingerprint;
 import java.nio.file.Path;
 import java.util.List;
@@ -65,6 +66,8 @@ class RefusalsIT {
         new DemoHost(
             new HostPlan("new-host", built.newHost(), addresses.newHost(), Lab.BRIDGE, 4, "tun"),
             folder.resolve("new"));
+    old.unrehearsed();
+    fresh.unrehearsed();
   }
 
   @AfterEach
@@ -127,6 +130,7 @@ class RefusalsIT {
     return new HostPlan.Remote(remote.host(), Fingerprint.parse(fingerprint), remote.granted());
   }
 
+  @SideBySide
   @Test
   void aRemoteHostThatDoesNotRun() throws Exception {
     startOld(remote -> remote);
@@ -134,6 +138,7 @@ class RefusalsIT {
     refused(request(), "new-host", "10.2.0.2:4754");
   }
 
+  @SideBySide
   @Test
   void aRemoteHostWithAnotherCertificate() throws Exception {
     startOld(remote -> withPin(remote, ELSE));
@@ -142,6 +147,7 @@ class RefusalsIT {
     refused(request(), "new-host", "sha256:", ELSE.substring(0, 12));
   }
 
+  @SideBySide
   @Test
   void aRemoteHostThatDoesNotKnowUs() throws Exception {
     startOld(remote -> remote);
@@ -151,6 +157,7 @@ class RefusalsIT {
     assertThat(there(fresh).control().list()).isEmpty();
   }
 
+  @SideBySide
   @Test
   void anAddressThatTheRemoteHostDoesNotGrant() throws Exception {
     startOld(remote -> remote);
@@ -190,6 +197,7 @@ class RefusalsIT {
     return request(guestPort, request().dnsName(), "tls");
   }
 
+  @SideBySide
   @Test
   void ipInIpFromAHostThatOnlyConnects() throws Exception {
     startOld(remote -> remote);
@@ -206,6 +214,7 @@ class RefusalsIT {
     assertThat(there(fresh).control().list()).isEmpty();
   }
 
+  @SideBySide
   @Test
   void whatIsWrongInTheRequest() throws Exception {
     startOld(remote -> remote);
@@ -234,6 +243,7 @@ class RefusalsIT {
     assertThat(there(fresh).control().list()).isEmpty();
   }
 
+  @SideBySide
   @Test
   void aNewLanWithTheOldLansPrefixAndAPortThatNothingSees() throws Exception {
     startOld(remote -> remote);

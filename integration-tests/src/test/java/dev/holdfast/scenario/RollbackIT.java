@@ -15,6 +15,7 @@ import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.Lab;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.suite.SideBySide;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -48,6 +49,7 @@ class RollbackIT {
             ScenarioOptions.defaults()
                 .with(o -> {
                   o.ending = ending;
+                  o.rehearsed = false;
                   o.ipv6 = ipv6;
                   o.encapsulation = encapsulation;
                   o.capture = capture;
@@ -61,6 +63,7 @@ class RollbackIT {
     return result;
   }
 
+  @SideBySide
   @ParameterizedTest
   @CsvSource({
     "ROLLED_BACK_FROM_ARMED,   false, tls,  false, tun",
@@ -76,6 +79,7 @@ class RollbackIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest
   @CsvSource({
     "false, ipip, true,  tun",
@@ -114,12 +118,14 @@ class RollbackIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void theConnectionsGoOnAtTheOldHostAfterDraining() throws Exception {
     fromDraining(false, "tls", "tun");
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void theConnectionsGoOnAtTheOldHostAfterDrainingByPcap() throws Exception {
     fromDraining(true, "ipip", "pcap");
@@ -171,6 +177,7 @@ class RollbackIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void oneThatWasKilledInTheMiddleGoesOn(boolean old) throws Exception {
@@ -212,6 +219,7 @@ class RollbackIT {
   }
 
   @Tag("suite-ways")
+  @SideBySide
   @Test
   void oneThatWasHeldIsNotHeldAgainByTheNextDaemon() throws Exception {
     ScenarioResult result =

@@ -11,9 +11,11 @@ import dev.holdfast.redirector.demo.ScenarioResult;
 import dev.holdfast.redirector.demo.Story;
 import dev.holdfast.redirector.demo.host.DemoHost;
 import dev.holdfast.redirector.demo.lab.Lab;
+import dev.holdfast.redirector.demo.lab.LabAddresses;
 import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.tunnel.packet.SolicitedNode;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -46,8 +48,11 @@ class TakeoverIT {
       if (state != when) {
         return;
       }
+      boolean wasMember = isMember(oldHost);
+      assertThat(wasMember).isEqualTo(oldHost.control().show("web1").oldAddresses().size() > 1);
       if (old) {
         oldHost.kill();
+        assertThat(isMember(oldHost)).as("the group goes with the process").isFalse();
       }
       if (fresh) {
         newHost.kill();
@@ -59,6 +64,20 @@ class TakeoverIT {
       if (fresh) {
         again(newHost);
       }
+      assertThat(isMember(oldHost)).as("it is joined again").isEqualTo(wasMember);
+    }
+
+    /**
+     * Whether the old host reports the old IPv6 address's solicited-node group on its bridge (RFC
+     * 4291 section 2.7.1): a switch that snoops MLD brings it neighbours' questions only then.
+     */
+    private static boolean isMember(DemoHost oldHost) throws Exception {
+      String group = SolicitedNode.groupOf(LabAddresses.V6.guestOld()).toString();
+      String groups = oldHost.plan().machine().query("-6", "maddr", "show", "dev", Lab.BRIDGE);
+      return groups
+          .lines()
+          .map(String::strip)
+          .anyMatch(line -> line.matches("inet6 +" + group + "( .*)?"));
     }
 
     private void again(DemoHost host) throws Exception {
@@ -76,9 +95,9 @@ class TakeoverIT {
 
   @ParameterizedTest
   @CsvSource({
-    "HOLDING,     true,  false, tls,  tun,  false",
-    "HOLDING,     false, true,  ipip, tun,  false",
-    "REDIRECTING, true,  true,  tls,  pcap, true",
+    "HOLDING,     true,  false, tls,  tun,  false, true",
+    "HOLDING,     false, true,  ipip, tun,  false, false",
+    "REDIRECTING, true,  true,  tls,  pcap, true,  false",
   })
   void theNextDaemonGoesOn(
       MigrationState when,
@@ -86,9 +105,10 @@ class TakeoverIT {
       boolean fresh,
       String encapsulation,
       String capture,
-      boolean flushed)
+      boolean flushed,
+      boolean dualStack)
       throws Exception {
-    takeOver(encapsulation, capture, new Killer(when, old, fresh, flushed));
+    takeOver(encapsulation, capture, dualStack, new Killer(when, old, fresh, flushed));
   }
 
   @Tag("suite-ways")
@@ -104,17 +124,18 @@ class TakeoverIT {
   void soItDoesInEveryStateWithEitherCapture(
       MigrationState when, boolean old, boolean fresh, String encapsulation, String capture)
       throws Exception {
-    takeOver(encapsulation, capture, new Killer(when, old, fresh, false));
+    takeOver(encapsulation, capture, false, new Killer(when, old, fresh, false));
   }
 
-  private static void takeOver(String encapsulation, String capture, Killer killer)
-      throws Exception {
+  private static void takeOver(
+      String encapsulation, String capture, boolean dualStack, Killer killer) throws Exception {
     ScenarioResult result =
         Scenario.run(
             ScenarioOptions.defaults()
                 .with(o -> {
                   o.encapsulation = encapsulation;
                   o.capture = capture;
+                  o.dualStack = dualStack;
                   o.pause = Duration.ofSeconds(1);
                 }),
             Story.silent(),

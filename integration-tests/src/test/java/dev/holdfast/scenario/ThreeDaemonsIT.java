@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.KernelSnapshot;
 import dev.holdfast.redirector.demo.load.Clients;
+import dev.holdfast.redirector.demo.load.ConnectionResult;
 import dev.holdfast.redirector.demo.load.Outcome;
 import dev.holdfast.redirector.demo.load.Phase;
 import dev.holdfast.redirector.demo.load.Workload;
@@ -12,10 +13,13 @@ import dev.holdfast.redirector.demo.measure.ForbiddenPackets;
 import dev.holdfast.redirector.demo.measure.Tap;
 import dev.holdfast.scenario.Sites.Site;
 import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.time.SystemClock;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIf;
@@ -66,8 +70,12 @@ class ThreeDaemonsIT {
       IpAddress old = IpAddress.parse(TwoGuestsLab.GUESTS.get(i).old());
       var seen = new ForbiddenPackets(old);
       forbidden.add(seen);
-      Tap tap = seen.watch(lab.client(), "c0", null, null);
-      cleanup.add("a tap", tap::close);
+      for (Tap tap :
+          List.of(
+              seen.watch(lab.client(), "c0", IpAddress.parse("172.20.4.9"), null),
+              seen.watch(lab.guest(i), "enp1s0", old, null))) {
+        cleanup.add("a tap", tap::close);
+      }
       workloads.add(
           Workload.open(
               lab.guest(i),
@@ -101,8 +109,12 @@ class ThreeDaemonsIT {
     for (Workload each : workloads) {
       assertThat(each.awaitMoved(LIMIT, moved -> {})).as("connections that stall").isZero();
     }
+    long ending = SystemClock.INSTANCE.epochNanos();
+    Set<Integer> closed = new HashSet<>();
     for (Workload each : workloads) {
-      assertThat(each.finish(LIMIT))
+      List<ConnectionResult> results = each.finish(LIMIT);
+      results.forEach(one -> closed.add(one.client().getPort()));
+      assertThat(results)
           .hasSize(8)
           .allSatisfy(one -> assertThat(one.outcome()).as("%s", one).isEqualTo(Outcome.SURVIVED));
     }
@@ -115,7 +127,7 @@ class ThreeDaemonsIT {
       assertThat(before.get(i).differences(after, line -> false)).as(all.get(i).name()).isEmpty();
     }
     cleanup.close(); // the taps have read everything then
-    assertThat(forbidden).allSatisfy(seen -> assertThat(seen.seen()).isEmpty());
+    assertThat(forbidden).allSatisfy(seen -> assertThat(seen.seen(closed, ending)).isEmpty());
   }
 
   private static void arm(

@@ -80,6 +80,8 @@ final class TwoHosts {
         NameService.start(lab.router(), addresses.router(), addresses.guestOld(), cleanup);
     List<String> granted = List.of(LabAddresses.V4.oldLan(), LabAddresses.V6.oldLan());
     var both = new TwoHosts(lab, addresses, old, fresh);
+    old.unrehearsed(); // nothing is measured here
+    fresh.unrehearsed();
     old.start(fresh.asRemote(granted), names, cleanup);
     fresh.start(old.asRemote(granted), names, cleanup);
     old.awaitReady();

@@ -7,6 +7,7 @@ import dev.holdfast.redirector.demo.ScenarioOptions;
 import dev.holdfast.redirector.demo.ScenarioResult;
 import dev.holdfast.redirector.demo.Story;
 import dev.holdfast.redirector.demo.load.Outcome;
+import dev.holdfast.suite.SideBySide;
 import java.time.Duration;
 import org.junit.jupiter.api.condition.EnabledIf;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -16,6 +17,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 class WithoutIT {
 
+  @SideBySide
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void withoutHoldfastEveryOldConnectionStalls(boolean ipv6) throws Exception {

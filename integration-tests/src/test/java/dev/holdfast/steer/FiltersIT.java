@@ -8,6 +8,7 @@ import dev.holdfast.redirector.steer.EndpointSteering;
 import dev.holdfast.redirector.steer.ForwardProbe;
 import dev.holdfast.redirector.steer.Preflight;
 import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.suite.SideBySide;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -181,6 +182,7 @@ class FiltersIT {
     return destinations;
   }
 
+  @SideBySide
   @ParameterizedTest
   @MethodSource("ruleSets")
   void atTheOldHost(RuleSet set) throws Exception {
@@ -213,6 +215,7 @@ class FiltersIT {
     }
   }
 
+  @SideBySide
   @ParameterizedTest
   @MethodSource("ruleSets")
   void atTheNewHost(RuleSet set) throws Exception {

@@ -9,6 +9,7 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.IntSupplier;
 
 /**
  * The rehearsal of a smaller path MTU: who sends packets, from arm on, that the tunnel will not
@@ -25,18 +26,19 @@ public final class EarlyNotice {
   private static final long SELDOM_NANOS = TimeUnit.SECONDS.toNanos(60);
   private static final int LONGEST_FRAME = 1500;
 
-  private final int limit;
+  private final IntSupplier carried;
   private final TooBigSenders senders = new TooBigSenders(EVERY_NANOS);
   private final TooBigSenders ofSuperPackets = new TooBigSenders(SELDOM_NANOS);
   private final Consumer<ByteBuf> tell;
   private long told;
 
   /**
-   * @param limit bytes of the longest packet that the tunnel will carry whole
+   * @param carried bytes of the longest packet that the tunnel will carry whole, as is known by
+   *     then: the path between the hosts may change after arm
    * @param tell takes over {@code [virtio_net_hdr][ICMP error]}, direct
    */
-  public EarlyNotice(int limit, Consumer<ByteBuf> tell) {
-    this.limit = limit;
+  public EarlyNotice(IntSupplier carried, Consumer<ByteBuf> tell) {
+    this.carried = carried;
     this.tell = tell;
   }
 
@@ -47,14 +49,15 @@ public final class EarlyNotice {
    * @param flow a number that packets of its flow and direction share
    */
   void look(PacketView packet, int captured, int flow, long nowNanos) {
+    int limit = carried.getAsInt();
     if (packet.length() <= limit) {
       return;
     }
     // How the sender of a super-packet cuts it cannot be seen: he may have learnt already.
     TooBigSenders asked = packet.length() > LONGEST_FRAME ? ofSuperPackets : senders;
     Fit fit = Fit.of(packet, packet.length(), limit, asked, flow, nowNanos);
-    asked.note(fit, packet, packet.length(), flow, nowNanos);
-    if (fit != Fit.TOLD && fit != Fit.TOLD_AND_RESCUED) {
+    asked.note(fit, limit, flow, nowNanos);
+    if (!fit.isTold()) {
       return;
     }
     ByteBuf error = Unpooled.directBuffer(VirtioNetHeader.LENGTH + Fit.SMALLEST_V6);

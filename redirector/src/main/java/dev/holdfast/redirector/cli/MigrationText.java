@@ -6,6 +6,7 @@ import dev.holdfast.redirector.migration.MigrationView.DnsView;
 import dev.holdfast.redirector.migration.MigrationView.HeldView;
 import dev.holdfast.redirector.migration.MigrationView.TrafficView;
 import java.util.List;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** Migrations as people read them. */
@@ -27,7 +28,7 @@ final class MigrationText {
     for (MigrationView each : migrations) {
       table.row(
           each.name(),
-          each.state(),
+          each.state() + ("standing".equals(each.mapping()) ? ", mapped" : ""),
           since(each, when),
           each.role(),
           each.remote() + (each.linkUp() || isEnded(each) ? "" : " (" + down(each) + ")"),
@@ -71,6 +72,7 @@ final class MigrationText {
             .add("connections", migration.connections().stream().map(MigrationText::text).toList())
             .add("old", String.join(", ", migration.oldAddresses()))
             .add("new", String.join(", ", migration.newAddresses()))
+            .add("mapping", mapping(migration))
             .add("guest MAC", migration.guestMac() == null ? "" : migration.guestMac())
             .add(
                 "carried by",
@@ -102,6 +104,16 @@ final class MigrationText {
     return text.toString();
   }
 
+  /** Nothing of a guest that knows its new addresses. */
+  private static String mapping(MigrationView migration) {
+    if (!Boolean.TRUE.equals(migration.guestUnaware())) {
+      return "";
+    }
+    return migration.mapping() == null
+        ? "the guest keeps its old addresses; " + migration.remote() + " maps the new ones to them"
+        : migration.mapping() + ": new addresses to old ones, for a guest that keeps those";
+  }
+
   private static String capture(MigrationView migration) {
     return migration.capture() == null
         ? ""
@@ -110,10 +122,24 @@ final class MigrationText {
 
   /** Nothing where nothing was too big. */
   private static String sizes(MigrationView.@Nullable SizesView sizes) {
-    return sizes == null || sizes.told() + sizes.cutInside() + sizes.cutOutside() == 0
-        ? ""
-        : "%d bytes pass whole; senders told %d times, %d packets in fragments of their own, %d in outer fragments"
-            .formatted(sizes.innerMtu(), sizes.told(), sizes.cutInside(), sizes.cutOutside());
+    if (sizes == null) {
+      return "";
+    }
+    long divided = Objects.requireNonNullElse(sizes.cutTcp(), 0L);
+    long unheeded = Objects.requireNonNullElse(sizes.unheeded(), 0L);
+    if (sizes.told() + sizes.cutInside() + sizes.cutOutside() + divided + unheeded == 0) {
+      return "";
+    }
+    return "%d bytes pass whole; senders told %d times, %d packets in fragments of their own, %d in outer fragments"
+            .formatted(sizes.innerMtu(), sizes.told(), sizes.cutInside(), sizes.cutOutside())
+        + (divided == 0
+            ? ""
+            : "; %d divided into shorter TCP segments for a LAN of %d bytes"
+                .formatted(divided, sizes.deliveryMtu()))
+        + (unheeded == 0
+            ? ""
+            : "; %d dropped that are no TCP and too long for a LAN of %d bytes: their senders do not heed ICMP"
+                .formatted(unheeded, sizes.deliveryMtu()));
   }
 
   /** The link is not whole: how much of it is missing. */

@@ -150,7 +150,7 @@ final class PacketTuple {
 
   private static InetSocketAddress end(String text, boolean hasPort, String protocol) {
     if (hasPort) {
-      return EndpointText.parse(text);
+      return EndpointText.parse(text, "PORT"); // a peer's, or the guest's: any
     }
     if (text.matches("\\[[^\\[\\]]*]:\\d+|[0-9.]+:\\d+")) {
       throw new IllegalArgumentException(protocol + " has no ports: leave them out of " + text);

@@ -13,7 +13,8 @@ import java.util.regex.Pattern;
  */
 public final class EndpointText {
   private static final String FORM =
-      "write an IP address and a port, such as \"10.1.0.2:4754\" or \"[fd00::2]:4754\"";
+      "write an IP address and a port, such as \"10.1.0.2:%1$s\" or \"[fd00::2]:%1$s\"";
+  private static final String OWN_PORT = "4754";
   private static final Pattern WITH_PORT =
       Pattern.compile("(?:\\[([^\\[\\]]*)\\]|([^:\\[\\]]*)):(\\d+)");
 
@@ -29,12 +30,22 @@ public final class EndpointText {
    *     another one
    */
   public static InetSocketAddress parse(String text) {
+    return parse(text, OWN_PORT);
+  }
+
+  /**
+   * As {@link #parse(String)}, of something other than a Holdfast host.
+   *
+   * @param example stands for the port where the sentence shows the form
+   */
+  public static InetSocketAddress parse(String text, String example) {
+    String form = FORM.formatted(example);
     Matcher matcher = WITH_PORT.matcher(text);
     if (!matcher.matches()) {
       throw new IllegalArgumentException(
           isAddress(text)
-              ? "'%s' has no port; write \"%s\"".formatted(text, suggestion(text))
-              : "'" + text + "' is not an endpoint; " + FORM);
+              ? "'%s' has no port; write \"%s\"".formatted(text, suggestion(text, example))
+              : "'" + text + "' is not an endpoint; " + form);
     }
     String host = matcher.group(1) != null ? matcher.group(1) : matcher.group(2);
     boolean bracketed = matcher.group(1) != null;
@@ -43,10 +54,10 @@ public final class EndpointText {
       address = IpAddress.parse(host);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(
-          "'" + host + "' is not an IP address, and names are not resolved here; " + FORM, e);
+          "'" + host + "' is not an IP address, and names are not resolved here; " + form, e);
     }
     if (bracketed != host.contains(":")) {
-      throw new IllegalArgumentException("brackets are for IPv6 alone; " + FORM);
+      throw new IllegalArgumentException("brackets are for IPv6 alone; " + form);
     }
     return new InetSocketAddress(address.toInetAddress(), port(matcher.group(3)));
   }
@@ -90,7 +101,7 @@ public final class EndpointText {
     }
   }
 
-  private static String suggestion(String address) {
-    return address.contains(":") ? "[" + address + "]:4754" : address + ":4754";
+  private static String suggestion(String address, String port) {
+    return (address.contains(":") ? "[" + address + "]:" : address + ":") + port;
   }
 }

@@ -7,9 +7,13 @@ import dev.holdfast.tunnel.packet.PacketView;
  * Whether a packet fits what it is to go onto, and what is to be done where it does not.
  *
  * <p>Clamping the MSS cannot help a connection that exists already, so its sender is told (RFC
- * 1191, RFC 8201) and the packet is dropped. A sender who cannot be told, or does not heed, is
- * helped all the same: the tunnel's own packet goes in fragments (RFC 4459 section 3.1). RFC 2003
- * section 3.1 and RFC 2473 section 7 would have it dropped for good.
+ * 1191, RFC 8201). What he has sent until he knows, or sends although he was told, goes on all the
+ * same: in fragments of the tunnel's own packet (RFC 4459 section 3.1), or as shorter TCP segments
+ * on a LAN behind it. RFC 2003 section 3.1 and RFC 2473 section 7 would have it dropped, and a
+ * sender whose ICMP is filtered would wait for a timeout that grows with every try (RFC 6298).
+ *
+ * <p>What is not TCP is dropped at first: it may be a probe, and would find a size that does not
+ * pass whole (RFC 8899 section 4.4).
  */
 public enum Fit {
   /** It goes as it is. */
@@ -18,6 +22,12 @@ public enum Fit {
   /** IPv4 without Don't Fragment: in fragments of its own (RFC 791 section 3.2). */
   IN_FRAGMENTS("it is too big, and its sender lets it be fragmented"),
 
+  /** TCP: its sender is told how much fits, and it goes on meanwhile. */
+  TOLD_AND_CARRIED("it is too big; its sender is told how much fits, and it goes on meanwhile"),
+
+  /** TCP: the word to its sender is still on its way, and it goes on. */
+  CARRIED_MEANWHILE("it is too big, its sender was told just now, and it goes on meanwhile"),
+
   /** Its sender is told how much fits, and it is dropped. */
   TOLD("it is too big, and its sender is told how much fits"),
 
@@ -25,13 +35,13 @@ public enum Fit {
   JUST_TOLD("it is too big, as its sender was told just now"),
 
   /** The sender is told once more, and it goes on in fragments of the tunnel's packet. */
-  TOLD_AND_RESCUED("it is too big; its sender is told again, and it goes in outer fragments"),
+  TOLD_AND_RESCUED("it is too big; its sender is told again, and it goes on"),
 
   /** In fragments of the tunnel's packet: the far end of the tunnel puts them together. */
-  RESCUED("it is too big, its sender does not heed that, and it goes in outer fragments"),
+  RESCUED("it is too big, its sender does not heed that, and it goes on"),
 
   /** The same, as nobody may be told to send less, or nothing may be said about this packet. */
-  CARRIED("it is too big, its sender may not be told so now, and it goes in outer fragments");
+  CARRIED("it is too big, its sender may not be told so now, and it goes on");
 
   /**
    * No IPv4 sender is told to send less: below that a forged or broken error would cost more than
@@ -46,6 +56,21 @@ public enum Fit {
 
   Fit(String reason) {
     this.reason = reason;
+  }
+
+  /** Whether its sender is told how much fits. */
+  public boolean isTold() {
+    return this == TOLD || this == TOLD_AND_CARRIED || this == TOLD_AND_RESCUED;
+  }
+
+  /** Whether it goes no further. */
+  public boolean isDropped() {
+    return this == TOLD || this == JUST_TOLD;
+  }
+
+  /** Whether it goes on although it is too long, for whoever carries it to cut. */
+  public boolean goesOnTooLong() {
+    return this != WHOLE && this != IN_FRAGMENTS && !isDropped();
   }
 
   /** A clause that completes "that is so because …". */
@@ -72,7 +97,7 @@ public enum Fit {
     if (longest <= smallest(packet.isV4()) || !IcmpErrors.mayAnswer(packet)) {
       return CARRIED;
     }
-    return senders.judge(packet, longest, flow, nowNanos);
+    return senders.judge(packet.isTcp(), limit, flow, nowNanos);
   }
 
   /** The MTU that a sender is told of where {@code limit} bytes pass. */

@@ -1,13 +1,11 @@
 package dev.holdfast.redirector.decide;
 
-import dev.holdfast.tunnel.packet.PacketView;
-
 /**
  * Remembers which flows were told that their packets are too big, so that each is told at a bounded
- * rate, and that one whose sender does not heed it (its ICMP is filtered) is rescued.
+ * rate, and that one whose sender does not heed it (its ICMP is filtered) is rescued: who was told
+ * three times, and sends as much after a second.
  *
- * <p>TCP that heeds sends smaller segments from then on, so the same bytes in a segment as long as
- * before show that the word did not arrive. Other senders have a second to change.
+ * <p>TCP is carried from its first packet on, so for it this changes only how often it is told.
  *
  * <p>A table of fixed size, one place for each hash: a flow that loses its place is told anew.
  */
@@ -18,14 +16,15 @@ public final class TooBigSenders {
   /** A flow that is rescued is told at most this often: its filter may have gone. */
   public static final long REMIND_EVERY_NANOS = 10_000_000_000L;
 
-  /** What has no sequence numbers is rescued when it is still too big after this time. */
+  /** A sender that still sends too much after this time does not heed. */
   public static final long HEED_WITHIN_NANOS = 1_000_000_000L;
 
-  /** And when it was told so often. */
+  /** Nor is one packet a while a sign of it: he was told so often before. */
   public static final int TOLD_BEFORE = 3;
 
   /**
-   * After this time what a flow was told says nothing any more: longer than TCP waits (RFC 6298).
+   * After this time what a flow was told says nothing any more: longer than senders wait (RFC 9002
+   * section 6.2.1).
    */
   public static final long FORGET_NANOS = 120_000_000_000L;
 
@@ -39,8 +38,7 @@ public final class TooBigSenders {
   private final int[] flows = new int[PLACES];
   private final boolean[] known = new boolean[PLACES];
   private final boolean[] rescued = new boolean[PLACES];
-  private final int[] sequences = new int[PLACES];
-  private final int[] lengths = new int[PLACES];
+  private final int[] limits = new int[PLACES];
   private final int[] times = new int[PLACES];
   private final long[] firstNanos = new long[PLACES];
   private final long[] toldNanos = new long[PLACES];
@@ -61,21 +59,25 @@ public final class TooBigSenders {
    * What is to become of a packet that is too big, and whose sender may be told. Changes nothing:
    * {@link #note} does.
    *
-   * @param longest bytes of its longest piece
+   * @param limit bytes that pass whole
    * @param flow a number that packets of one flow and direction share
    */
-  Fit judge(PacketView packet, int longest, int flow, long nowNanos) {
+  Fit judge(boolean isTcp, int limit, int flow, long nowNanos) {
     boolean mayTell = tokensAt(nowNanos) > 0;
     int place = place(flow);
-    if (!isKnown(place, flow) || isStale(place, nowNanos)) {
+    if (isNews(place, limit, flow, nowNanos)) {
       // Who cannot be told now must not wait for it: somebody else may cause all the errors.
-      return mayTell && mayTake(place, nowNanos) ? Fit.TOLD : Fit.CARRIED;
+      boolean tell = mayTell && (isKnown(place, flow) || mayTake(place, nowNanos));
+      return !tell ? Fit.CARRIED : isTcp ? Fit.TOLD_AND_CARRIED : Fit.TOLD;
     }
-    boolean deaf = rescued[place] || doesNotHeed(packet, longest, place, nowNanos);
-    long every = deaf ? REMIND_EVERY_NANOS : tellEveryNanos;
+    boolean deaf = rescued[place] || doesNotHeed(place, nowNanos);
+    long every = deaf ? Math.max(REMIND_EVERY_NANOS, tellEveryNanos) : tellEveryNanos;
     boolean tell = mayTell && nowNanos - toldNanos[place] >= every;
     if (deaf) {
       return tell ? Fit.TOLD_AND_RESCUED : Fit.RESCUED;
+    }
+    if (isTcp) {
+      return tell ? Fit.TOLD_AND_CARRIED : Fit.CARRIED_MEANWHILE;
     }
     return tell ? Fit.TOLD : Fit.JUST_TOLD;
   }
@@ -86,32 +88,31 @@ public final class TooBigSenders {
    *
    * @param fit what it has said; any other is of no interest here
    */
-  public void note(Fit fit, PacketView packet, int longest, int flow, long nowNanos) {
+  public void note(Fit fit, int limit, int flow, long nowNanos) {
     int place = place(flow);
     switch (fit) {
-      case TOLD -> {
-        if (!isKnown(place, flow) || isStale(place, nowNanos)) {
+      case TOLD, TOLD_AND_CARRIED -> {
+        if (isNews(place, limit, flow, nowNanos)) {
           known[place] = true;
           flows[place] = flow;
           rescued[place] = false;
           firstNanos[place] = nowNanos;
+          limits[place] = limit;
           times[place] = 0;
         }
-        told(packet, longest, place, nowNanos);
+        told(place, nowNanos);
       }
       case TOLD_AND_RESCUED -> {
         rescued[place] = true;
-        told(packet, longest, place, nowNanos);
+        told(place, nowNanos);
       }
       case RESCUED -> rescued[place] = true;
-      case WHOLE, IN_FRAGMENTS, JUST_TOLD, CARRIED -> {}
+      case WHOLE, IN_FRAGMENTS, JUST_TOLD, CARRIED, CARRIED_MEANWHILE -> {}
     }
   }
 
-  private void told(PacketView packet, int longest, int place, long nowNanos) {
+  private void told(int place, long nowNanos) {
     toldNanos[place] = nowNanos;
-    sequences[place] = (int) packet.tcpSequence();
-    lengths[place] = longest;
     times[place]++;
     tokens = tokensAt(nowNanos) - 1;
     filledNanos = nowNanos;
@@ -125,6 +126,11 @@ public final class TooBigSenders {
     return known[place] && flows[place] == flow;
   }
 
+  /** That this flow sends too much for {@code limit} has not been said to it. */
+  private boolean isNews(int place, int limit, int flow, long nowNanos) {
+    return !isKnown(place, flow) || isStale(place, nowNanos) || limits[place] != limit;
+  }
+
   /** What was told so long ago says nothing of what comes now. */
   private boolean isStale(int place, long nowNanos) {
     return !rescued[place] && nowNanos - toldNanos[place] > FORGET_NANOS;
@@ -135,14 +141,8 @@ public final class TooBigSenders {
     return !known[place] || !rescued[place] || nowNanos - toldNanos[place] > FORGET_NANOS;
   }
 
-  /**
-   * Bytes at or before those that could not pass come again, in as long a segment. What has no
-   * sequence numbers may be probing (RFC 8899): one packet a while is no sign of it.
-   */
-  private boolean doesNotHeed(PacketView packet, int longest, int place, long nowNanos) {
-    return packet.isTcp()
-        ? longest >= lengths[place] && (int) packet.tcpSequence() - sequences[place] <= 0
-        : times[place] >= TOLD_BEFORE && nowNanos - firstNanos[place] >= HEED_WITHIN_NANOS;
+  private boolean doesNotHeed(int place, long nowNanos) {
+    return times[place] >= TOLD_BEFORE && nowNanos - firstNanos[place] >= HEED_WITHIN_NANOS;
   }
 
   /** A bucket that fills with time; a part of a token is lost at each one that is taken. */

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -29,20 +30,21 @@ final class Captures {
   private final ForbiddenPackets forbidden;
   private final List<Tap> taps = new ArrayList<>();
 
-  private Captures(IpAddress service) {
-    client = new HeaderLog(service);
-    forbidden = new ForbiddenPackets(service);
+  private Captures(List<LabAddresses> lans) {
+    client = new HeaderLog(lans.getFirst().guestOld());
+    forbidden =
+        new ForbiddenPackets(lans.stream().map(LabAddresses::guestOld).toArray(IpAddress[]::new));
   }
 
   /**
    * Opens all of them.
    *
+   * @param lans the guest's, one of each of its families; of the first, connections are followed
    * @param keep folder for capture files; null: none
    */
-  static Captures open(Lab lab, LabAddresses addresses, @Nullable Path keep, Cleanup cleanup)
+  static Captures open(Lab lab, List<LabAddresses> lans, @Nullable Path keep, Cleanup cleanup)
       throws Exception {
-    IpAddress service = addresses.guestOld();
-    var captures = new Captures(service);
+    var captures = new Captures(lans);
     cleanup.add("the captures", captures::close);
     captures.taps.add(
         Tap.open(
@@ -56,21 +58,27 @@ final class Captures {
                 captures.client.add(epochNanos, header);
               }
             }));
-    captures.watch(lab.client(), "eth0", addresses.client(), keep);
-    captures.watch(lab.router(), "to-client", null, keep);
-    captures.watch(lab.router(), "to-old", null, keep);
-    captures.watch(lab.guest(), "eth0", service, keep);
+    captures.watch(lab.client(), "eth0", own(lans, LabAddresses::client), keep);
+    captures.watch(lab.router(), "to-client", Set.of(), keep);
+    captures.watch(lab.router(), "to-old", Set.of(), keep);
+    captures.watch(lab.guest(), "eth0", own(lans, LabAddresses::guestOld), keep);
     Namespace peer = lab.peer();
     if (peer != null) {
-      captures.watch(peer, "eth0", addresses.peer(), keep);
+      captures.watch(peer, "eth0", own(lans, LabAddresses::peer), keep);
     }
     return captures;
   }
 
-  private void watch(Namespace machine, String device, @Nullable IpAddress own, @Nullable Path keep)
+  private static Set<IpAddress> own(
+      List<LabAddresses> lans, Function<LabAddresses, IpAddress> address) {
+    return lans.stream().map(address).collect(Collectors.toSet());
+  }
+
+  private void watch(Namespace machine, String device, Set<IpAddress> own, @Nullable Path keep)
       throws Exception {
     String name = machine.name().replaceFirst("^hf\\d+-\\d+-", "") + "-" + device;
-    taps.add(forbidden.watch(machine, device, own, file(keep, "forbidden-at-" + name + ".pcap")));
+    taps.add(
+        forbidden.watchEnd(machine, device, own, file(keep, "forbidden-at-" + name + ".pcap")));
   }
 
   private static @Nullable Path file(@Nullable Path folder, String name) throws IOException {

@@ -106,7 +106,7 @@ public final class Scenario {
             "the guest acknowledges at once (quickack), so that recovery is the network's and not its program's");
       }
     }
-    Captures captures = Captures.open(lab, stage.addresses(), options.keep(), cleanup);
+    Captures captures = Captures.open(lab, stage.lans().toList(), options.keep(), cleanup);
     Workload workload = openConnections(service);
     bystander.begun(lab);
     if (migration != null) {

@@ -32,6 +32,8 @@ import org.jspecify.annotations.Nullable;
  * @param named whether the old host knows the new one by name; see {@link Stage#NEW_HOST_NAME}
  * @param nat whether the old host is behind a NAT, and the new one cannot reach it
  * @param returnPath symmetric or direct
+ * @param rehearsed whether the daemons rehearse when they start; where nothing is measured, that is
+ *     most of the work
  * @param seed of all bytes
  */
 public record ScenarioOptions(
@@ -58,6 +60,7 @@ public record ScenarioOptions(
     boolean named,
     boolean nat,
     String returnPath,
+    boolean rehearsed,
     long seed) {
 
   public static ScenarioOptions defaults() {
@@ -106,6 +109,7 @@ public record ScenarioOptions(
     draft.named = named;
     draft.nat = nat;
     draft.returnPath = returnPath;
+    draft.rehearsed = rehearsed;
     draft.seed = seed;
     change.accept(draft);
     return draft.options();
@@ -136,6 +140,7 @@ public record ScenarioOptions(
     public boolean named;
     public boolean nat;
     public String returnPath = "symmetric";
+    public boolean rehearsed = true;
     public long seed = 1;
 
     private Draft() {}
@@ -165,6 +170,7 @@ public record ScenarioOptions(
           named,
           nat,
           returnPath,
+          rehearsed,
           seed);
     }
   }

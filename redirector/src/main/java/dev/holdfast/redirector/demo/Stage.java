@@ -127,6 +127,10 @@ final class Stage {
       toNew = NEW_HOST_NAME + ":" + HostPlan.PORT;
     }
     String toOld = options.nat() ? "" : oldHost.plan().endpoint();
+    if (!options.rehearsed()) {
+      oldHost.unrehearsed();
+      newHost.unrehearsed();
+    }
     oldHost.start(newHost.asRemote(granted, toNew, plaintext), names, cleanup);
     newHost.start(oldHost.asRemote(granted, toOld, plaintext), names, cleanup);
     oldHost.awaitReady();

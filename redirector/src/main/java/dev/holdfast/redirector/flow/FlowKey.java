@@ -16,6 +16,9 @@ public record FlowKey(int protocol, IpAddress guest, int guestPort, IpAddress pe
       throw new IllegalArgumentException(
           "no such protocol or port: " + protocol + ", " + guestPort + ", " + peerPort);
     }
+    if (guest.isV4() != peer.isV4()) {
+      throw new IllegalArgumentException("of two families: " + guest + ", " + peer);
+    }
   }
 
   /** tcp, udp, icmp, or the protocol's number. */

@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.steer.RouterAdvertisements;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
@@ -68,6 +69,24 @@ final class ArmGrant {
       }
       default -> wrong.add("return path " + request.returnPath() + " is not known here");
     }
+    if (request.guestUnaware()) {
+      GuestMapping.checkRequest(
+          request.oldAddresses(),
+          request.newAddresses(),
+          request.returnPath().equals(MigrationRecord.DIRECT),
+          wrong);
+      if (request.advertisements().size() > RouterAdvertisements.MOST
+          || !request.advertisements().stream().allMatch(RouterAdvertisements::isSound)) {
+        wrong.add("what is to be repeated to the guest are no router advertisements");
+      }
+      if (host.config().tunnel().capture() == Config.Capture.PCAP) {
+        wrong.add(
+            "a guest that does not know its new address cannot come: "
+                + host.config().daemon().name()
+                + " captures by pcap, and only what is steered by the kernel can be mapped by it"
+                + " (capture tun)");
+      }
+    }
     if (request.connections() < 1) {
       wrong.add("a migration has one data connection at least");
     }
@@ -77,34 +96,36 @@ final class ArmGrant {
     MacAddress mac = request.guestMac();
     MigrationRecord record =
         new MigrationRecord(
-            request.migration().toString(),
-            request.name(),
-            request.epoch(),
-            Role.ENDPOINT,
-            MigrationState.PLANNED,
-            remoteName,
-            request.oldAddresses().stream().map(IpAddress::toString).toList(),
-            request.newAddresses().stream().map(IpAddress::toString).toList(),
-            mac == null ? null : mac.toString(),
-            "",
-            null,
-            request.deliver(),
-            request.oldLans().stream().map(IpPrefix::toString).toList(),
-            request.encapsulation(),
-            Math.min(request.connections(), host.config().tunnel().connections()),
-            MigrationRecord.SYMMETRIC, // until a probe has proven another
-            "queue",
-            null,
-            List.of(),
-            null,
-            "",
-            0,
-            null,
-            List.of(),
-            null,
-            EncapsulationChoice.told(request.encapsulationReason()),
-            host.config().tunnel().capture().name().toLowerCase(Locale.ROOT),
-            null);
+                request.migration().toString(),
+                request.name(),
+                request.epoch(),
+                Role.ENDPOINT,
+                MigrationState.PLANNED,
+                remoteName,
+                request.oldAddresses().stream().map(IpAddress::toString).toList(),
+                request.newAddresses().stream().map(IpAddress::toString).toList(),
+                mac == null ? null : mac.toString(),
+                "",
+                null,
+                request.deliver(),
+                request.oldLans().stream().map(IpPrefix::toString).toList(),
+                request.encapsulation(),
+                Math.min(request.connections(), host.config().tunnel().connections()),
+                MigrationRecord.SYMMETRIC, // until a probe has proven another
+                "queue",
+                null,
+                List.of(),
+                null,
+                "",
+                0,
+                null,
+                List.of(),
+                null,
+                EncapsulationChoice.told(request.encapsulationReason()),
+                host.config().tunnel().capture().name().toLowerCase(Locale.ROOT),
+                null)
+            .ofUnaware(request.guestUnaware())
+            .withAdvertised(request.advertisements());
     running.requireUnused(record, true);
     return record;
   }

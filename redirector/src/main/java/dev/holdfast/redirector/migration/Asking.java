@@ -49,6 +49,16 @@ final class Asking {
   private static ArmReply ask(
       Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
       throws RequestRefused {
+    if (record.isUnaware()
+        && !channel.remoteCapabilities().contains(ControlMessage.GUEST_UNAWARE)) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          record.remote()
+              + " ("
+              + channel.remoteSoftware()
+              + ") is of a version that cannot map a new address to a guest's old one: upgrade it, or"
+              + " give the guest its new address and leave --guest-unaware out");
+    }
     long request = host.calls().newRequest();
     CompletableFuture<ControlMessage> answer = host.calls().expectReply(record.remote(), request);
     channel.send(
@@ -67,7 +77,9 @@ final class Asking {
             record.oldLans().stream().map(IpPrefix::parse).toList(),
             record.dnsName() == null ? "" : record.dnsName(),
             record.connections(),
-            record.encapsulationReason() == null ? "" : record.encapsulationReason()));
+            record.encapsulationReason() == null ? "" : record.encapsulationReason(),
+            record.isUnaware(),
+            record.advertised()));
     return ControlCalls.await(
         answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
   }

@@ -39,6 +39,9 @@ import org.slf4j.LoggerFactory;
 public final class Daemon implements AutoCloseable {
   private static final Logger log = LoggerFactory.getLogger(Daemon.class);
 
+  /** A system property: {@code false} where many daemons live for seconds, as in a lab. */
+  public static final String REHEARSE = "holdfast.rehearse";
+
   private final CountDownLatch stopped = new CountDownLatch(1);
   private final DataLoop data;
   private final TunnelEndpoint endpoint;
@@ -125,12 +128,7 @@ public final class Daemon implements AutoCloseable {
             new EventHub(),
             new HostObjects(
                 config, TunDevice::open, clock, data, kernel, ledger, new DropCounters()),
-            Rehearsal.begin(
-                config.daemon().state(),
-                identity,
-                rehearsalAddress(config, journal),
-                kernel,
-                clock),
+            rehearsal(config, identity, journal, kernel, clock),
             timer);
     MigrationEngine engine = new MigrationEngine(host, requests, version);
     try {
@@ -162,6 +160,19 @@ public final class Daemon implements AutoCloseable {
     }
   }
 
+  private static Rehearsal rehearsal(
+      Config config,
+      HostIdentity identity,
+      MigrationJournal journal,
+      LinuxKernel kernel,
+      Clock clock) {
+    if (System.getProperty(REHEARSE, "true").equals("false")) {
+      return Rehearsal.over(identity, clock);
+    }
+    InetAddress own = rehearsalAddress(config, journal);
+    return Rehearsal.begin(config.daemon().state(), identity, own, kernel, clock);
+  }
+
   /**
    * Plays what a daemon plays for itself when it starts, and returns when it is over: a build lets
    * the virtual machine learn from it what a daemon needs.
@@ -181,7 +192,7 @@ public final class Daemon implements AutoCloseable {
   }
 
   private static boolean isIdle(MigrationJournal journal) {
-    return journal.records().stream().allMatch(record -> record.state().isEnded());
+    return journal.records().stream().allMatch(MigrationRecord::isOver);
   }
 
   private static String outOfDate(String fault) {
@@ -268,6 +279,11 @@ public final class Daemon implements AutoCloseable {
       log.warn(
           "{} migrations are not at their end: their kernel objects stay, and the next daemon takes over; or holdfast cleanup",
           live);
+    }
+    if (journal.records().stream().anyMatch(MigrationRecord::isStanding)) {
+      log.warn(
+          "addresses of guests stay mapped, but nobody answers ARP and neighbour solicitations for them, or for the"
+              + " guests' old routers, until the next daemon takes over");
     }
     timer.shutdownNow();
     endpoint.close();

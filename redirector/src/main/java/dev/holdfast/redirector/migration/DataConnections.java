@@ -2,7 +2,6 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.path.InboundPath;
 import dev.holdfast.redirector.path.MigrationPath;
-import dev.holdfast.tunnel.endpoint.ControlMessage;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.List;
 import java.util.Locale;
@@ -35,6 +34,7 @@ final class DataConnections implements InboundPath.LinkEvents {
   private final Host host;
   private final RedirectorMigration migration;
   private final AtomicLong probes = new AtomicLong();
+  private final PathMtuWatch watch;
   private volatile List<DataConnection> all = List.of();
   private volatile @Nullable LinkNews news;
   private String lastFailure = "";
@@ -43,6 +43,12 @@ final class DataConnections implements InboundPath.LinkEvents {
   DataConnections(Host host, RedirectorMigration migration) {
     this.host = host;
     this.migration = migration;
+    this.watch = new PathMtuWatch(host, migration, probes);
+  }
+
+  /** What is known of the path that IP-in-IP takes. */
+  PathMtuWatch pathMtu() {
+    return watch;
   }
 
   /** As many as the record says, none of them open. */
@@ -169,7 +175,8 @@ final class DataConnections implements InboundPath.LinkEvents {
       longest = full(path, old, longest);
     }
     if (longest < path.innerMtu()) {
-      agree(path, longest);
+      watch.agree(path, longest);
+      watch.warn(longest);
     }
     widen(path, migration.record.olds().getFirst(), longest);
     migration.event(
@@ -205,24 +212,6 @@ final class DataConnections implements InboundPath.LinkEvents {
       }
       return found;
     }
-  }
-
-  /** Both hosts know from now on what passes whole. */
-  private void agree(MigrationPath path, int longest) throws RequestRefused {
-    migration.amend(record -> record.withInnerMtu(longest));
-    host.data().run(() -> path.innerMtu(longest));
-    host.control(migration.record.remote())
-        .send(
-            new ControlMessage.PathMtu(migration.record.uuid(), migration.record.epoch(), longest));
-    migration.warn(
-        List.of(
-            new MigrationPlan.Check(
-                host.config().daemon().name(),
-                "path MTU",
-                "warning",
-                "IP-in-IP carries inner packets of %d bytes, and not the usual %d; peers are told"
-                    .formatted(longest, Paths.usualInnerMtu(host.config(), migration.record)),
-                "raise the path MTU between the hosts, or use --encapsulation tls, which carries all")));
   }
 
   /**

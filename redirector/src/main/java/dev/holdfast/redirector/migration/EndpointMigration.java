@@ -35,6 +35,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   static final long MOST_FLOWS_TOLD = 4L * Paths.MAX_FLOWS;
 
   private final EndpointSteps steps;
+  private final EndpointMapping mapping;
   private final AtomicLong flowsTold = new AtomicLong();
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
@@ -47,6 +48,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new EndpointSteps(host, record);
+    this.mapping = new EndpointMapping(host, this, steps);
     this.probes = new SpoofedProbes(host);
     this.news = new LinkNews(record.connections(), "from " + record.remote());
   }
@@ -71,7 +73,8 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   /**
-   * The redirector has measured what IP-in-IP carries whole between the hosts.
+   * The redirector has measured what IP-in-IP carries whole between the hosts; it says so again
+   * when its channel is back, and when less passes than before, or more.
    *
    * @throws RequestRefused where that cannot be
    */
@@ -79,13 +82,15 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     MigrationPath present = path;
     if (present == null
         || !record.isIpInIp()
-        || bytes > present.innerMtu()
+        || bytes > Paths.usualInnerMtu(host.config(), record)
         || bytes < Paths.smallestInnerMtu(host.config())) {
       throw new RequestRefused(
           RequestRefused.Kind.REFUSED, bytes + " bytes cannot be the path MTU of this migration");
     }
-    amend(known -> known.withInnerMtu(bytes));
-    host.data().run(() -> present.innerMtu(bytes));
+    if (bytes != present.innerMtu()) {
+      amend(known -> known.withInnerMtu(bytes));
+      host.data().run(() -> present.innerMtu(bytes));
+    }
   }
 
   /**
@@ -128,11 +133,15 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     made.enter(record.state()); // nobody else has it yet
     host.objects().addPath(made);
     path = made;
+    mapping.on();
   }
 
   /** Takes over where a killed daemon stood; it may have died before it told of the release. */
   @Override
   void resume() throws RequestRefused {
+    if (mapping.resume()) {
+      return;
+    }
     raise();
     ask();
     keepAsking();
@@ -204,6 +213,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     MigrationPath there = path;
     if (there != null && flowsTold.addAndGet(flows.size()) <= MOST_FLOWS_TOLD) {
       Paths.addSnapshot(host, there, flows);
+      mapping.track(flows);
     }
   }
 
@@ -216,7 +226,10 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     lock.lock();
     try {
       switch (record.state()) {
-        case REDIRECTING, DRAINING -> tellReleased();
+        case REDIRECTING, DRAINING -> {
+          mapping.on();
+          tellReleased();
+        }
         case DONE -> {} // the same answer again
         case HOLDING -> {
           long accepted = host.clock().epochNanos();
@@ -232,6 +245,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
                   delivered,
                   (host.clock().epochNanos() - accepted) / 1e6));
           tellReleased();
+          mapping.on();
           repeatUntilNoted();
         }
         default -> throw illegal("release");
@@ -427,7 +441,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
       if (!record.state().isEnded()) {
         kernelCounts.read(this);
         report = Reports.of(host, this);
-        lower();
+        String left = mapping.settle();
         if (record.state() == MigrationState.REDIRECTING) {
           enter(
               MigrationState.DRAINING,
@@ -435,7 +449,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
               "draining has ended at the old host");
         }
         if (record.state() == MigrationState.DRAINING) {
-          enter(MigrationState.DONE, host.clock().epochNanos(), "done: nothing of it is left here");
+          enter(MigrationState.DONE, host.clock().epochNanos(), "done: " + left);
         } else {
           enter(
               MigrationState.ROLLED_BACK,
@@ -450,8 +464,21 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   @Override
+  void unmap(boolean force) throws RequestRefused {
+    lock.lock();
+    try {
+      mapping.remove(force);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
   List<String> legal() {
     List<String> verbs = new ArrayList<>();
+    if (record.isStanding()) {
+      verbs.add("unmap");
+    }
     if (record.state() == MigrationState.HOLDING) {
       verbs.add("release");
     }

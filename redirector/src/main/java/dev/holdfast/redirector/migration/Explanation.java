@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
  *
  * @param schema "holdfast.explain/1"
  * @param way from-lan or out-of-tunnel
- * @param verdict not-captured, passed, held, tunnelled, delivered, answered, rejected or dropped
+ * @param verdict not-captured, passed, held, tunnelled, leave, delivered, answered, rejected or
+ *     dropped
  * @param dropReason label under which the drop is counted; null where it is not dropped
  * @param migration whose packet it is, by name; null where it is no migration's
  * @param steps in the order in which they are taken; the last one decides

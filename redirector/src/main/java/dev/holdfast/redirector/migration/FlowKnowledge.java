@@ -5,6 +5,7 @@ import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.flow.FlowKey;
 import dev.holdfast.redirector.flow.FlowTable;
 import dev.holdfast.redirector.flow.Origin;
+import dev.holdfast.redirector.path.MigrationPath;
 import java.io.IOException;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -64,22 +65,51 @@ final class FlowKnowledge {
   }
 
   private void startLearning() throws RequestRefused {
-    FlowLearner learning = Paths.learn(host, migration.record);
-    learner = learning;
-    MigrationRecord record = migration.record;
-    // By pcap this host would ask the LAN for its neighbours' MACs in the name of an address that
-    // the
-    // guest still has, and be taken for it.
-    if (record.isIpInIp() && !record.byPcap()) {
-      int longest = Paths.innerMtu(host.config(), record);
-      learning.notice(new EarlyNotice(longest, error -> host.objects().write(record, error)));
-    }
+    learnFrom(Paths.flowTable(host));
     List<FlowKey> tracked = ConntrackFlows.read(migration.record.olds());
     if (!tracked.isEmpty()) {
       long now = host.clock().nanoTime();
       withTable(table -> tracked.forEach(key -> table.list(key, now, Origin.CONNTRACK)));
       migration.event(
           "progress", "connection tracking has " + tracked.size() + " of the guest's connections");
+    }
+  }
+
+  /** Learns, and rehearses the smaller path MTU, from what {@code known} has already. */
+  private void learnFrom(FlowTable known) throws RequestRefused {
+    MigrationRecord record = migration.record;
+    FlowLearner learning = Paths.learn(host, record, known);
+    learner = learning;
+    MigrationPath path = migration.raised();
+    // By pcap this host would ask the LAN for its neighbours' MACs in the name of an address that
+    // the guest still has, and be taken for it.
+    if (record.isIpInIp() && !record.byPcap()) {
+      learning.notice(
+          new EarlyNotice(path::tunnelMtu, error -> host.objects().write(record, error)));
+    }
+  }
+
+  /**
+   * A hold has failed, and the guest's packets pass this host by as before: what the path was given
+   * is learnt on from. Where that cannot be, the path keeps it, and an alert says so.
+   */
+  void learnAgain(MigrationPath path) {
+    close(); // it has ended with the hold
+    FlowTable none = Paths.flowTable(host);
+    FlowTable known =
+        host.data()
+            .call(() -> {
+              FlowTable learnt = path.flows();
+              path.learn(none);
+              return learnt;
+            });
+    try {
+      learnFrom(known);
+    } catch (RequestRefused e) {
+      host.data().run(() -> path.learn(known));
+      migration.alert(
+          "connections that begin from now on are not known before the next hold: "
+              + e.getMessage());
     }
   }
 

@@ -1,6 +1,6 @@
 package dev.holdfast.redirector.migration;
 
-import dev.holdfast.redirector.steer.HostFacts;
+import dev.holdfast.redirector.steer.NftCounts;
 import dev.holdfast.tunnel.observe.DropReason;
 import java.io.IOException;
 import java.util.Map;
@@ -11,9 +11,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What our tables in this host's kernel have dropped for one migration, and the packet path never
- * sees: ICMP errors that the kernel has made about the old addresses, and what the guest sends to
- * groups. The kernel counts it; a process is started to read that, so it is read for who asks about
- * this one migration, and never on the way of a hold or a release.
+ * sees: ICMP errors that the kernel has made about the old addresses, what the guest sends to
+ * groups, and what groups it does not hear while it is held. The kernel counts it; a process is
+ * started to read that, so it is read for who asks about this one migration, and never on the way
+ * of a hold or a release.
  */
 final class KernelCounts {
   private static final Logger log = LoggerFactory.getLogger(KernelCounts.class);
@@ -55,12 +56,14 @@ final class KernelCounts {
   /** Reads them for the last time, before what counts them is taken away. */
   synchronized void read(LiveMigration migration) {
     MigrationRecord record = migration.record;
-    HostFacts facts = new HostFacts(host.kernel());
+    NftCounts counts = new NftCounts(host.kernel());
     try {
       // By pcap the kernel sees no packet that it could say anything about.
-      errorsKeptBack = record.byPcap() ? 0L : facts.errorsKeptBack(record.olds());
+      errorsKeptBack = record.byPcap() ? 0L : counts.errorsKeptBack(record.olds());
       if (migration instanceof EndpointMigration) { // the guest is there
-        groupPackets = facts.groupPackets(record.olds(), record.byPcap());
+        groupPackets = counts.groupPackets(record.olds(), record.byPcap());
+      } else if (record.guestPort() != null) {
+        groupPackets = counts.groupPacketsMissed(record.guestPort(), record.byPcap());
       }
       readNanos = host.clock().nanoTime();
     } catch (IOException e) {

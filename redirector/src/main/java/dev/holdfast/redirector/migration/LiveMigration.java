@@ -56,13 +56,22 @@ abstract class LiveMigration {
   abstract void lower();
 
   /**
+   * Removes the mapping of a guest's addresses that stands after the end.
+   *
+   * @throws RequestRefused where none does, or connections live by it
+   */
+  void unmap(boolean force) throws RequestRefused {
+    throw illegal("unmap");
+  }
+
+  /**
    * Takes everything off this host that is left of it, if it has ended: after a crash between the
    * end and its cleaning up, or at once where a rollback would still forward stray frames.
    */
   final void settle() {
     lock.lock();
     try {
-      if (record.state().isEnded()) {
+      if (record.isOver()) {
         lower();
         settled = !host.ledger().owners().contains(record.id()); // else it is tried again
       }
@@ -256,7 +265,9 @@ abstract class LiveMigration {
         now.byPcap() ? "pcap" : "tun",
         now.lan(),
         figures.sizes,
-        kernelCounts.errorsKeptBack());
+        kernelCounts.errorsKeptBack(),
+        now.isUnaware(),
+        GuestMapping.label(now));
   }
 
   /** What the packet path counted, taken on the data loop. */
@@ -302,7 +313,10 @@ abstract class LiveMigration {
           path.tunnelMtu(),
           path.sizes().told(),
           path.sizes().cutInside(),
-          path.sizes().cutOutside());
+          path.sizes().cutOutside(),
+          path.deliveryMtu(),
+          path.sizes().cutTcp(),
+          path.sizes().unheeded());
     }
 
     /** The figures of a migration whose path is gone: those of its report. */

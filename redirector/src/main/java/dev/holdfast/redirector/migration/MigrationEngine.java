@@ -76,7 +76,7 @@ final class MigrationEngine implements MigrationService {
         continue;
       }
       migrations.put(record.id(), migration);
-      if (!record.state().isEnded()) {
+      if (!record.isOver()) {
         unfinished.add(migration);
       } else {
         if (migration instanceof RedirectorMigration redirector) {
@@ -98,7 +98,7 @@ final class MigrationEngine implements MigrationService {
   private void resume(LiveMigration migration, boolean first) {
     migration.lock.lock();
     try {
-      if (migration.state().isEnded()) {
+      if (migration.record.isOver()) {
         return; // by hand, meanwhile
       }
       migration.resume();
@@ -242,6 +242,7 @@ final class MigrationEngine implements MigrationService {
       MigrationRecord record = other.record;
       requireNameFree(other, wanted);
       requireNotOnItsWayFromHere(record, wanted);
+      GuestMapping.requireFree(record, wanted);
       if (record.state().isEnded()
           || record.role() != wanted.role()
           || record.id().equals(wanted.id())
@@ -355,6 +356,13 @@ final class MigrationEngine implements MigrationService {
   public MigrationView finish(String id, boolean force) throws RequestRefused {
     RedirectorMigration migration = redirector(id, "finish");
     migration.finish(force);
+    return migration.view();
+  }
+
+  @Override
+  public MigrationView unmap(String id, boolean force) throws RequestRefused {
+    LiveMigration migration = find(id);
+    migration.unmap(force);
     return migration.view();
   }
 

@@ -6,7 +6,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -115,7 +117,7 @@ public final class MigrationJournal implements AutoCloseable {
    * knows that the name is no longer its own.
    */
   private boolean mayBeForgotten(MigrationRecord record) {
-    return record.state().isEnded()
+    return record.isOver()
         && !hasNameToSettle(record)
         && (record.dnsName() == null
             || records.values().stream()
@@ -202,14 +204,20 @@ public final class MigrationJournal implements AutoCloseable {
         }
         case ARMED, HOLDING -> record(record.entering(MigrationState.ROLLED_BACK, epochNanos));
         case REDIRECTING ->
-            record(
-                record
-                    .entering(MigrationState.DRAINING, epochNanos)
-                    .entering(MigrationState.DONE, epochNanos));
-        case DRAINING -> record(record.entering(MigrationState.DONE, epochNanos));
-        case DONE, ROLLED_BACK -> {}
+            record(ended(record.entering(MigrationState.DRAINING, epochNanos), epochNanos));
+        case DRAINING -> record(ended(record, epochNanos));
+        case DONE, ROLLED_BACK -> {
+          if (record.isStanding()) {
+            record(record.unmapped(epochNanos));
+          }
+        }
       }
     }
+  }
+
+  private static MigrationRecord ended(MigrationRecord draining, long epochNanos) {
+    MigrationRecord done = draining.entering(MigrationState.DONE, epochNanos);
+    return done.isStanding() ? done.unmapped(epochNanos) : done;
   }
 
   private synchronized long append(MigrationRecord record, byte[] line) throws IOException {
@@ -255,18 +263,23 @@ public final class MigrationJournal implements AutoCloseable {
     if (!Files.exists(file)) {
       return;
     }
-    String text = Files.readString(file, StandardCharsets.UTF_8);
+    byte[] bytes = Files.readAllBytes(file);
     int lineNumber = 0;
-    for (int at = 0; at < text.length(); ) {
-      int newline = text.indexOf('\n', at);
-      if (newline < 0) {
+    for (int at = 0; at < bytes.length; ) {
+      int newline = at;
+      while (newline < bytes.length && bytes[newline] != '\n') {
+        newline++;
+      }
+      if (newline == bytes.length) {
         return; // torn: never acknowledged
       }
       lineNumber++;
-      String line = text.substring(at, newline);
+      ByteBuffer line = ByteBuffer.wrap(bytes, at, newline - at);
       at = newline + 1;
       try {
-        JsonNode node = json.readTree(line);
+        // Strictly: a byte that is no UTF-8 would otherwise become part of a name.
+        String text = StandardCharsets.UTF_8.newDecoder().decode(line).toString();
+        JsonNode node = json.readTree(text);
         if (node.has("forgotten")) {
           records.remove(node.get("forgotten").asString());
           continue;
@@ -274,7 +287,7 @@ public final class MigrationJournal implements AutoCloseable {
         MigrationRecord record = whole(json.treeToValue(node, MigrationRecord.class));
         records.remove(record.id());
         records.put(record.id(), record);
-      } catch (JacksonException | IllegalArgumentException e) {
+      } catch (JacksonException | IllegalArgumentException | CharacterCodingException e) {
         throw new IOException(
             file
                 + " line "
@@ -321,7 +334,7 @@ public final class MigrationJournal implements AutoCloseable {
     if (Files.exists(file) && Files.size(file) > COMPACT_ABOVE) {
       List<MigrationRecord> over =
           records.values().stream()
-              .filter(record -> record.state().isEnded() && !hasNameToSettle(record))
+              .filter(record -> record.isOver() && !hasNameToSettle(record))
               .toList();
       over.forEach(record -> records.remove(record.id()));
     }

@@ -29,7 +29,8 @@ record MigrationSpec(
     Config.HoldPolicy holdPolicy,
     @Nullable String flowListCommand,
     Config.Capture capture,
-    Config.ReturnPath returnPath) {
+    Config.ReturnPath returnPath,
+    boolean guestUnaware) {
 
   private static final int MAX_INTERFACE_NAME = 15; // IFNAMSIZ - 1, linux/if.h
 
@@ -119,6 +120,10 @@ record MigrationSpec(
             config.tunnel().returnPath(),
             "--return-path",
             mistakes);
+    boolean unaware = Boolean.TRUE.equals(request.guestUnaware());
+    if (unaware) {
+      GuestMapping.checkRequest(olds, news, returnPath == Config.ReturnPath.DIRECT, mistakes);
+    }
     if (remote != null && remote.endpoint() == null) {
       mistakes.add(
           "[[remote]] "
@@ -150,7 +155,8 @@ record MigrationSpec(
         holdPolicy,
         request.flowListCommand(),
         capture,
-        returnPath);
+        returnPath,
+        unaware);
   }
 
   private static void checkAddresses(

@@ -28,6 +28,9 @@ import org.jspecify.annotations.Nullable;
  * @param sizes what was too big for its way; null from an earlier daemon
  * @param icmpErrorsKeptBack ICMP errors about the old addresses that this host's kernel has made
  *     and that were dropped, as they were counted when last asked for; null where they were not
+ * @param guestUnaware whether the guest keeps its old addresses alone; null from an earlier daemon
+ * @param mapping of such a guest's addresses at the endpoint: prepared, on, standing (on, and the
+ *     migration is done) or removed; null elsewhere
  */
 public record MigrationView(
     String schema,
@@ -59,7 +62,76 @@ public record MigrationView(
     @Nullable String capture,
     @Nullable String lan,
     @Nullable SizesView sizes,
-    @Nullable Long icmpErrorsKeptBack) {
+    @Nullable Long icmpErrorsKeptBack,
+    @Nullable Boolean guestUnaware,
+    @Nullable String mapping) {
+
+  /** Of a guest that knows its new addresses. */
+  public MigrationView(
+      String schema,
+      String id,
+      String name,
+      long epoch,
+      String role,
+      String remote,
+      String state,
+      List<String> legal,
+      List<String> oldAddresses,
+      List<String> newAddresses,
+      @Nullable String guestMac,
+      String encapsulation,
+      String returnPath,
+      String holdPolicy,
+      boolean linkUp,
+      List<ConnectionView> connections,
+      List<HistoryEntry> history,
+      HeldView held,
+      TrafficView traffic,
+      int flows,
+      int flowsAtHold,
+      Map<String, Long> drops,
+      @Nullable DnsView dns,
+      List<String> alerts,
+      @Nullable ContinuityReport report,
+      @Nullable String encapsulationReason,
+      @Nullable String capture,
+      @Nullable String lan,
+      @Nullable SizesView sizes,
+      @Nullable Long icmpErrorsKeptBack) {
+    this(
+        schema,
+        id,
+        name,
+        epoch,
+        role,
+        remote,
+        state,
+        legal,
+        oldAddresses,
+        newAddresses,
+        guestMac,
+        encapsulation,
+        returnPath,
+        holdPolicy,
+        linkUp,
+        connections,
+        history,
+        held,
+        traffic,
+        flows,
+        flowsAtHold,
+        drops,
+        dns,
+        alerts,
+        report,
+        encapsulationReason,
+        capture,
+        lan,
+        sizes,
+        icmpErrorsKeptBack,
+        false,
+        null);
+  }
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon
@@ -109,8 +181,18 @@ public record MigrationView(
    * @param told Packet Too Big and Fragmentation Needed that this host has sent
    * @param cutInside IPv4 packets that went on in fragments of their own
    * @param cutOutside packets that went on in fragments of the outer packet
+   * @param deliveryMtu bytes of the longest packet that the LAN behind the tunnel takes
+   * @param cutTcp packets that went onto that LAN as shorter TCP segments
+   * @param unheeded of those dropped, how many had a sender who was told before, or may not be told
    */
-  public record SizesView(int innerMtu, long told, long cutInside, long cutOutside) {}
+  public record SizesView(
+      int innerMtu,
+      long told,
+      long cutInside,
+      long cutOutside,
+      @Nullable Integer deliveryMtu,
+      @Nullable Long cutTcp,
+      @Nullable Long unheeded) {}
 
   /**
    * How the DNS change stands; {@code state} is none, pending, updating, published, conflict,

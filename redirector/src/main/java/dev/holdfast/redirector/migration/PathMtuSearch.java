@@ -4,10 +4,10 @@ import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
@@ -48,29 +48,46 @@ final class PathMtuSearch {
   int measure(int tooLong) throws InterruptedException {
     int floor = old.isV4() ? Fit.SMALLEST_V4 : Fit.SMALLEST_V6;
     int shortest = Math.max(floor, Paths.smallestInnerMtu(host.config()));
-    int coarse = longestAnswered(shortest, tooLong - 1, COARSE);
-    return coarse == 0
-        ? 0
-        : Math.max(coarse, longestAnswered(coarse + 1, Math.min(coarse + COARSE, tooLong) - 1, 1));
+    return longest(shortest, tooLong - 1);
   }
 
-  private int longestAnswered(int from, int to, int step) throws InterruptedException {
-    if (from > to) {
+  /** The longest of these sizes that passes; 0 where not even {@code from} does. */
+  int longest(int from, int to) throws InterruptedException {
+    int coarse = longestAnswered(from, to, COARSE, COPIES);
+    if (coarse == 0) {
       return 0;
     }
+    int end = Math.min(coarse + COARSE - 1, to);
+    return Math.max(coarse, longestAnswered(coarse + 1, end, 1, COPIES));
+  }
+
+  /** Whether one probe of that size is answered; 0 is the shortest that there is. */
+  boolean passes(int size) throws InterruptedException {
+    return !answered(size, size, 1, 1).isEmpty();
+  }
+
+  private int longestAnswered(int from, int to, int step, int copies) throws InterruptedException {
+    return answered(from, to, step, copies).stream().mapToInt(size -> size).max().orElse(0);
+  }
+
+  private Set<Integer> answered(int from, int to, int step, int copies)
+      throws InterruptedException {
+    Set<Integer> answered = ConcurrentHashMap.newKeySet();
+    if (from > to) {
+      return answered;
+    }
     Map<Long, Integer> sizes = new ConcurrentHashMap<>();
-    AtomicInteger longest = new AtomicInteger();
-    CountDownLatch all = new CountDownLatch(((to - from) / step + 1) * COPIES);
+    CountDownLatch all = new CountDownLatch(((to - from) / step + 1) * copies);
     host.data()
         .run(() -> {
           path.listenToProbes(number -> {
             Integer size = sizes.remove(number);
             if (size != null) {
-              longest.accumulateAndGet(size, Math::max);
+              answered.add(size);
               all.countDown();
             }
           });
-          for (int copy = 0; copy < COPIES; copy++) {
+          for (int copy = 0; copy < copies; copy++) {
             for (int size = from; size <= to; size += step) {
               long number = numbers.incrementAndGet();
               sizes.put(number, size);
@@ -83,6 +100,6 @@ final class PathMtuSearch {
     } finally {
       host.data().run(() -> path.listenToProbes(null));
     }
-    return longest.get();
+    return answered;
   }
 }

@@ -140,7 +140,8 @@ final class Paths {
     return last;
   }
 
-  private static FlowTable flowTable(Host host) {
+  /** An empty one. */
+  static FlowTable flowTable(Host host) {
     return new FlowTable(
         MAX_FLOWS,
         FlowTimers.DEFAULTS.withTimeWait(host.config().drain().timeWait().toNanos()),
@@ -151,12 +152,14 @@ final class Paths {
    * Starts to learn the guest's connections on its port, or on the LAN's interface where it has
    * none.
    *
+   * @param table the learner's until it is handed over; what is in it is known already
    * @throws RequestRefused when it cannot be captured there
    */
-  static FlowLearner learn(Host host, MigrationRecord record) throws RequestRefused {
+  static FlowLearner learn(Host host, MigrationRecord record, FlowTable table)
+      throws RequestRefused {
     String port = record.guestPort() == null ? record.from() : record.guestPort();
     try {
-      return FlowLearner.start(port, record.olds(), flowTable(host), host.clock());
+      return FlowLearner.start(port, record.olds(), table, host.clock());
     } catch (IOException e) {
       throw new RequestRefused(RequestRefused.Kind.FAILED, String.valueOf(e.getMessage()), e);
     }

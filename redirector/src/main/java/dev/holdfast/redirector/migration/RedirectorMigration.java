@@ -64,6 +64,7 @@ final class RedirectorMigration extends LiveMigration {
           host.clock().epochNanos(),
           "armed: " + record.oldAddresses() + " may move to " + record.remote());
       drain.start();
+      connections.pathMtu().start();
     } catch (RequestRefused e) {
       abandon(asked);
       throw e;
@@ -153,6 +154,7 @@ final class RedirectorMigration extends LiveMigration {
   private RequestRefused undoHold(MigrationPath there, RuntimeException cause) {
     host.data().run(() -> there.enter(MigrationState.ARMED));
     amend(held -> held.rewound(MigrationState.ARMED));
+    known.learnAgain(there);
     return new RequestRefused(
         RequestRefused.Kind.FAILED,
         "capture could not be switched on, and the migration is armed as before: "
@@ -187,6 +189,7 @@ final class RedirectorMigration extends LiveMigration {
   /** Says again what the endpoint may have missed, when its control channel is back. */
   void controlUp() {
     connections.verify(); // it may have come from another place than where that one goes
+    connections.pathMtu().tell();
     if (record.state() == MigrationState.HOLDING) {
       tellHeld();
     }
@@ -429,6 +432,7 @@ final class RedirectorMigration extends LiveMigration {
     takenOver = true;
     known.resume();
     connections.keepOpen();
+    connections.pathMtu().start();
     drain.start();
     switch (record.state()) {
       case HOLDING ->

@@ -7,6 +7,7 @@ import dev.holdfast.redirector.steer.CaptureSteering;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
 import dev.holdfast.redirector.steer.NeighbourResponder;
+import dev.holdfast.redirector.steer.NftCounts;
 import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.RedirectorSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
@@ -307,7 +308,7 @@ final class RedirectorSteps {
    */
   long strays() {
     try {
-      return new HostFacts(host.kernel()).forwarded(records.get().olds());
+      return new NftCounts(host.kernel()).forwarded(records.get().olds());
     } catch (IOException e) {
       log.warn("stray packets are not counted: {}", e.getMessage());
       return -1;

@@ -171,6 +171,7 @@ final class RehearsalSite implements InboundPath.LinkEvents, AutoCloseable {
   void connect(Link stage, Link carrier) {
     live = carrier;
     path.linkUp(0, stage, carrier);
+    lan.limit(carrier.innerMtu()); // as a LAN's interface is told
   }
 
   /** The next guest is to be staged for. */

@@ -82,5 +82,12 @@ public final class AssumedLink implements Link {
   }
 
   @Override
+  public int innerMtu(PacketView inner) {
+    return remote == null
+        ? innerMtu
+        : innerMtu + IpInIp.outerLength(remote) - IpInIp.outerLength(remote, inner);
+  }
+
+  @Override
   public void close() {}
 }

@@ -1,7 +1,6 @@
 package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Fit;
-import dev.holdfast.tunnel.encap.IpInIp;
 import dev.holdfast.tunnel.encap.OuterFragments;
 import dev.holdfast.tunnel.encap.TlsFrame;
 import dev.holdfast.tunnel.link.IpInIpLink;
@@ -31,8 +30,7 @@ record Encapsulated(String result, String why, @Nullable DropReason drop) {
    * @param limit bytes that the link carries whole
    */
   static Encapsulated of(Link live, ByteBuf packet, PacketView view, Fit fit, int limit) {
-    if (!(live instanceof IpInIpLink)
-        && !(live instanceof AssumedLink assumed && assumed.isIpInIp())) {
+    if (!isIpInIp(live)) {
       return inTls(live, packet);
     }
     if (forbids(live, view)) {
@@ -57,6 +55,11 @@ record Encapsulated(String result, String why, @Nullable DropReason drop) {
           "none", "with its outer header it would be over 65,535 bytes", DropReason.TOO_BIG);
     }
     return inIp(outer, inner, segments, fit, limit);
+  }
+
+  /** Whether packets on it have no frame and no offload header. */
+  static boolean isIpInIp(@Nullable Link live) {
+    return live instanceof IpInIpLink || (live instanceof AssumedLink told && told.isIpInIp());
   }
 
   private static boolean forbids(Link live, PacketView view) {
@@ -92,7 +95,7 @@ record Encapsulated(String result, String why, @Nullable DropReason drop) {
     int header = outer.readableBytes();
     boolean inside = fit == Fit.IN_FRAGMENTS;
     int whole = header + inner.length();
-    int pathMtu = limit + (v4 ? IpInIp.V4_OUTER : IpInIp.V6_OUTER);
+    int pathMtu = limit + header; // an encapsulation limit is in both
     boolean cut = whole > pathMtu && !inside;
     int fragments = cut ? OuterFragments.count(whole, pathMtu, v4) : 1;
     boolean keepsWhole = v4 && (outer.getUnsignedByte(6) & 0x40) != 0 && !cut;

@@ -8,6 +8,7 @@ import dev.holdfast.redirector.migration.Explanation;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.SegmentLength;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import java.util.function.Function;
@@ -43,11 +44,13 @@ final class InboundExplanation {
     int vnet = payload.readerIndex();
     int length = payload.readableBytes() - VirtioNetHeader.LENGTH;
     PacketFault fault = view.check(payload, vnet + VirtioNetHeader.LENGTH, length);
+    MigrationPath path = fault != PacketFault.NONE ? null : asked == null ? byAddress() : asked;
+    DropReason wrong =
+        path == null ? null : InboundPath.fault(path, payload, view, isDescribed(path));
     if (!account.packet(fault, payload, vnet, view)) {
       return account.dropped(
           DropReason.MALFORMED, "It would be dropped: " + PacketText.fault(fault));
     }
-    MigrationPath path = asked == null ? byAddress() : asked;
     if (path == null) {
       account.step(
           "migration",
@@ -64,7 +67,6 @@ final class InboundExplanation {
         asked == null
             ? "its inner address is the guest's old one"
             : "it was named in the question");
-    DropReason wrong = InboundPath.fault(path, payload, view, true);
     if (wrong != null) {
       account.step("tunnel", "unsound", wrong.text());
       return account.dropped(wrong, "It is dropped: " + wrong.text());
@@ -92,6 +94,11 @@ final class InboundExplanation {
       return spent();
     }
     return judge(path, known, toGuest ? Direction.TO_GUEST : Direction.FROM_GUEST);
+  }
+
+  /** By IP-in-IP what was merged is cut to what the tunnel carries whole: nothing else is known. */
+  private static boolean isDescribed(MigrationPath path) {
+    return !Encapsulated.isIpInIp(path.lanes[0].live);
   }
 
   /** As {@link IpInIpDispatch} does; by TLS the data connection says it. */
@@ -147,7 +154,10 @@ final class InboundExplanation {
         judged.limit(),
         toGuest ? "the guest's LAN" : "the way to its peer",
         false);
-    if (fit != Fit.WHOLE && fit != Fit.IN_FRAGMENTS) {
+    boolean inSegments =
+        fit.goesOnTooLong()
+            && SegmentLength.mayShorten(payload, payload.readerIndex(), view, judged.limit());
+    if (fit.isDropped() || (fit.goesOnTooLong() && !inSegments)) {
       return account.dropped(
           DropReason.TOO_BIG, "It is dropped: it does not fit, and may not be fragmented");
     }
@@ -167,7 +177,7 @@ final class InboundExplanation {
         "It is delivered to %s%s, because %s"
             .formatted(
                 toGuest ? "the guest" : "its peer " + view.destination(),
-                fit == Fit.IN_FRAGMENTS ? " in fragments" : "",
+                fit == Fit.IN_FRAGMENTS ? " in fragments" : inSegments ? " in segments" : "",
                 judged.rule().reason()));
   }
 }

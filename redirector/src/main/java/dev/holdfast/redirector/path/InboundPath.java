@@ -41,7 +41,7 @@ public final class InboundPath implements LinkReceiver {
   private static final int STAGING_ID = 8;
 
   /** The longest packet that most senders put on a wire. */
-  private static final int ETHERNET = 1500;
+  static final int ETHERNET = 1500;
 
   /** A marker that asks for its answer alone, and says nothing of what was sent before it. */
   static final long SIGN_OF_LIFE = -1;
@@ -218,11 +218,10 @@ public final class InboundPath implements LinkReceiver {
   private void probe() {
     if (Probe.isRequest(view)) {
       Link live = lane.live;
-      if (live != null && view.length() <= live.innerMtu()) { // in fragments it would prove nothing
+      if (live != null) {
         Link.Sent sent =
-            live.send(
-                FrameType.PACKET,
-                Probe.answer(view.source(), path.token, Probe.number(view), view.length()));
+            Probe.whole(
+                live, Probe.answer(view.source(), path.token, Probe.number(view), view.length()));
         replied = true;
         if (sent != Link.Sent.OK) {
           log.warn("a probe could not be answered: {}", sent);
@@ -295,8 +294,8 @@ public final class InboundPath implements LinkReceiver {
   private void deliver(ByteBuf payload, Direction direction, Fit fit, int limit, long now) {
     if (fit == Fit.WHOLE) {
       write(payload);
-    } else if (sizing.goesOn(path, fit, payload, view, direction, limit, now, ways)) {
-      path.drops.count(DropReason.TOO_BIG); // no tunnel from here on whose packets could be cut
+    } else {
+      sizing.deliver(path, fit, payload, view, direction, limit, now, ways);
     }
   }
 

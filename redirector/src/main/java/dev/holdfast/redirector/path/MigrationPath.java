@@ -49,7 +49,6 @@ public final class MigrationPath {
   /** Bytes of the longest inner packet that the tunnel carries whole. */
   volatile int innerMtu;
 
-  /** Bytes of the longest packet that the way from here to the guest, or to its peers, takes. */
   private final int deliveryMtu;
 
   private @Nullable TooBigSenders senders;
@@ -292,7 +291,7 @@ public final class MigrationPath {
     return innerMtu;
   }
 
-  /** What passes whole at this moment; 65535 by TLS, whose stream knows no packets. Data loop. */
+  /** What passes whole at this moment; 65535 by TLS, whose stream knows no packets. Any thread. */
   public int tunnelMtu() {
     Link live = lanes[0].live;
     return live == null ? innerMtu : live.innerMtu();
@@ -308,7 +307,8 @@ public final class MigrationPath {
     }
   }
 
-  int deliveryMtu() {
+  /** Bytes of the longest packet that the way from here to the guest, or to its peers, takes. */
+  public int deliveryMtu() {
     return deliveryMtu;
   }
 

@@ -241,7 +241,7 @@ final class OutboundExplanation {
     Fit fit = judged.fit();
     Sizes.step(account, fit, packet, view, judged.limit(), "the tunnel", true);
     String remote = known.remote();
-    if (fit == Fit.TOLD || fit == Fit.JUST_TOLD) {
+    if (fit.isDropped()) {
       return account.dropped(DropReason.TOO_BIG, "It is dropped, because " + fit.reason());
     }
     if (!live.isUp()) {

@@ -157,8 +157,8 @@ public final class OutboundPath {
     Fit fit = Sizing.fit(path, packet, vnet, view, direction, limit, now);
     if (fit == Fit.WHOLE) {
       write(path, packet);
-    } else if (sizing.goesOn(path, fit, packet, view, direction, limit, now, outOfTunnel(path))) {
-      path.drops.count(DropReason.TOO_BIG);
+    } else {
+      sizing.deliver(path, fit, packet, view, direction, limit, now, outOfTunnel(path));
     }
   }
 
@@ -330,19 +330,15 @@ public final class OutboundPath {
   }
 
   private void send(MigrationPath path, Link live, Direction direction, ByteBuf packet, int bytes) {
-    switch (live.send(FrameType.PACKET, packet)) {
-      case OK -> {
-        if (direction == Direction.TO_GUEST) {
-          path.toGuestPackets++;
-          path.toGuestBytes += bytes;
-        } else {
-          path.fromGuestPackets++;
-          path.fromGuestBytes += bytes;
-        }
-      }
-      case DOWN -> path.drops.count(DropReason.LINK_DOWN);
-      case FULL -> path.drops.count(DropReason.LINK_FULL);
-      case TOO_BIG -> path.drops.count(DropReason.TOO_BIG);
+    DropReason drop = live.send(FrameType.PACKET, packet).drop();
+    if (drop != null) {
+      path.drops.count(drop);
+    } else if (direction == Direction.TO_GUEST) {
+      path.toGuestPackets++;
+      path.toGuestBytes += bytes;
+    } else {
+      path.fromGuestPackets++;
+      path.fromGuestBytes += bytes;
     }
     touch(path);
   }

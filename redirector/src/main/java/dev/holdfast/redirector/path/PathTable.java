@@ -59,9 +59,14 @@ public final class PathTable {
 
   /** What the tunnel of a packet that came from a LAN carries whole now; 65535 where none does. */
   public int tunnelMtu(PacketView view) {
-    MigrationPath path = redirecting(view);
-    path = path == null ? serving(view) : path;
+    MigrationPath path = ofLan(view);
     return path == null ? 65_535 : path.tunnelMtu();
+  }
+
+  /** Whose packet is one that came from a LAN. */
+  @Nullable MigrationPath ofLan(PacketView view) {
+    MigrationPath path = redirecting(view);
+    return path == null ? serving(view) : path;
   }
 
   /**
@@ -69,8 +74,7 @@ public final class PathTable {
    * by the migration whose old address it has, or else in {@code others}.
    */
   public void drop(PacketView view, DropReason reason, DropCounters others) {
-    MigrationPath path = redirecting(view);
-    path = path == null ? serving(view) : path;
+    MigrationPath path = ofLan(view);
     path = path == null ? served(view) : path;
     path = path == null ? redirected(view) : path;
     (path == null ? others : path.drops).count(reason);

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.path;
 
 import dev.holdfast.tunnel.link.FrameType;
+import dev.holdfast.tunnel.link.IpInIpLink;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
@@ -28,18 +29,28 @@ final class Probe {
 
   private Probe() {}
 
-  /**
-   * Sends a request by that link; false when it cannot. One that the link would carry in fragments
-   * proves nothing of its size, and is not sent.
-   */
+  /** Sends a request by that link; false when it cannot. */
   static boolean send(@Nullable Link by, IpAddress old, byte[] token, long number, int size) {
-    if (by == null
-        || size > by.innerMtu()
-        || by.send(FrameType.PACKET, request(old, token, number, size)) != Link.Sent.OK) {
+    if (by == null || whole(by, request(old, token, number, size)) != Link.Sent.OK) {
       return false;
     }
     by.flush();
     return true;
+  }
+
+  /**
+   * Sends a request or an answer, which takes it over. In fragments it would prove nothing of its
+   * size: IP-in-IP sends it whole, however little the path is thought to take.
+   */
+  static Link.Sent whole(Link by, ByteBuf probe) {
+    if (by instanceof IpInIpLink link) {
+      return link.sendWhole(probe);
+    }
+    if (probe.readableBytes() - VirtioNetHeader.LENGTH > by.innerMtu()) {
+      probe.release();
+      return Link.Sent.TOO_BIG;
+    }
+    return by.send(FrameType.PACKET, probe);
   }
 
   /** A request of {@code size} bytes of inner packet in all (at least what the content needs). */

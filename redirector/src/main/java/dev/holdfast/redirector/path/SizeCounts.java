@@ -14,6 +14,12 @@ public final class SizeCounts {
   /** Packets that went on although they are too long for it, in fragments of the outer packet. */
   volatile long cutOutside;
 
+  /** Packets that went onto a LAN as shorter TCP segments. */
+  volatile long cutTcp;
+
+  /** Dropped although their senders were told before, or may not be told: they do not get there. */
+  volatile long unheeded;
+
   public long told() {
     return told;
   }
@@ -24,5 +30,13 @@ public final class SizeCounts {
 
   public long cutOutside() {
     return cutOutside;
+  }
+
+  public long cutTcp() {
+    return cutTcp;
+  }
+
+  public long unheeded() {
+    return unheeded;
   }
 }

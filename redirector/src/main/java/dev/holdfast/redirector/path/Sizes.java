@@ -2,6 +2,7 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.SegmentLength;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 
@@ -29,7 +30,7 @@ final class Sizes {
             ? "%d bytes; %s takes any length".formatted(longest, onto)
             : "%d bytes; %s takes %d whole".formatted(longest, onto, limit);
     String told = "";
-    if (fit == Fit.TOLD || fit == Fit.TOLD_AND_RESCUED) {
+    if (fit.isTold()) {
       told =
           "; %s of %d bytes goes to %s, from %s"
               .formatted(
@@ -38,9 +39,18 @@ final class Sizes {
                   view.source(),
                   view.destination());
     }
-    boolean isCut = fit == Fit.TOLD_AND_RESCUED || fit == Fit.RESCUED || fit == Fit.CARRIED;
-    String why =
-        isCut && !isTunnel ? "it is too big, and here no outer packet can be cut" : fit.reason();
-    account.step("size", measured, why + told);
+    account.step("size", measured, fit.reason() + how(fit, packet, view, limit, isTunnel) + told);
+  }
+
+  private static String how(Fit fit, ByteBuf packet, PacketView view, int limit, boolean isTunnel) {
+    if (!fit.goesOnTooLong()) {
+      return "";
+    }
+    if (isTunnel) {
+      return " in outer fragments";
+    }
+    return SegmentLength.mayShorten(packet, packet.readerIndex(), view, limit)
+        ? " as shorter TCP segments"
+        : ", were there an outer packet to be cut, or a TCP segment to be divided";
   }
 }

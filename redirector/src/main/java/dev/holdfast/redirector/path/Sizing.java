@@ -9,6 +9,7 @@ import dev.holdfast.tunnel.packet.Fragmenter;
 import dev.holdfast.tunnel.packet.IcmpErrors;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
+import dev.holdfast.tunnel.packet.SegmentLength;
 import dev.holdfast.tunnel.packet.Segmenter;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
@@ -85,27 +86,47 @@ final class Sizing {
       long nowNanos,
       Ways to) {
     int vnet = packet.readerIndex();
-    boolean tells = fit == Fit.TOLD || fit == Fit.TOLD_AND_RESCUED;
-    if (!tells || tell(path, packet, vnet, view, limit, to)) {
-      int longest = VirtioNetHeader.longestPiece(packet, vnet, view);
-      path.senders().note(fit, view, longest, flow(path, view, direction), nowNanos);
+    if (!fit.isTold() || tell(path, packet, vnet, view, limit, to)) {
+      path.senders().note(fit, limit, flow(path, view, direction), nowNanos);
     }
-    switch (fit) {
-      case WHOLE -> {
-        return true;
-      }
-      case IN_FRAGMENTS -> {
-        path.sizes.cutInside++;
-        cut(packet, vnet, view, limit, to);
-        return false;
-      }
-      case TOLD, JUST_TOLD -> {
-        path.drops.count(DropReason.TOO_BIG);
-        return false;
-      }
-      case TOLD_AND_RESCUED, RESCUED, CARRIED -> {}
+    if (fit == Fit.IN_FRAGMENTS) {
+      path.sizes.cutInside++;
+      cut(packet, vnet, view, limit, to);
+      return false;
+    }
+    if (fit.isDropped()) {
+      path.drops.count(DropReason.TOO_BIG);
+      return false;
     }
     return true;
+  }
+
+  /**
+   * The same for what is to go onto a LAN, where no outer packet can be cut: what is to go on goes
+   * as shorter TCP segments. What cannot be is dropped and counted, and that its sender does not
+   * heed what he is told, or may not be told, is counted as well.
+   */
+  void deliver(
+      MigrationPath path,
+      Fit fit,
+      ByteBuf packet,
+      PacketView view,
+      Direction direction,
+      int limit,
+      long nowNanos,
+      Ways to) {
+    if (!goesOn(path, fit, packet, view, direction, limit, nowNanos, to)) {
+      return;
+    }
+    if (SegmentLength.shorten(packet, packet.readerIndex(), view, limit)) {
+      path.sizes.cutTcp++;
+      to.onward(packet.retain());
+      return;
+    }
+    path.drops.count(DropReason.TOO_BIG);
+    if (fit != Fit.TOLD_AND_CARRIED && fit != Fit.CARRIED_MEANWHILE) {
+      path.sizes.unheeded++;
+    }
   }
 
   private void cut(ByteBuf packet, int vnet, PacketView view, int limit, Ways to) {

@@ -45,11 +45,6 @@ public final class Announcements {
     addresses.forEach(address -> running.remove(new Subject(lan, address)));
   }
 
-  /** Says no more on this LAN. */
-  public synchronized void end(String lan) {
-    running.keySet().removeIf(subject -> subject.lan().equals(lan));
-  }
-
   /** What is to be sent now; it is taken to be sent. */
   public synchronized List<Announcement> due(String lan, long nowNanos) {
     List<Announcement> due = new ArrayList<>();

@@ -7,10 +7,8 @@ import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -60,7 +58,7 @@ public final class HostFacts {
     return parse(kernel.query(arguments), "ip " + arguments);
   }
 
-  private static JsonNode parse(String answer, String question) throws IOException {
+  static JsonNode parse(String answer, String question) throws IOException {
     try {
       return JSON.readTree(answer);
     } catch (JacksonException e) {
@@ -345,52 +343,6 @@ public final class HostFacts {
     return families;
   }
 
-  /** How many packets to {@code olds} were forwarded that no capture has taken. */
-  public long forwarded(List<IpAddress> olds) throws IOException {
-    return counted("inet " + SteeringNames.TABLE + " passed", olds, HostFacts::address);
-  }
-
-  /**
-   * How many ICMP errors about {@code olds} this host would have sent, and our tables have dropped:
-   * unreachable, time exceeded and redirect, by the quoted packet's addresses.
-   */
-  public long errorsKeptBack(List<IpAddress> olds) throws IOException {
-    return counted("inet " + SteeringNames.TABLE + " silenced", olds, HostFacts::numbered);
-  }
-
-  /**
-   * How many packets to multicast groups or broadcast our tables have dropped that the guest has
-   * sent from {@code olds} at this host.
-   */
-  public long groupPackets(List<IpAddress> olds, boolean byPcap) throws IOException {
-    String table = byPcap ? PcapTables.TABLE : SteeringNames.TABLE;
-    return counted(
-        "bridge " + table + " grouped", olds, value -> address(value.path("concat").path(1)));
-  }
-
-  /** What the kernel has counted in a set for each family, at the elements of these addresses. */
-  private long counted(
-      String set, List<IpAddress> olds, Function<JsonNode, @Nullable IpAddress> addressOf)
-      throws IOException {
-    long packets = 0;
-    for (String width : List.of("4", "6")) {
-      if (olds.stream().noneMatch(old -> old.isV4() == width.equals("4"))) {
-        continue;
-      }
-      String list = "list set " + set + width;
-      for (JsonNode object : parse(kernel.nftQuery(list), "nft " + list).path("nftables")) {
-        for (JsonNode element : object.path("set").path("elem")) {
-          JsonNode counted = element.path("elem");
-          IpAddress address = addressOf.apply(counted.path("val"));
-          if (address != null && olds.contains(address)) {
-            packets += counted.path("counter").path("packets").asLong(0);
-          }
-        }
-      }
-    }
-    return packets;
-  }
-
   /**
    * How many packets of {@code olds} were dropped because their TTL was used up. No process is
    * started for it.
@@ -409,24 +361,6 @@ public final class HostFacts {
       }
     }
     return packets;
-  }
-
-  private static @Nullable IpAddress address(JsonNode value) {
-    String text = value.asString("");
-    return text.isEmpty() ? null : IpAddress.parse(text);
-  }
-
-  /** nft writes a number that fits into 64 bits in decimal, and a longer one in hex. */
-  private static @Nullable IpAddress numbered(JsonNode value) {
-    String text = value.asString("");
-    if (text.isEmpty()) {
-      return null;
-    }
-    if (!text.startsWith("0x")) {
-      return IpAddress.v4((int) Long.parseLong(text));
-    }
-    String hex = text.substring(2);
-    return IpAddress.ofBytes(HexFormat.of().parseHex("0".repeat(32 - hex.length()) + hex));
   }
 
   /** The packet filters of others. */

@@ -107,6 +107,10 @@ public abstract sealed class PcapSteering implements Steering {
     private NftElements announced() {
       NftElements elements = elements();
       plan.announced().ifPresent(key -> elements.add("bridge announced", key));
+      String port = plan.guestPort();
+      if (port != null) {
+        elements.add("bridge missed", name(port));
+      }
       return elements;
     }
 
@@ -135,6 +139,7 @@ public abstract sealed class PcapSteering implements Steering {
         elements.add("bridge return" + width(old), key(guest, old));
         elements.add("bridge grouped" + width(old), key(guest, old));
         elements.add("netdev return" + width(old), key(guest, old));
+        elements.add("netdev grouped" + width(old), key(guest, old));
         if (old.isV6()) {
           for (IpPrefix kept : plan.keptFrom(old)) {
             elements.add("bridge kept6", key(guest, number(kept)));

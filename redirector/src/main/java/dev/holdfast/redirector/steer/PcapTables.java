@@ -15,11 +15,14 @@ import java.util.List;
  *        -> netdev ingress of the bridge: dropped                   (captured4/6, return4/6)
  *   the guest's multicast and broadcast from it
  *     -> bridge prerouting: dropped, and counted                 (grouped4/6)
+ *   multicast and broadcast towards the held guest
+ *     -> bridge forward, output: dropped, and counted             (missed)
  *   the guest's ARP and NS as an old address, and its NS for the LAN that it has left
  *     -> bridge forward: dropped; answered from a packet socket, or
  *        asked from there as its new address                        (return4/6, kept6)
  * on any other interface:
  *   libpcap's copy -> netdev ingress: dropped
+ *   the guest's multicast and broadcast -> there too, and counted (grouped4/6)
  * </pre>
  *
  * <p>No frame is changed, no route, rule, address, neighbour or sysctl is made. When the daemon is
@@ -27,6 +30,8 @@ import java.util.List;
  */
 final class PcapTables {
   static final String TABLE = "holdfast_pcap";
+
+  private static final String TO_GROUP = "ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00";
 
   private PcapTables() {}
 
@@ -69,6 +74,15 @@ final class PcapTables {
                     + rule
                     + "ip6 daddr @captured6 counter drop\n"
                     + rule
+                    + "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert }"
+                    + " ether saddr . ip6 saddr @return6 counter drop\n"
+                    + rule
+                    + TO_GROUP
+                    + " ether saddr . ip saddr @grouped4 drop\n"
+                    + rule
+                    + TO_GROUP
+                    + " ether saddr . ip6 saddr @grouped6 drop\n"
+                    + rule
                     + "ether saddr . ip saddr @return4 counter drop\n"
                     + rule
                     + "ether saddr . ip6 saddr @return6 counter drop\n")),
@@ -90,6 +104,7 @@ final class PcapTables {
         set kept6 { typeof ether saddr . @th,64,128; flags interval; }
         set blocked { type ifname; }
         set announced { type ifname . ether_addr; }
+        set missed { type ifname; counter; }
 
         chain prerouting {
           type filter hook prerouting priority -350; policy accept;
@@ -101,8 +116,13 @@ final class PcapTables {
           ether saddr . ip saddr @grouped4 drop
           ether saddr . ip6 saddr @grouped6 drop
         }
+        chain to_held {
+          icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } return
+          ether type { ip, ip6 } oifname @blocked oifname @missed drop
+        }
         chain forward {
           type filter hook forward priority -350; policy accept;
+          ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_held
           oifname @blocked counter drop
           ip daddr @captured4 counter drop
           ip6 daddr @captured6 counter drop
@@ -113,6 +133,7 @@ final class PcapTables {
         }
         chain output {
           type filter hook output priority -350; policy accept;
+          ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_held
           oifname @blocked counter drop
           icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
         }
@@ -122,6 +143,8 @@ final class PcapTables {
         set captured6 { type ipv6_addr; }
         set return4 { typeof ether saddr . ip saddr; }
         set return6 { typeof ether saddr . ip6 saddr; }
+        set grouped4 { typeof ether saddr . ip saddr; counter; }
+        set grouped6 { typeof ether saddr . ip6 saddr; counter; }
       }
       """;
 }

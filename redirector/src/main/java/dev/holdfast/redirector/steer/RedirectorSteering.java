@@ -159,6 +159,10 @@ public final class RedirectorSteering implements CaptureSteering {
       elements.add(HopLimitRules.SPENT + width, old.toString());
     }
     plan.announced().ifPresent(key -> elements.add("bridge announced", key));
+    String port = plan.guestPort();
+    if (port != null) {
+      elements.add("bridge missed", name(port)).add("inet missed", name(port));
+    }
     return elements;
   }
 }

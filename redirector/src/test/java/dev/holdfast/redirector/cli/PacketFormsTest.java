@@ -141,7 +141,9 @@ class PacketFormsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "tcp 10.9.0.2 10.1.0.10:80              | '10.9.0.2' has no port",
+        "tcp 10.9.0.2 10.1.0.10:80              | '10.9.0.2' has no port; write \"10.9.0.2:PORT\"",
+        "udp [fd00::1]:53 fd00::2               | 'fd00::2' has no port; write \"[fd00::2]:PORT\"",
+        "tcp here 10.1.0.10:80                  | 'here' is not an endpoint; write an IP address and a port, such as \"10.1.0.2:PORT\"",
         "tcp 10.9.0.2:0 10.1.0.10:80            | port 0 is not within 1..65535",
         "tcp 10.9.0.2:1                         | Give protocol, source and destination",
         "icmp 10.9.0.2:5 10.1.0.10              | icmp has no ports",

@@ -141,6 +141,14 @@ public final class FakeService implements MigrationService {
   }
 
   @Override
+  public MigrationView unmap(String id, boolean force) throws RequestRefused {
+    if (!force) {
+      throw new RequestRefused(Kind.REFUSED, "2 connections use 10.2.0.10.");
+    }
+    return show(id);
+  }
+
+  @Override
   public synchronized List<MigrationView> list() {
     beforeEach.run();
     return List.copyOf(migrations);

@@ -44,14 +44,14 @@ final class FitTest {
     assertThat(Fit.of(packet, packet.length(), limit, senders, flow, nowNanos))
         .as("asking changes nothing")
         .isEqualTo(fit);
-    senders.note(fit, packet, packet.length(), flow, nowNanos);
+    senders.note(fit, limit, flow, nowNanos);
     return fit;
   }
 
   @Test
   void whatFitsAsksNobody() {
     assertThat(fit(segment(v4(), 1, LIMIT), LIMIT, 0)).isEqualTo(Fit.WHOLE);
-    assertThat(fit(segment(v4(), 1, LIMIT + 1), LIMIT, 0)).isEqualTo(Fit.TOLD);
+    assertThat(fit(segment(v4(), 1, LIMIT + 1), LIMIT, 0)).isEqualTo(Fit.TOLD_AND_CARRIED);
   }
 
   @Test
@@ -63,7 +63,7 @@ final class FitTest {
   @Test
   void nobodyIsToldToSendLessThanTheLeast() {
     assertThat(fit(segment(v4(), 1, 552), 500, 0)).isEqualTo(Fit.CARRIED);
-    assertThat(fit(segment(v4(), 1, 553), 500, 0)).isEqualTo(Fit.TOLD);
+    assertThat(fit(segment(v4(), 1, 553), 500, 0)).isEqualTo(Fit.TOLD_AND_CARRIED);
     assertThat(Fit.told(500, true)).isEqualTo(552);
     assertThat(fit(segment(v6(), 1, 1260), 1200, 0)).isEqualTo(Fit.CARRIED);
     assertThat(Fit.told(1200, false)).isEqualTo(1280);
@@ -79,33 +79,46 @@ final class FitTest {
   }
 
   @Test
-  void theSameBytesAgainShowThatTheWordDidNotArrive() {
-    assertThat(fit(segment(v4(), 1000, 1500), LIMIT, 0)).isEqualTo(Fit.TOLD);
-    assertThat(fit(segment(v4(), 2460, 1500), LIMIT, MS)).isEqualTo(Fit.JUST_TOLD);
-    assertThat(fit(segment(v4(), 1000, 1500), LIMIT, 50 * MS)).isEqualTo(Fit.RESCUED);
-    assertThat(fit(segment(v4(), 3920, 1500), LIMIT, 60 * MS)).isEqualTo(Fit.RESCUED);
-    assertThat(fit(segment(v4(), 5380, 1500), LIMIT, 10_000 * MS)).isEqualTo(Fit.TOLD_AND_RESCUED);
+  void tcpIsCarriedFromItsFirstSegmentOn() {
+    PacketView full = segment(v4(), 1000, 1500);
+    assertThat(fit(full, LIMIT, 0)).isEqualTo(Fit.TOLD_AND_CARRIED);
+    assertThat(fit(full, LIMIT, MS)).isEqualTo(Fit.CARRIED_MEANWHILE);
+    assertThat(fit(full, LIMIT, 100 * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
+    assertThat(fit(full, LIMIT, 199 * MS)).isEqualTo(Fit.CARRIED_MEANWHILE);
+    assertThat(fit(full, LIMIT, 999 * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
+  }
+
+  @Test
+  void whoDoesNotHeedIsRemindedSeldom() {
+    PacketView full = segment(v4(), 1000, 1500);
+    for (int at = 0; at < 1_000; at += 100) {
+      assertThat(fit(full, LIMIT, at * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
+    }
+    assertThat(fit(full, LIMIT, 1_000 * MS)).isEqualTo(Fit.RESCUED);
+    assertThat(fit(full, LIMIT, 10_000 * MS)).isEqualTo(Fit.RESCUED);
+    assertThat(fit(full, LIMIT, 10_900 * MS)).isEqualTo(Fit.TOLD_AND_RESCUED);
+    assertThat(fit(full, LIMIT, 11_000 * MS)).isEqualTo(Fit.RESCUED);
   }
 
   @Test
   void whoHeedsAndTriesMoreAfterTenMinutesIsToldAgain() {
-    assertThat(fit(segment(v4(), 1000, 1500), LIMIT, 0)).isEqualTo(Fit.TOLD);
-    assertThat(fit(segment(v4(), 9_000_000, 1500), LIMIT, 600_000 * MS)).isEqualTo(Fit.TOLD);
-    assertThat(fit(segment(v4(), 9_000_000, 1500), LIMIT, 600_300 * MS)).isEqualTo(Fit.RESCUED);
+    PacketView full = segment(v4(), 1000, 1500);
+    for (int at = 0; at < 300; at += 100) {
+      assertThat(fit(full, LIMIT, at * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
+    }
+    assertThat(fit(full, LIMIT, 600_000 * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
+    assertThat(fit(full, LIMIT, 600_100 * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
   }
 
   @Test
-  void whoHasHeededIsNotTakenForDeafWhenLessPasses() {
-    assertThat(fit(segment(v4(), 1000, 1500), LIMIT, 0)).isEqualTo(Fit.TOLD);
-    assertThat(fit(segment(v4(), 1000, LIMIT), 1380, 200 * MS)).isEqualTo(Fit.TOLD);
-    assertThat(fit(segment(v4(), 1000, LIMIT), 1380, 400 * MS)).isEqualTo(Fit.RESCUED);
-  }
-
-  @Test
-  void sequenceNumbersWrap() {
-    assertThat(fit(segment(v4(), 0xffff_ff00L, 1500), LIMIT, 0)).isEqualTo(Fit.TOLD);
-    assertThat(fit(segment(v4(), 0x100, 1500), LIMIT, MS)).isEqualTo(Fit.JUST_TOLD);
-    assertThat(fit(segment(v4(), 0xffff_ff00L, 1500), LIMIT, MS)).isEqualTo(Fit.RESCUED);
+  void whoHasHeededIsToldAtOnceWhenLessPasses() {
+    PacketView full = segment(v4(), 1000, 1500);
+    for (int at = 0; at < 1_000; at += 100) {
+      assertThat(fit(full, LIMIT, at * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
+    }
+    assertThat(fit(full, LIMIT, 1_000 * MS)).isEqualTo(Fit.RESCUED);
+    assertThat(fit(segment(v4(), 1000, LIMIT), 1380, 1_001 * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
+    assertThat(fit(segment(v4(), 1000, LIMIT), 1380, 1_002 * MS)).isEqualTo(Fit.CARRIED_MEANWHILE);
   }
 
   @Test
@@ -123,12 +136,12 @@ final class FitTest {
     int told = 0;
     for (int flow = 0; flow < 5_000; flow++) {
       PacketView packet = segment(v4(), 1, 1500);
-      if (fit(packet, LIMIT, flow * 31, 0) == Fit.TOLD) {
+      if (fit(packet, LIMIT, flow * 31, 0).isTold()) {
         told++;
       }
     }
     assertThat(told).isEqualTo(TooBigSenders.PER_SECOND);
     PacketView packet = segment(v4(), 1, 1500);
-    assertThat(fit(packet, LIMIT, -1, 10 * MS)).isEqualTo(Fit.TOLD);
+    assertThat(fit(packet, LIMIT, -1, 10 * MS)).isEqualTo(Fit.TOLD_AND_CARRIED);
   }
 }

@@ -51,11 +51,6 @@ final class AnnouncementRow implements Row {
     return at(seconds, (all, now) -> all.end(LAN, List.of(addresses)));
   }
 
-  /** The interface is left. */
-  AnnouncementRow leaves(double seconds) {
-    return at(seconds, (all, now) -> all.end(LAN));
-  }
-
   /** The host is too busy to look in that time. */
   AnnouncementRow sleeps(double from, double until) {
     sleepFrom = ticks(from);

@@ -31,6 +31,7 @@ public final class EdgeTables {
           OffloadTest.class,
           NeighboursTest.class,
           MtuTest.class,
+          DeliveryMtuTest.class,
           KeptTtlTest.class,
           DscpTest.class,
           LoopTest.class,
@@ -40,7 +41,8 @@ public final class EdgeTables {
           HeldPartsTest.class,
           IcmpWaysTest.class,
           AnnouncementTest.class,
-          HalfOpenTest.class);
+          HalfOpenTest.class,
+          ReturnPathTest.class);
 
   private EdgeTables() {}
 

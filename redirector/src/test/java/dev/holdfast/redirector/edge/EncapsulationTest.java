@@ -154,6 +154,15 @@ class EncapsulationTest {
                 .by(GUEST_IS_THERE)
                 .sends(Ip.V4.outgoing().df(false).id(4).around(mayBeCut))),
         row(
+            "RFC 6864 4.3",
+            "what may not be cut takes no identification from what may",
+            oldHost()
+                .over(Ip.V4)
+                .after(whole, large, whole)
+                .captures(mayBeCut)
+                .by(GUEST_IS_THERE)
+                .sends(Ip.V4.outgoing().df(false).id(2).around(mayBeCut))),
+        row(
             "RFC 6864 4.1",
             "what may not be cut has 0, whatever was sent before",
             oldHost()

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.edge;
 import dev.holdfast.redirector.capture.LanInterface;
 import dev.holdfast.redirector.capture.MemoryLan;
 import dev.holdfast.redirector.decide.Decision;
+import dev.holdfast.redirector.decide.DirectReturn;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.decide.Rule;
 import dev.holdfast.redirector.flow.Direction;
@@ -27,6 +28,7 @@ import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.Ethernet;
 import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -49,6 +51,8 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
   static final MacAddress GUEST_MAC = MacAddress.parse("02:00:00:00:00:10");
 
   private static final int LAN_MTU = 1_500;
+  private static final List<IpPrefix> OLD_LANS =
+      List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("2001:db8:1::/64"));
   private static final byte[] TOKEN = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
   private long now = 1_000_000;
   private final Clock clock =
@@ -89,7 +93,8 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
     this.scene = scene;
     List<IpAddress> olds = List.of(Ip.V4.old, Ip.V6.old);
     device = scene.isPcap ? lan.device() : tun;
-    decision = new Decision(scene.role, olds, scene.holdPolicy, scene.staleSyn);
+    Decision symmetric = new Decision(scene.role, olds, scene.holdPolicy, scene.staleSyn);
+    decision = scene.isDirect ? symmetric.answering(new DirectReturn(olds, OLD_LANS)) : symmetric;
     path =
         new MigrationPath(
             new UUID(1, 2),
@@ -152,6 +157,7 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
     reach(isDraining ? MigrationState.REDIRECTING : scene.state);
     for (Packet packet : scene.before) {
       carry(packet);
+      now += scene.apartNanos;
     }
     if (isDraining) {
       reach(MigrationState.DRAINING);
@@ -283,8 +289,9 @@ final class Host implements InboundPath.LinkEvents, AutoCloseable {
   private void enter(Packet packet) {
     Link.Sent said =
         entry.send(FrameType.PACKET, Unpooled.wrappedBuffer(packet.bytesWithOffload()));
-    if (said != Link.Sent.OK) {
-      throw new IllegalStateException("the link says " + said);
+    DropReason why = said.drop();
+    if (why != null) { // who hands it over counts
+      drops.count(why);
     }
     entry.flush();
   }

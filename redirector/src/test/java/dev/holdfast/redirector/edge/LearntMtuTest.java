@@ -2,6 +2,7 @@ package dev.holdfast.redirector.edge;
 
 import static dev.holdfast.redirector.decide.Rule.ANSWER_GOES_BACK;
 import static dev.holdfast.redirector.decide.Rule.GUEST_IS_THERE;
+import static dev.holdfast.redirector.edge.MtuTest.carried;
 import static dev.holdfast.redirector.edge.MtuTest.full;
 import static dev.holdfast.redirector.edge.MtuTest.tooBig;
 import static dev.holdfast.redirector.edge.Packet.ACK;
@@ -10,7 +11,6 @@ import static dev.holdfast.redirector.edge.Row.table;
 import static dev.holdfast.redirector.edge.Scene.newHost;
 import static dev.holdfast.redirector.edge.Scene.oldHost;
 
-import dev.holdfast.tunnel.observe.DropReason;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
@@ -30,7 +30,7 @@ class LearntMtuTest {
                     .learnt(1_400)
                     .captures(full(ip.toGuest(), 1))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(ip, 1_400, full(ip.toGuest(), 1), 0))
                     .delivers(tooBig(full(ip.toGuest(), 1), ip.fromGuest(), 1_400 - ip.header()))),
         both(
             "RFC 2003 5.1, RFC 2473 7.1",
@@ -41,7 +41,7 @@ class LearntMtuTest {
                     .learnt(1_400)
                     .captures(full(ip.fromGuest(), 1))
                     .by(ANSWER_GOES_BACK)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(ip, 1_400, full(ip.fromGuest(), 1), 0))
                     .delivers(tooBig(full(ip.fromGuest(), 1), ip.toGuest(), 1_400 - ip.header()))),
         both(
             "RFC 2003 5.1, RFC 2473 7.1",
@@ -53,7 +53,7 @@ class LearntMtuTest {
                   .learnt(1_420)
                   .captures(full(ip.toGuest(), 1))
                   .by(GUEST_IS_THERE)
-                  .drops(DropReason.TOO_BIG)
+                  .sends(carried(outer, 1_420, full(ip.toGuest(), 1), 0))
                   .delivers(tooBig(full(ip.toGuest(), 1), ip.fromGuest(), 1_420 - outer.header()));
             }),
         both(
@@ -77,7 +77,7 @@ class LearntMtuTest {
                     .learnt(9_000)
                     .captures(full(ip.toGuest(), 1))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(ip, 1_500, full(ip.toGuest(), 1), 0))
                     .delivers(tooBig(full(ip.toGuest(), 1), ip.fromGuest(), 1_500 - ip.header()))));
   }
 
@@ -91,14 +91,14 @@ class LearntMtuTest {
     return table(
         both(
             "RFC 1812 4.3.2.8, RFC 4443 2.4",
-            "the rest of a window is dropped in silence",
+            "of the rest of a window nothing is said",
             ip ->
                 oldHost()
                     .over(ip)
                     .after(full(ip.toGuest(), 1), full(ip.toGuest(), 1_461))
                     .captures(full(ip.toGuest(), 2_921))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)),
+                    .sends(carried(ip, 1_500, full(ip.toGuest(), 2_921), 2))),
         both(
             "RFC 1812 4.3.2.8, RFC 4443 2.4",
             "the guest's window likewise",
@@ -108,7 +108,7 @@ class LearntMtuTest {
                     .after(full(ip.fromGuest(), 1))
                     .captures(full(ip.fromGuest(), 1_461))
                     .by(ANSWER_GOES_BACK)
-                    .drops(DropReason.TOO_BIG)),
+                    .sends(carried(ip, 1_500, full(ip.fromGuest(), 1_461), 1))),
         both(
             "RFC 1812 4.3.2.8, RFC 4443 2.4",
             "another sender is told at once: he has not heard of it",
@@ -118,7 +118,7 @@ class LearntMtuTest {
                     .after(full(ip.toGuest(), 1))
                     .captures(full(ip.toGuest().from(another(ip)), 1))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(ip, 1_500, full(ip.toGuest().from(another(ip)), 1), 1))
                     .delivers(
                         tooBig(
                             full(ip.toGuest().from(another(ip)), 1),
@@ -133,7 +133,7 @@ class LearntMtuTest {
                     .after(full(ip.fromGuest(), 1))
                     .captures(full(ip.fromGuest().to(another(ip)), 1))
                     .by(ANSWER_GOES_BACK)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(ip, 1_500, full(ip.fromGuest().to(another(ip)), 1), 1))
                     .delivers(
                         tooBig(
                             full(ip.fromGuest().to(another(ip)), 1),
@@ -149,7 +149,7 @@ class LearntMtuTest {
                     .later(1)
                     .captures(full(ip.fromGuest(), 2_921))
                     .by(ANSWER_GOES_BACK)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(ip, 1_500, full(ip.fromGuest(), 2_921), 1))
                     .delivers(
                         tooBig(full(ip.fromGuest(), 2_921), ip.toGuest(), 1_500 - ip.header()))));
   }

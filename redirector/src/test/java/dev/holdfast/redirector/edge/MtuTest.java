@@ -41,13 +41,13 @@ class MtuTest {
     return table(
         both(
             "RFC 1191 4, RFC 4443 3.2",
-            "the peer, in the old address's name: what IPv4 leaves",
+            "the peer, in the old address's name: what IPv4 leaves; it goes on meanwhile",
             ip ->
                 oldHost()
                     .over(Ip.V4)
                     .captures(full(ip.toGuest(), 1))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(fragments(Ip.V4, full(ip.toGuest(), 1), 1_480, 2))
                     .delivers(tooBig(full(ip.toGuest(), 1), ip.fromGuest(), 1_480))),
         both(
             "RFC 2473 7.1",
@@ -57,7 +57,7 @@ class MtuTest {
                     .over(Ip.V6)
                     .captures(full(ip.toGuest(), 1))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(fragments(Ip.V6, full(ip.toGuest(), 1), 1_448, 1))
                     .delivers(tooBig(full(ip.toGuest(), 1), ip.fromGuest(), 1_460))),
         both(
             "RFC 1191 4, RFC 4443 3.2",
@@ -67,7 +67,7 @@ class MtuTest {
                     .over(ip)
                     .captures(full(ip.fromGuest(), 1))
                     .by(ANSWER_GOES_BACK)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(full(ip.fromGuest(), 1), 0))
                     .delivers(tooBig(full(ip.fromGuest(), 1), ip.toGuest(), 1_500 - ip.header()))),
         both(
             "RFC 1191 4, RFC 4443 3.2",
@@ -78,32 +78,34 @@ class MtuTest {
                     .over(ip)
                     .captures(full(ip.toGuest(), 1))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(full(ip.toGuest().ttl(63), 1), 0))
                     .delivers(
                         tooBig(full(ip.toGuest().ttl(63), 1), ip.fromGuest(), 1_500 - ip.header())
                             .ttl(63))),
         both(
             "RFC 1191 4, RFC 4443 3.2",
-            "of a super-packet one segment is quoted",
+            "of a super-packet one segment is quoted, and each is carried",
             ip -> {
-              Packet in = ip.toGuest().tcp(ACK, 1, 500, 8_192).payload(1_460 * 3);
+              int data = 1_480 - ip.header();
+              Packet in = ip.toGuest().id(9).tcp(ACK, 1, 500, 8_192).payload(data * 2);
               return oldHost()
                   .over(ip)
-                  .captures(in.gso(1_460 - ip.header() + 20))
+                  .captures(in.gso(data))
                   .by(GUEST_IS_THERE)
-                  .drops(DropReason.TOO_BIG)
-                  .delivers(tooBig(segment(in, ip), ip.fromGuest(), 1_500 - ip.header()));
+                  .sends(carried(segment(in, data, 0), 0))
+                  .sends(carried(segment(in, data, 1), 1))
+                  .delivers(tooBig(segment(in, data, 0), ip.fromGuest(), 1_500 - ip.header()));
             }),
         both(
-            "RFC 1191 4, RFC 4443 3.2",
-            "what comes out of the tunnel is told of the LAN behind",
+            "RFC 8899 4.4",
+            "what is not TCP may be a probe, and does not go on",
             ip ->
-                newHost()
-                    .deliveryMtu(1_400)
-                    .receives(full(ip.toGuest(), 1))
-                    .by(DELIVERED)
+                oldHost()
+                    .over(ip)
+                    .captures(datagram(ip))
+                    .by(GUEST_IS_THERE)
                     .drops(DropReason.TOO_BIG)
-                    .tunnels(tooBig(full(ip.toGuest(), 1), ip.fromGuest(), 1_400))),
+                    .delivers(tooBig(datagram(ip), ip.fromGuest(), 1_500 - ip.header()))),
         both(
             "RFC 1191 4, RFC 4443 3.2",
             "what fits exactly is no news",
@@ -127,10 +129,14 @@ class MtuTest {
     return outer.outgoing().around(inner);
   }
 
-  private static Packet segment(Packet superPacket, Ip ip) {
-    byte[] data = superPacket.protocol(253).bytes();
-    return superPacket.payload(
-        Arrays.copyOfRange(data, ip.header(), ip.header() + 1_460 - ip.header() + 20));
+  /** One segment of a super-packet whose first one has sequence number 1 and identification 9. */
+  private static Packet segment(Packet superPacket, int data, int index) {
+    byte[] bytes = superPacket.bytes();
+    int from = superPacket.ip().header() + 20 + data * index;
+    return superPacket
+        .id(9 + index)
+        .tcp(ACK, 1 + data * index, 500, 8_192)
+        .payload(Arrays.copyOfRange(bytes, from, from + data));
   }
 
   @TestFactory
@@ -147,7 +153,7 @@ class MtuTest {
                 .over(Ip.V4, 500)
                 .captures(long4)
                 .by(GUEST_IS_THERE)
-                .drops(DropReason.TOO_BIG)
+                .sends(fragments(Ip.V4, long4, 480, 2))
                 .delivers(tooBig(long4, Ip.V4.fromGuest(), 552))),
         row(
             "RFC 8200 5",
@@ -156,7 +162,7 @@ class MtuTest {
                 .over(Ip.V6, 1_280)
                 .captures(long6)
                 .by(GUEST_IS_THERE)
-                .drops(DropReason.TOO_BIG)
+                .sends(fragments(Ip.V6, long6, 1_232, 1))
                 .delivers(tooBig(long6, Ip.V6.fromGuest(), 1_280))),
         row(
             "RFC 4459 3.1",
@@ -210,7 +216,7 @@ class MtuTest {
                     .after(full(ip.toGuest(), 1))
                     .captures(full(ip.toGuest(), 2_000))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)),
+                    .sends(carried(full(ip.toGuest(), 2_000), 1))),
         both(
             "RFC 4443 2.4",
             "a later one, when some time has passed: told again",
@@ -221,32 +227,32 @@ class MtuTest {
                     .later(1)
                     .captures(full(ip.toGuest(), 2_000))
                     .by(GUEST_IS_THERE)
-                    .drops(DropReason.TOO_BIG)
+                    .sends(carried(full(ip.toGuest(), 2_000), 1))
                     .delivers(
                         tooBig(full(ip.toGuest(), 2_000), ip.fromGuest(), 1_500 - ip.header()))),
         both(
             "RFC 4459 3.1",
-            "the same segment, as long as before: in outer fragments",
+            "the same segment again, by one who hears no ICMP: in outer fragments",
             ip ->
                 oldHost()
                     .over(ip)
                     .after(full(ip.toGuest(), 1))
                     .captures(full(ip.toGuest(), 1))
                     .by(GUEST_IS_THERE)
-                    .sends(rescued(ip, 1, 0))),
+                    .sends(carried(full(ip.toGuest(), 1), 1))),
         both(
-            "RFC 4459 3.1",
-            "and from then on every one",
+            "RFC 8899 4.4",
+            "a datagram, whose sender was told just now: dropped",
             ip ->
                 oldHost()
                     .over(ip)
-                    .after(full(ip.toGuest(), 1), full(ip.toGuest(), 1))
-                    .captures(full(ip.toGuest(), 5_000))
+                    .after(datagram(ip))
+                    .captures(datagram(ip))
                     .by(GUEST_IS_THERE)
-                    .sends(rescued(ip, 5_000, 1))),
+                    .drops(DropReason.TOO_BIG)),
         both(
             "RFC 8899 4.4",
-            "what has no sequence numbers may be a probe: told again, after a second",
+            "after a second: told again",
             ip ->
                 oldHost()
                     .over(ip)
@@ -255,18 +261,34 @@ class MtuTest {
                     .captures(datagram(ip))
                     .by(GUEST_IS_THERE)
                     .drops(DropReason.TOO_BIG)
-                    .delivers(tooBig(datagram(ip), ip.fromGuest(), 1_500 - ip.header()))));
+                    .delivers(tooBig(datagram(ip), ip.fromGuest(), 1_500 - ip.header()))),
+        both(
+            "RFC 4459 3.1",
+            "told three times, and after a second: in outer fragments",
+            ip ->
+                oldHost()
+                    .over(ip)
+                    .after(datagram(ip), datagram(ip), datagram(ip))
+                    .apart(1)
+                    .captures(datagram(ip))
+                    .by(GUEST_IS_THERE)
+                    .sends(carried(datagram(ip), 0))));
   }
 
-  private static Packet datagram(Ip ip) {
+  static Packet datagram(Ip ip) {
     return ip.toGuest().udp().payload(1_500 - ip.header() - 8);
   }
 
-  private static Packet[] rescued(Ip ip, long sequence, int earlier) {
-    Packet packet = full(ip.toGuest(), sequence);
-    return ip == Ip.V4
-        ? fragments(ip, packet, 1_480, 2 + earlier)
-        : fragments(ip, packet, 1_448, 1 + earlier);
+  /** In fragments of an outer packet of its own family; so many have gone before. */
+  private static Packet[] carried(Packet inner, int earlier) {
+    return carried(inner.ip(), 1_500, inner, earlier);
+  }
+
+  /** In two fragments of an outer packet on a path of {@code mtu} bytes; so many went before. */
+  static Packet[] carried(Ip outer, int mtu, Packet inner, int earlier) {
+    return outer == Ip.V4
+        ? fragments(outer, inner, mtu - 20 & ~7, 2 + earlier)
+        : fragments(outer, inner, mtu - 48 & ~7, 1 + earlier);
   }
 
   @TestFactory
@@ -436,7 +458,7 @@ class MtuTest {
                         1))),
         row(
             "RFC 4443 2.4",
-            "a later fragment of IPv6",
+            "a later fragment of IPv6: who heard of it would not know whose it was",
             oldHost()
                 .over(Ip.V6)
                 .captures(laterOfV6())

@@ -80,7 +80,8 @@ final class Packet {
     this.size = size;
   }
 
-  private Packet with(Consumer<PacketBuilder> word) {
+  /** Whatever else the builder can do. */
+  Packet with(Consumer<PacketBuilder> word) {
     return new Packet(source, destination, dscp, ecn, plus(words, word), spoilt, size);
   }
 

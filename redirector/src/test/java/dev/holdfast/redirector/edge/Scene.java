@@ -36,6 +36,9 @@ final class Scene {
   /** What an ICMP error has taught of that path. */
   int learntMtu = Integer.MAX_VALUE;
 
+  /** Answers may leave at the new site, which a spoof probe has proven. */
+  boolean isDirect;
+
   boolean keepsTtl;
   StaleSyn staleSyn = StaleSyn.TUNNEL;
   HoldPolicy holdPolicy = HoldPolicy.QUEUE;
@@ -43,6 +46,7 @@ final class Scene {
   Link.Sent linkSays = Link.Sent.OK;
   boolean isLinkDown;
   long laterNanos;
+  long apartNanos;
 
   private Scene(Role role, MigrationState state) {
     this.role = role;
@@ -119,6 +123,12 @@ final class Scene {
     return this;
   }
 
+  /** A spoof probe has arrived at the old host, so the return path is direct. */
+  Scene direct() {
+    isDirect = true;
+    return this;
+  }
+
   /** What passes this host keeps its TTL. */
   Scene keepsTtl() {
     keepsTtl = true;
@@ -145,6 +155,12 @@ final class Scene {
   /** These have been carried, by the way that each goes; while draining, before it began. */
   Scene after(Packet... packets) {
     before = List.of(packets);
+    return this;
+  }
+
+  /** Those of before came so many seconds apart. */
+  Scene apart(int seconds) {
+    apartNanos = seconds * 1_000_000_000L;
     return this;
   }
 

@@ -16,6 +16,7 @@ import static dev.holdfast.tunnel.encap.TunnelError.NOT_SENT;
 import static dev.holdfast.tunnel.encap.TunnelError.OTHER;
 import static dev.holdfast.tunnel.encap.TunnelError.PROHIBITED;
 import static dev.holdfast.tunnel.encap.TunnelError.PROTOCOL_UNREACHABLE;
+import static dev.holdfast.tunnel.encap.TunnelError.SHORT_QUOTE;
 import static dev.holdfast.tunnel.encap.TunnelError.TIME_EXCEEDED;
 import static dev.holdfast.tunnel.encap.TunnelError.TOO_BIG;
 import static dev.holdfast.tunnel.encap.TunnelError.TOO_SOON;
@@ -170,10 +171,27 @@ class TunnelErrorTest {
                         1_300, sized(ip, ip, 1_400).set8(ip.header(), ip == Ip.V4 ? 0x60 : 0x45))
                     .is(NOT_GRANTED)),
         both(
-            "RFC 792",
-            "8 bytes of it have its length, and that must do",
+            "RFC 5927 4.1",
+            "8 bytes of it, as RFC 792 has it, name no address: anybody could have made them up",
+            ip -> tunnelOver(ip).tooBig(1_400, full(ip), ip.header() + 8).is(SHORT_QUOTE)),
+        both(
+            "RFC 5927 4.1",
+            "one byte less than its addresses",
+            ip -> tunnelOver(ip).tooBig(1_400, full(ip), 2 * ip.header() - 1).is(SHORT_QUOTE)),
+        both(
+            "RFC 1812 4.3.2.3, RFC 4443 2.4",
+            "its header with the addresses, and no more",
             ip ->
-                tunnelOver(ip).tooBig(1_400, full(ip), ip.header() + 8).is(TOO_BIG).limits(1_400)),
+                tunnelOver(ip).tooBig(1_400, full(ip), 2 * ip.header()).is(TOO_BIG).limits(1_400)),
+        both(
+            "RFC 1122 3.2.2.1",
+            "that packets come back may be told of 8 bytes: it changes nothing",
+            ip -> {
+              boolean isV4 = ip == Ip.V4;
+              return tunnelOver(ip)
+                  .hears(isV4 ? 3 : 1, isV4 ? 1 : 3, 0, full(ip), ip.header() + 8)
+                  .is(HOST_UNREACHABLE);
+            }),
         both(
             "RFC 792",
             "7 bytes do not",

@@ -85,12 +85,13 @@ class FlowCostTest {
     Map<FlowKey, Flow> model = new HashMap<>();
     List<FlowKey> keys = new ArrayList<>();
     for (int i = 0; i < 300; i++) {
+      boolean v4 = i % 2 == 0;
       keys.add(
           new FlowKey(
               random.nextBoolean() ? 6 : 17,
-              IpAddress.v4(0x0a01_000a),
+              v4 ? IpAddress.v4(0x0a01_000a) : new IpAddress(1, 10),
               random.nextInt(3),
-              i % 2 == 0 ? IpAddress.v4(random.nextInt(9)) : new IpAddress(5, random.nextInt(9)),
+              v4 ? IpAddress.v4(random.nextInt(9)) : new IpAddress(5, random.nextInt(9)),
               random.nextInt(30)));
     }
     for (int i = 0; i < 30_000; i++) {

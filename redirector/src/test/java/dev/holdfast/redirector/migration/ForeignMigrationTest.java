@@ -36,17 +36,21 @@ import org.junit.jupiter.api.io.TempDir;
  * of its own without end, and is cut off.
  */
 class ForeignMigrationTest {
-  private static final String NAME = "foreign";
-  private static final UUID ID = UUID.fromString("00000000-0000-0000-0000-000000000002");
+  static final String NAME = "foreign";
+  static final UUID ID = UUID.fromString("00000000-0000-0000-0000-000000000002");
 
   @TempDir private Path folder;
 
   private static MigrationRecord record(String remote) {
+    return record(remote, Role.ENDPOINT);
+  }
+
+  static MigrationRecord record(String remote, Role role) {
     return new MigrationRecord(
         ID.toString(),
         NAME,
         7,
-        Role.ENDPOINT,
+        role,
         MigrationState.ARMED,
         remote,
         List.of("192.0.2.1"),
@@ -73,7 +77,7 @@ class ForeignMigrationTest {
         null);
   }
 
-  private static final class Listener implements EndpointHandler {
+  static final class Listener implements EndpointHandler {
     final BlockingQueue<ControlMessage> said = new LinkedBlockingQueue<>();
     final BlockingQueue<String> down = new LinkedBlockingQueue<>();
 
@@ -118,12 +122,12 @@ class ForeignMigrationTest {
         "");
   }
 
-  private static HostIdentity identity() throws Exception {
+  static HostIdentity identity() throws Exception {
     return HostIdentity.create(
         "both", Duration.ofDays(1), SystemClock.INSTANCE, new SecureRandom());
   }
 
-  private static FakeKernel kernel() {
+  static FakeKernel kernel() {
     var kernel = new FakeKernel();
     kernel.answer("sysctl net/ipv4/conf/lo/forwarding", "1");
     kernel.answer("sysctl net/ipv4/conf/lo/rp_filter", "0");

@@ -113,6 +113,27 @@ class EncapsulatedTest {
     assertThat(said.outcome()).contains("may not be encapsulated again (RFC 2473 section 4.1.1)");
   }
 
+  /** Of a path of 1500 bytes, 1460 are left by IPv6, and 8 less where the limit goes along. */
+  @Test
+  void whatTheEncapsulationLimitLeavesGoesWhole() {
+    byte[] one = {4, 1, 1, 1, 1, 0};
+    int headers = 40 + 8 + 8;
+    for (int more = 0; more < 2; more++) {
+      Explanation said =
+          byV6(
+              new PacketBuilder(PEER6, OLD6)
+                  .extension(60, one)
+                  .udp(1, 2)
+                  .payload(1_452 - headers + more));
+      Explanation.Step size = said.steps().get(said.steps().size() - 1 - (1 - more));
+      assertThat(size.result()).isEqualTo(1_452 + more + " bytes; the tunnel takes 1452 whole");
+      assertThat(said.dropReason()).isEqualTo(more == 0 ? null : "too-big");
+      if (more == 0) {
+        assertThat(outer(said).result()).doesNotContain("fragments");
+      }
+    }
+  }
+
   @Test
   void whatNobodyMayBeToldOfGoesInOuterFragments() {
     Explanation said = byV4(new PacketBuilder(PEER, OLD).icmp(3, 1, 0).payload(1_472));

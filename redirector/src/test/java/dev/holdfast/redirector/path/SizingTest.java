@@ -7,7 +7,6 @@ import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.tunnel.link.ForwardingLink;
 import dev.holdfast.tunnel.link.Link;
 import dev.holdfast.tunnel.link.LoopbackLink;
-import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -90,8 +89,8 @@ final class SizingTest {
     assertThat(view.icmpCode()).isEqualTo(4);
     assertThat(error.getUnsignedShort(view.transportStart() + 6)).isEqualTo(MTU);
     error.release();
-    assertThat(lengths(fresh)).isEmpty();
-    assertThat(old.path.drops().get(DropReason.TOO_BIG)).isOne();
+    assertThat(lengths(fresh)).as("it need not be sent again").containsExactly(1500);
+    assertThat(old.path.drops().total()).isZero();
     assertThat(old.path.sizes().told()).isOne();
   }
 
@@ -106,7 +105,7 @@ final class SizingTest {
     assertThat(view.isFrom(Site.PEER)).isTrue();
     assertThat(view.isTo(Site.OLD)).isTrue();
     error.release();
-    assertThat(lengths(old)).isEmpty();
+    assertThat(lengths(old)).containsExactly(1500);
   }
 
   @Test
@@ -119,17 +118,18 @@ final class SizingTest {
     assertThat(error.getUnsignedShort(quoted + 2)).as("its total length").isEqualTo(1500);
     assertThat(error.getUnsignedInt(quoted + 24)).as("its sequence number").isEqualTo(20_000);
     error.release();
-    assertThat(lengths(fresh)).isEmpty();
+    assertThat(lengths(fresh)).containsExactly(14_640);
   }
 
   @Test
-  void whoDoesNotHeedIsCarriedAllTheSame() throws IOException {
-    old.arrives(toGuest(1000, 1460));
+  void whoHearsNothingWaitsForNothing() throws IOException {
+    for (int i = 0; i < 40; i++) { // a window, and then the next one
+      old.arrives(toGuest(1000 + 1460 * i, 1460));
+    }
     error(old).release();
-    old.arrives(toGuest(1000, 1460));
-    assertThat(lengths(fresh)).containsExactly(1500);
-    assertThat(lengths(old)).isEmpty();
-    assertThat(old.path.sizes().cutOutside()).isOne();
+    assertThat(lengths(fresh)).hasSize(40).containsOnly(1500);
+    assertThat(lengths(old)).as("told once").isEmpty();
+    assertThat(old.path.sizes().cutOutside()).isEqualTo(40);
   }
 
   @Test

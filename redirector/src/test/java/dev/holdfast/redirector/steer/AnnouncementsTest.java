@@ -85,7 +85,7 @@ class AnnouncementsTest {
     announcements.begin(LAN, List.of(OLD4, OLD6), HERE, START);
     announcements.end(LAN, List.of(OLD4));
     assertThat(announcements.due(LAN, START)).containsExactly(new Announcement(OLD6, HERE));
-    announcements.end(LAN);
+    announcements.end(LAN, List.of(OLD6));
     assertThat(announcements.untilNext(LAN, START)).isEqualTo(-1);
     assertThat(announcements.due(LAN, START + 9_000 * MILLI)).isEmpty();
   }
@@ -95,7 +95,7 @@ class AnnouncementsTest {
     announcements.begin(LAN, List.of(OLD4), HERE, START);
     announcements.begin("br1", List.of(OLD4), GUEST, START);
     assertThat(announcements.due("br1", START)).containsExactly(new Announcement(OLD4, GUEST));
-    announcements.end("br1");
+    announcements.end("br1", List.of(OLD4));
     assertThat(announcements.due(LAN, START)).containsExactly(new Announcement(OLD4, HERE));
   }
 }

@@ -31,10 +31,31 @@ class KernelCountsTest {
     kernel.answer(
         "nft list set bridge holdfast_pcap grouped6",
         SET.formatted("grouped6", element(concat.formatted("fd00:1::10"), 6)));
-    HostFacts facts = new HostFacts(kernel);
-    assertThat(facts.groupPackets(List.of(IpAddress.parse("10.1.0.10")), false)).isEqualTo(5);
-    assertThat(facts.groupPackets(List.of(IpAddress.parse("fd00:1::10")), true)).isEqualTo(6);
+    String routed = "{\"concat\": [\"tap3\", \"%s\"]}";
+    kernel.answer(
+        "nft list set inet holdfast grouped4",
+        SET.formatted("grouped4", element(routed.formatted("10.1.0.10"), 50)));
+    kernel.answer(
+        "nft list set netdev holdfast_pcap grouped6",
+        SET.formatted("grouped6", element(concat.formatted("fd00:1::10"), 60)));
+    NftCounts facts = new NftCounts(kernel);
+    assertThat(facts.groupPackets(List.of(IpAddress.parse("10.1.0.10")), false)).isEqualTo(55);
+    assertThat(facts.groupPackets(List.of(IpAddress.parse("fd00:1::10")), true)).isEqualTo(66);
     assertThat(facts.groupPackets(List.of(IpAddress.parse("10.1.0.11")), false)).isZero();
+  }
+
+  @Test
+  void whatAHeldGuestDoesNotHearIsThatOfItsPort() throws IOException {
+    FakeKernel kernel = new FakeKernel();
+    String two = element("\"tap3\"", 7) + "," + element("\"tap4\"", 100);
+    kernel.answer("nft list set bridge holdfast missed", SET.formatted("missed", two));
+    kernel.answer(
+        "nft list set inet holdfast missed", SET.formatted("missed", element("\"tap3\"", 70)));
+    kernel.answer("nft list set bridge holdfast_pcap missed", SET.formatted("missed", two));
+    NftCounts facts = new NftCounts(kernel);
+    assertThat(facts.groupPacketsMissed("tap3", false)).isEqualTo(77);
+    assertThat(facts.groupPacketsMissed("tap4", true)).isEqualTo(100);
+    assertThat(facts.groupPacketsMissed("tap5", false)).isZero();
   }
 
   @Test
@@ -48,7 +69,7 @@ class KernelCountsTest {
     kernel.answer(
         "nft list set inet holdfast silenced6",
         SET.formatted("silenced6", element("\"0xfd000001000000000000000000000010\"", 4)));
-    HostFacts facts = new HostFacts(kernel);
+    NftCounts facts = new NftCounts(kernel);
     IpAddress four = IpAddress.parse("10.1.0.10");
     IpAddress six = IpAddress.parse("fd00:1::10");
     assertThat(facts.errorsKeptBack(List.of(four))).isEqualTo(3);

@@ -124,7 +124,7 @@ public final class IpInIp {
     if (total > MAX_LENGTH) {
       return false;
     }
-    boolean whole = inner.isV4() ? inner.dontFragment() : inner.length() > IPV6_MINIMUM_MTU;
+    boolean whole = !mayBeFragmentedV4(inner);
     out.setByte(index, 0x45);
     out.setByte(index + 1, policy.trafficClass(inner.trafficClass()));
     out.setShort(index + 2, total);
@@ -136,6 +136,19 @@ public final class IpInIp {
     out.setInt(index + 16, destination);
     out.setShort(index + 10, Checksums.ipv4Header(out, index, V4_OUTER));
     return true;
+  }
+
+  /**
+   * Whether the outer packet to {@code destination} may be cut on its way, and so needs an
+   * identification that is its own (RFC 6864 section 4.3). Over IPv6 none may; what is cut here is
+   * the caller's to know.
+   */
+  public static boolean mayBeFragmented(IpAddress destination, PacketView inner) {
+    return destination.isV4() && mayBeFragmentedV4(inner);
+  }
+
+  private static boolean mayBeFragmentedV4(PacketView inner) {
+    return inner.isV4() ? !inner.dontFragment() : inner.length() <= IPV6_MINIMUM_MTU;
   }
 
   private static boolean setV6(

@@ -21,6 +21,7 @@ public enum TunnelError {
   /** Not believed, like those below: the quoted packet is none that was sent to a remote host. */
   NOT_SENT("it quotes a packet that was never sent"),
   NOT_GRANTED("the packet inside what it quotes is of no migration with that remote host"),
+  SHORT_QUOTE("it quotes too little of the packet inside to tell whose it was"),
   BAD_MTU("the MTU that it tells cannot be the reason for it, or is that of no path"),
   TOO_SOON("the path MTU was lowered less than a second ago");
 
@@ -45,7 +46,7 @@ public enum TunnelError {
     return switch (this) {
       case NET_UNREACHABLE, HOST_UNREACHABLE, PROTOCOL_UNREACHABLE, PROHIBITED, TIME_EXCEEDED ->
           true;
-      case TOO_BIG, OTHER, NOT_SENT, NOT_GRANTED, BAD_MTU, TOO_SOON -> false;
+      case TOO_BIG, OTHER, NOT_SENT, NOT_GRANTED, SHORT_QUOTE, BAD_MTU, TOO_SOON -> false;
     };
   }
 

@@ -13,14 +13,19 @@ import org.jspecify.annotations.Nullable;
  * <ul>
  *   <li>an outer header that we could have written: our address, a remote host's, protocol 4 or 41,
  *       no longer than the path to it has proven to take;
- *   <li>inside it a packet of that version and of the length that the outer header leaves (RFC 792
- *       has 8 bytes quoted, which is as far as these lie), and addresses that were granted to that
- *       remote host where as much is quoted (RFC 1812 section 4.3.2.3 asks for it, RFC 4443 section
- *       2.4 (c) requires it);
- *   <li>for "too big", an MTU that is the reason for it: less than the quoted packet's length,
- *       which must be one that may not be fragmented, and one that paths have (RFC 791, RFC 8200
- *       section 5).
+ *   <li>inside it a packet of that version and of the length that the outer header leaves, and
+ *       addresses that were granted to that remote host where as much is quoted;
+ *   <li>for "too big" the addresses must be quoted, and its MTU must be the reason for it: less
+ *       than the quoted packet's length, which must be one that may not be fragmented, and one that
+ *       paths have (RFC 791, RFC 8200 section 5).
  * </ul>
+ *
+ * <p>RFC 792 has no more quoted than 8 bytes of what is inside: half a header, in which nothing is
+ * secret. What is too big may not be fragmented, so its outer identification is 0 (RFC 6864 section
+ * 4.1) and proves nothing either. Such a quote is enough to tell an operator that packets come
+ * back, but not to change the size of packets. Routers quote the addresses (RFC 1812 section
+ * 4.3.2.3 asks for it, RFC 4443 section 2.4 c requires it); behind one that does not, the tunnel
+ * has the path MTU that was measured at arm.
  *
  * <p>One object is used for error after error; allocates nothing but the addresses that it asks
  * about.
@@ -112,7 +117,10 @@ public final class TunnelErrorCheck {
       return TunnelError.NOT_GRANTED;
     }
     TunnelError error = TunnelError.of(v4, type, code);
-    return error == TunnelError.TOO_BIG ? tooBig(told) : error;
+    if (error != TunnelError.TOO_BIG) {
+      return error;
+    }
+    return quotesAddresses(quoted) ? tooBig(told) : TunnelError.SHORT_QUOTE;
   }
 
   /** The outer IPv4 header; false where it is none that we write. */
@@ -186,8 +194,8 @@ public final class TunnelErrorCheck {
     if (fragment ? whole <= left : whole != left) {
       return false;
     }
-    if (length < (fourInside ? IpInIp.V4_OUTER : IpInIp.V6_OUTER)) {
-      return true; // no more was quoted
+    if (!quotesAddresses(quoted)) {
+      return true;
     }
     return fourInside
         ? sent.isGranted(
@@ -196,6 +204,12 @@ public final class TunnelErrorCheck {
             destination,
             new IpAddress(quoted.getLong(at + 8), quoted.getLong(at + 16)),
             new IpAddress(quoted.getLong(at + 24), quoted.getLong(at + 32)));
+  }
+
+  /** Whether all of the inner header is there, which ends with the addresses. */
+  private boolean quotesAddresses(ByteBuf quoted) {
+    int header = protocol == IpInIp.IPV4 ? IpInIp.V4_OUTER : IpInIp.V6_OUTER;
+    return quoted.readableBytes() - inner >= header;
   }
 
   private TunnelError tooBig(int told) {

@@ -7,7 +7,6 @@ import dev.holdfast.tunnel.encap.LoopGuard;
 import dev.holdfast.tunnel.encap.OuterFragments;
 import dev.holdfast.tunnel.encap.OuterPolicy;
 import dev.holdfast.tunnel.encap.TunnelPathMtu;
-import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -16,7 +15,6 @@ import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.io.IOException;
-import java.util.function.Consumer;
 
 /**
  * Packets to one remote host as IP-in-IP, without cryptography: for trusted networks only. The
@@ -32,15 +30,15 @@ public final class IpInIpLink implements Link {
   private final IpAddress remote;
   private final OuterPolicy policy;
   private final Identifications identifications;
-  private final Consumer<DropReason> dropped;
   private final PacketView packet = new PacketView();
   private final PacketView segment = new PacketView();
   private final Segmenter segmenter = new Segmenter();
-  private int pathMtu;
+  private volatile int pathMtu;
   private int provenMtu;
   private int learntMtu = TunnelPathMtu.UNLIMITED;
   private long unflushed;
   private boolean closed;
+  private boolean sendsWhole;
 
   /**
    * @param identifications shared by all links to {@code remote}
@@ -50,13 +48,11 @@ public final class IpInIpLink implements Link {
       IpAddress remote,
       int pathMtu,
       OuterPolicy policy,
-      Identifications identifications,
-      Consumer<DropReason> dropped) {
+      Identifications identifications) {
     this.socket = socket;
     this.remote = remote;
     this.policy = policy;
     this.identifications = identifications;
-    this.dropped = dropped;
     pathMtu(pathMtu);
   }
 
@@ -106,17 +102,28 @@ public final class IpInIpLink implements Link {
     }
   }
 
+  /**
+   * Sends one packet whole, whatever the path is known to take: a probe, which is to find that out
+   * (RFC 8899 section 4.1).
+   */
+  public Sent sendWhole(ByteBuf payload) {
+    sendsWhole = true;
+    try {
+      return send(FrameType.PACKET, payload);
+    } finally {
+      sendsWhole = false;
+    }
+  }
+
   private Sent send(ByteBuf payload) {
     int vnet = payload.readerIndex();
     int start = vnet + VirtioNetHeader.LENGTH;
     int length = payload.readableBytes() - VirtioNetHeader.LENGTH;
     if (length <= 0 || packet.check(payload, start, length) != PacketFault.NONE) {
-      dropped.accept(DropReason.MALFORMED);
-      return Sent.OK;
+      return Sent.MALFORMED;
     }
     if (LoopGuard.forbids(packet, socket.local(), remote)) {
-      dropped.accept(DropReason.LOOP);
-      return Sent.OK;
+      return Sent.LOOP;
     }
     segmenter.begin(payload, vnet, packet);
     int outer = IpInIp.outerLength(remote, packet);
@@ -146,7 +153,9 @@ public final class IpInIpLink implements Link {
     int end = room.writerIndex();
     PacketFault fault = segment.check(room, inner, end - inner);
     room.writerIndex(at);
-    identifications.next();
+    if (end - at > pathMtu || IpInIp.mayBeFragmented(remote, segment)) {
+      identifications.next(); // whoever needs none takes none: there are few (RFC 6864 section 4.3)
+    }
     if (fault != PacketFault.NONE
         || !IpInIp.writeOuter(
             room, segment, socket.local(), remote, policy, identifications.v4())) {
@@ -159,7 +168,7 @@ public final class IpInIpLink implements Link {
 
   private void hand(ByteBuf room, int at, int length) throws IOException {
     unflushed += length;
-    if (length <= pathMtu) {
+    if (length <= pathMtu || sendsWhole) {
       socket.send(room.retainedSlice(at, length));
       return;
     }
@@ -192,6 +201,7 @@ public final class IpInIpLink implements Link {
     return unflushed;
   }
 
+  /** What is known at this moment. Any thread. */
   @Override
   public int innerMtu() {
     return pathMtu - IpInIp.outerLength(remote);

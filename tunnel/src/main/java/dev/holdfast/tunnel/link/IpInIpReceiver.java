@@ -163,8 +163,7 @@ public final class IpInIpReceiver implements AutoCloseable {
         remote,
         pathMtu,
         policy,
-        identifications.computeIfAbsent(remote, r -> new Identifications(RANDOM.nextInt())),
-        dropped);
+        identifications.computeIfAbsent(remote, r -> new Identifications(RANDOM.nextInt())));
   }
 
   private void refused(ByteBuf unused, RawIpSocket.Refusal why) {

@@ -1,7 +1,9 @@
 package dev.holdfast.tunnel.link;
 
+import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One way to carry packets to one remote host for one migration. Used by the data loop's thread
@@ -12,13 +14,28 @@ import io.netty.buffer.ByteBuf;
 public interface Link extends AutoCloseable {
   /** What became of a frame that was handed over. */
   enum Sent {
-    OK,
+    OK(null),
     /** Not sent: there is no connection now. */
-    DOWN,
+    DOWN(DropReason.LINK_DOWN),
     /** Not sent: the bounded queue is full. */
-    FULL,
+    FULL(DropReason.LINK_FULL),
     /** Not sent: it does not fit this link and may not be fragmented. */
-    TOO_BIG
+    TOO_BIG(DropReason.TOO_BIG),
+    /** Not sent: it is no packet. */
+    MALFORMED(DropReason.MALFORMED),
+    /** Not sent: it has been in this tunnel, or says that it may not go into one. */
+    LOOP(DropReason.LOOP);
+
+    private final @Nullable DropReason drop;
+
+    Sent(@Nullable DropReason drop) {
+      this.drop = drop;
+    }
+
+    /** Why it was dropped, for the caller to count: the link has not. Null where it was sent. */
+    public @Nullable DropReason drop() {
+      return drop;
+    }
   }
 
   /**

@@ -10,7 +10,7 @@ public final class IcmpErrors {
   /** RFC 1812 section 4.3.2.3: as much as fits into a datagram of this size. */
   private static final int V4_LONGEST = 576;
 
-  /** RFC 4443 section 3.2: as much as fits into the smallest MTU of IPv6. */
+  /** RFC 4443 sections 2.4 c and 3.2: as much as fits into the smallest MTU of IPv6. */
   private static final int V6_LONGEST = 1280;
 
   private static final int V4_HEADER = 20;
@@ -102,9 +102,20 @@ public final class IcmpErrors {
   }
 
   /**
-   * Whether an error may be sent about this packet (RFC 1122 section 3.2.2, RFC 4443 section 2.4):
-   * not about an ICMP error, a later fragment, or a packet to or from what is no single host; and
-   * not about an IPv4 packet that may be fragmented instead.
+   * Whether an error may be sent about this packet. That its source is no group and no loopback
+   * address has been checked ({@link PacketFault#BAD_SOURCE}).
+   *
+   * <ul>
+   *   <li>IPv4 (RFC 792; RFC 1122 section 3.2.2, which RFC 1812 section 4.3.2.7 has for routers
+   *       too): not about an ICMP error, a later fragment, or a packet to or from what is no single
+   *       host; nor about one that may be fragmented instead.
+   *   <li>IPv6 (RFC 4443 section 2.4 e): not about an ICMPv6 error or redirect, or a packet from
+   *       what is no single node. About one to a group this error might be sent (e.3, exception 1),
+   *       but none is: groups do not enter the tunnel.
+   *   <li>Of IPv6's later fragments RFC 4443 says nothing. What quotes one names no protocol above,
+   *       by which its receiver would find whom it is for (section 2.4 d), so it would be lost; the
+   *       first fragment, which is as long, is answered.
+   * </ul>
    */
   public static boolean mayAnswer(PacketView packet) {
     if (!packet.dontFragment() || packet.fragmentOffset() > 0 || isIcmpError(packet)) {
@@ -127,9 +138,9 @@ public final class IcmpErrors {
     int type = packet.icmpType();
     return packet.isV4()
         ? switch (type) {
-          case 3, 4, 5, 11, 12 -> true; // RFC 1122 section 3.2.2; 5 is a redirect
+          case 3, 4, 5, 11, 12 -> true; // RFC 1122 section 3.2.2 lists them; 5 is a redirect
           default -> false;
         }
-        : type < 128 || type == V6_REDIRECT;
+        : type < 128 || type == V6_REDIRECT; // RFC 4443 section 2.4 e.1, e.2
   }
 }

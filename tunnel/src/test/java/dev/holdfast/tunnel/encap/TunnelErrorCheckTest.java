@@ -8,6 +8,7 @@ import static dev.holdfast.tunnel.encap.TunnelError.NOT_SENT;
 import static dev.holdfast.tunnel.encap.TunnelError.OTHER;
 import static dev.holdfast.tunnel.encap.TunnelError.PROHIBITED;
 import static dev.holdfast.tunnel.encap.TunnelError.PROTOCOL_UNREACHABLE;
+import static dev.holdfast.tunnel.encap.TunnelError.SHORT_QUOTE;
 import static dev.holdfast.tunnel.encap.TunnelError.TIME_EXCEEDED;
 import static dev.holdfast.tunnel.encap.TunnelError.TOO_BIG;
 import static org.assertj.core.api.Assertions.assertThat;
@@ -181,27 +182,32 @@ class TunnelErrorCheckTest {
     assertThat(tooBig(otherLength, 1300)).isEqualTo(NOT_GRANTED);
   }
 
-  /** RFC 792: eight bytes are what every router quotes. */
+  /** RFC 792: eight bytes are what every router quotes. They change nothing. */
   @Test
   void ofEightBytesTheLengthsMustFit() {
     ByteBuf four = cut(sent(four(1400)), outer + 8);
-    assertThat(tooBig(four, 1300)).isEqualTo(TOO_BIG);
+    assertThat(tooBig(four, 1300)).isEqualTo(SHORT_QUOTE);
+    assertThat(check.check(four, v4 ? 3 : 1, v4 ? 1 : 3, 0)).isEqualTo(HOST_UNREACHABLE);
     four.setShort(outer + 2, 1404);
     assertThat(tooBig(four, 1300)).isEqualTo(NOT_GRANTED);
     ByteBuf six = cut(sent(six(1400)), outer + 8);
-    assertThat(tooBig(six, 1300)).isEqualTo(TOO_BIG);
+    assertThat(tooBig(six, 1300)).isEqualTo(SHORT_QUOTE);
     six.setShort(outer + 4, 1300);
     assertThat(tooBig(six, 1300)).isEqualTo(NOT_GRANTED);
     assertThat(tooBig(cut(sent(four(1400)), outer + 7), 1300)).isEqualTo(NOT_GRANTED);
   }
 
   @Test
-  void theAddressesAreComparedAsSoonAsTheyAreQuoted() {
+  void theAddressesMustBeQuotedAndGranted() {
+    assertThat(tooBig(cut(sent(four(1400)), outer + 19), 1300)).isEqualTo(SHORT_QUOTE);
+    assertThat(tooBig(cut(sent(four(1400)), outer + 20), 1300)).isEqualTo(TOO_BIG);
+    assertThat(tooBig(cut(sent(six(1400)), outer + 39), 1300)).isEqualTo(SHORT_QUOTE);
+    assertThat(tooBig(cut(sent(six(1400)), outer + 40), 1300)).isEqualTo(TOO_BIG);
     PacketBuilder foreign = PacketBuilder.of("10.9.0.2", "10.1.0.11").udp(7, 8).payload(1300);
-    assertThat(tooBig(cut(sent(foreign), outer + 19), 1300)).isEqualTo(TOO_BIG);
+    assertThat(tooBig(cut(sent(foreign), outer + 19), 1300)).isEqualTo(SHORT_QUOTE);
     assertThat(tooBig(cut(sent(foreign), outer + 20), 1300)).isEqualTo(NOT_GRANTED);
     PacketBuilder foreign6 = PacketBuilder.of("fd00:9::2", "fd00:1::11").udp(7, 8).payload(1300);
-    assertThat(tooBig(cut(sent(foreign6), outer + 39), 1300)).isEqualTo(TOO_BIG);
+    assertThat(tooBig(cut(sent(foreign6), outer + 39), 1300)).isEqualTo(SHORT_QUOTE);
     assertThat(tooBig(cut(sent(foreign6), outer + 40), 1300)).isEqualTo(NOT_GRANTED);
   }
 

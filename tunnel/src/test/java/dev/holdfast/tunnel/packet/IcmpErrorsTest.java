@@ -112,6 +112,16 @@ class IcmpErrorsTest {
         Arguments.of("to multicast", PacketBuilder.of("192.0.2.1", "224.0.0.5").raw(89), false),
         Arguments.of("to all", PacketBuilder.of("192.0.2.1", "255.255.255.255").udp(1, 2), false),
         Arguments.of("from nobody", PacketBuilder.of("0.0.0.0", "10.0.0.1").udp(1, 2), false),
+        Arguments.of("later fragment", v4tcp().payload(8).fragment(8, true), false),
+        Arguments.of("first fragment", v4tcp().payload(8).fragment(0, true), false),
+        Arguments.of(
+            "later fragment with Don't Fragment",
+            v4tcp().payload(8).fragment(8, true).dontFragment(true),
+            false),
+        Arguments.of(
+            "first fragment with Don't Fragment",
+            v4tcp().payload(16).fragment(0, true).dontFragment(true),
+            true),
         Arguments.of("from reserved", PacketBuilder.of("240.0.0.1", "10.0.0.1").udp(1, 2), false),
         Arguments.of("from :: ", PacketBuilder.of("::", "fd00::1").udp(1, 2), false),
         Arguments.of("to ff02::1", PacketBuilder.of("fd00::2", "ff02::1").udp(1, 2), false));

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.control.DaemonNotRunning;
 import dev.holdfast.redirector.demo.host.HostPlan.Remote;
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.Tool;
+import dev.holdfast.redirector.migration.Daemon;
 import dev.holdfast.tunnel.identity.Fingerprint;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import dev.holdfast.tunnel.packet.IpAddress;
@@ -39,6 +40,7 @@ public final class DemoHost {
   private final Fingerprint fingerprint;
   private final ControlClient control;
   private List<String> program = ThisProgram.command();
+  private final List<String> forJava = new ArrayList<>();
   private @Nullable Process process;
 
   /**
@@ -91,6 +93,14 @@ public final class DemoHost {
     program = List.copyOf(command);
   }
 
+  /**
+   * The daemon does not rehearse when it starts, which would be most of what it works until it is
+   * armed; its first release may be slower than others. To be said before it is started.
+   */
+  public void unrehearsed() {
+    forJava.add("-D" + Daemon.REHEARSE + "=false");
+  }
+
   /** In the form of /etc/hosts. */
   private Path names() {
     return folder.toAbsolutePath().resolve("hosts");
@@ -119,8 +129,12 @@ public final class DemoHost {
     command.addAll(program);
     command.addAll(List.of("run", "--config", configFile().toString()));
     ProcessBuilder builder = new ProcessBuilder(command);
+    List<String> options = new ArrayList<>(forJava);
     if (Files.exists(names())) {
-      builder.environment().put("JAVA_TOOL_OPTIONS", "-Djdk.net.hosts.file=" + names());
+      options.add("-Djdk.net.hosts.file=" + names());
+    }
+    if (!options.isEmpty()) {
+      builder.environment().put("JAVA_TOOL_OPTIONS", String.join(" ", options));
     }
     builder.redirectErrorStream(true).redirectOutput(Redirect.appendTo(log().toFile()));
     process = builder.start();

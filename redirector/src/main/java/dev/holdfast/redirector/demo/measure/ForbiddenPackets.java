@@ -14,8 +14,10 @@ import org.jspecify.annotations.Nullable;
  * about the guest that say unreachable or time exceeded. Packet-Too-Big is allowed.
  *
  * <p>One reset is nobody's fault: a kernel that has closed a connection in good order, both ways,
- * answers a late duplicate with it. It is known by having been seen where its sender is, once the
- * connection was to end.
+ * answers a late duplicate with it. Where a round trip takes longer than the sender expects, it
+ * sends its FIN again (a tail loss probe, RFC 8985 section 7); both are acknowledged; the first
+ * acknowledgment closes the connection (RFC 9293 section 3.6), and the second finds none (section
+ * 3.10.7.1). It is known by having been seen where its sender is, once the connection was to end.
  *
  * <p>Thread-safe: several taps feed one collection.
  */
@@ -63,11 +65,17 @@ public final class ForbiddenPackets {
    */
   public Tap watch(Namespace where, String device, @Nullable IpAddress own, @Nullable Path keep)
       throws Exception {
+    return watchEnd(where, device, own == null ? Set.of() : Set.of(own), keep);
+  }
+
+  /** The same at a machine with several addresses: one tap is enough for all of them. */
+  public Tap watchEnd(Namespace where, String device, Set<IpAddress> own, @Nullable Path keep)
+      throws Exception {
     return Tap.open(
         where, device, FILTER, keep, (epochNanos, headers) -> add(where, own, epochNanos, headers));
   }
 
-  private void add(Namespace where, @Nullable IpAddress own, long epochNanos, byte[] headers) {
+  private void add(Namespace where, Set<IpAddress> own, long epochNanos, byte[] headers) {
     TcpHeader reset = TcpHeader.of(headers);
     if (reset != null) {
       add(where.name(), own, epochNanos, reset);
@@ -79,12 +87,12 @@ public final class ForbiddenPackets {
     }
   }
 
-  void add(String where, @Nullable IpAddress own, long epochNanos, TcpHeader reset) {
+  void add(String where, Set<IpAddress> own, long epochNanos, TcpHeader reset) {
     String what =
         "RST %s:%d > %s:%d"
             .formatted(
                 reset.source(), reset.sourcePort(), reset.destination(), reset.destinationPort());
-    add(new Seen(where, reset.source().equals(own), epochNanos, reset, what));
+    add(new Seen(where, own.contains(reset.source()), epochNanos, reset, what));
   }
 
   private synchronized void add(Seen one) {

@@ -22,31 +22,32 @@ class ForbiddenPacketsTest {
 
   @Test
   void aResetIsForbidden() {
-    forbidden.add("client", CLIENT, 100, reset(40001, true));
+    forbidden.add("client", Set.of(CLIENT), 100, reset(40001, true));
     assertThat(forbidden.seen(CLOSED, SINCE))
         .containsExactly("RST 10.1.0.10:7001 > 10.9.0.2:40001 at client (0.000000100)");
   }
 
   @Test
   void aLateOneOfTheSendersOwnKernelIsNot() {
-    forbidden.add("guest", GUEST, 600, reset(40001, true));
-    forbidden.add("router", null, 601, reset(40001, true));
-    forbidden.add("client", CLIENT, 602, reset(40001, true));
+    forbidden.add("guest", Set.of(GUEST), 600, reset(40001, true));
+    forbidden.add("router", Set.of(), 601, reset(40001, true));
+    forbidden.add("client", Set.of(CLIENT), 602, reset(40001, true));
     assertThat(forbidden.seen(CLOSED, SINCE)).isEmpty();
     assertThat(forbidden.seen()).hasSize(3);
   }
 
   @Test
   void aLateOneThatItsSenderNeverSentIs() {
-    forbidden.add("router", null, 601, reset(40001, true));
-    forbidden.add("client", CLIENT, 602, reset(40001, true));
+    forbidden.add("router", Set.of(), 601, reset(40001, true));
+    forbidden.add("client", Set.of(CLIENT), 602, reset(40001, true));
     assertThat(forbidden.seen(CLOSED, SINCE)).hasSize(2);
   }
 
   @Test
   void anEarlyOneOfTheSendersOwnKernelIs() {
-    forbidden.add("client", CLIENT, 400, reset(40001, false));
-    forbidden.add("guest", GUEST, 600, reset(40002, true)); // one that never came to its end
+    forbidden.add("client", Set.of(CLIENT), 400, reset(40001, false));
+    forbidden.add(
+        "guest", Set.of(GUEST), 600, reset(40002, true)); // one that never came to its end
     assertThat(forbidden.seen(CLOSED, SINCE)).hasSize(2);
   }
 }
