@@ -59,6 +59,8 @@ final class QemuLab {
   private final List<KernelSnapshot> before;
   private final List<Qemu> expected = new ArrayList<>();
   private int places;
+  private boolean isAware = true;
+  private boolean isPrepared;
 
   /**
    * Builds it, boots the guest and starts the daemons.
@@ -89,9 +91,8 @@ final class QemuLab {
     guest = Guest.start(image, place(a, disk));
     cleanup.add("the guest", guest::close);
     long up = System.nanoTime();
-    for (LabAddresses lan : List.of(v4, LabAddresses.V6)) {
-      prepareRoutes(lan);
-    }
+    guest.must("ip route add default via " + v4.oldGateway() + " dev eth0");
+    guest.must("ip -6 route add default via " + LabAddresses.V6.oldGateway() + " dev eth0");
     guest.must(
         "echo '#!/bin/busybox sh' >/tmp/count; echo \""
             + LineClient.SERVICE.replace("$", "\\$").replace("\"", "\\\"")
@@ -116,14 +117,13 @@ final class QemuLab {
    */
   private void prepareRoutes(LabAddresses lan) throws Exception {
     String ip = lan.guestOld().isV4() ? "ip" : "ip -6";
-    String via = " default via " + lan.oldGateway() + " dev eth0";
-    guest.must(ip + " route add" + via);
     guest.must("ping -c 1 -W 5 " + lan.oldGateway());
     guest.must(
         "%1$s neigh replace %2$s dev eth0 nud permanent lladdr $(%1$s neigh show %2$s | sed"
                 .formatted(ip, lan.oldGateway())
             + " 's/.*lladdr //' | cut -d' ' -f1)");
-    guest.must(ip + " route add" + via + " onlink table 100");
+    guest.must(
+        "%s route add default via %s dev eth0 onlink table 100".formatted(ip, lan.oldGateway()));
     guest.must(ip + " rule add from " + lan.guestOld() + " lookup 100");
   }
 
@@ -187,10 +187,26 @@ final class QemuLab {
 
   // ---- Holdfast ----
 
-  /** Arms at host-a. */
+  /** Arms at host-a; the guest is told what it may be told in advance. */
   void arm(String encapsulation) throws Exception {
+    arm(encapsulation, true);
+  }
+
+  /**
+   * The same.
+   *
+   * @param aware whether the guest gets its new addresses; else nobody touches it
+   */
+  void arm(String encapsulation, boolean aware) throws Exception {
+    isAware = aware;
+    if (aware && !isPrepared) {
+      isPrepared = true;
+      prepareRoutes(LabAddresses.V4);
+      prepareRoutes(LabAddresses.V6);
+    }
     listFlows();
-    var unused = a.daemon.control().arm(request(encapsulation));
+    MigrationRequest request = request(encapsulation);
+    var unused = a.daemon.control().arm(aware ? request : request.unaware());
   }
 
   private MigrationRequest request(String encapsulation) {
@@ -227,8 +243,11 @@ final class QemuLab {
     Files.move(next, flows(), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 
-  /** Makes the guest aware of where it is. */
+  /** Makes the guest aware of where it is, if it is to be. */
   void takeAddresses(Site site) throws Exception {
+    if (!isAware) {
+      return;
+    }
     List<String> lines = site == a ? GuestCable.oldAddresses("") : GuestCable.newAddresses("");
     guest.must("printf '%s\\n' | ip -batch -".formatted(String.join("\\n", lines)));
   }
@@ -251,6 +270,15 @@ final class QemuLab {
               site.daemon.endOfLog())
           .isLessThan(deadline);
       Thread.sleep(20);
+    }
+  }
+
+  /** Waits until the migration has ended by itself; what a mapping leaves is taken away. */
+  void awaitDone() throws Exception {
+    await(a, MigrationState.DONE);
+    await(b, MigrationState.DONE);
+    if (!isAware) {
+      var unused = b.daemon.control().unmap(NAME, false);
     }
   }
 

@@ -20,18 +20,26 @@ class QemuMovesSuiteIT extends QemuTest {
   private static final int ROUNDS = 5; // of two moves each
   private static final double ALLOWED_MILLIS = 20;
 
-  @ParameterizedTest(name = "{0}, over a WAN: {1}")
-  @CsvSource({"tls, false", "ipip, false", "tls, true", "ipip, true"})
-  void aGuestGoesThereAndBackAndThere(String encapsulation, boolean wan) throws Exception {
+  @ParameterizedTest(name = "{0}, over a WAN: {1}, guest-aware: {2}")
+  @CsvSource({
+    "tls,  false, true",
+    "ipip, false, true",
+    "tls,  true,  true",
+    "ipip, true,  true",
+    "ipip, false, false",
+    "tls,  true,  false"
+  })
+  void aGuestGoesThereAndBackAndThere(String encapsulation, boolean wan, boolean aware)
+      throws Exception {
     begin(wan, PACE);
     List<Moved> moves = new ArrayList<>();
-    lab.arm(encapsulation);
+    lab.arm(encapsulation, aware);
     moves.add(new GuestMove(lab).there());
     newConnectionsWork();
     report("there", moves.getLast());
     moves.add(new GuestMove(lab).back());
     report("back", moves.getLast());
-    lab.arm(encapsulation);
+    lab.arm(encapsulation, aware);
     moves.add(new GuestMove(lab).there());
     newConnectionsWork();
     report("there", moves.getLast());

@@ -53,8 +53,7 @@ abstract class QemuTest {
   void endWell() throws Exception {
     finishClients();
     lab.listFlows();
-    lab.await(lab.a(), MigrationState.DONE);
-    lab.await(lab.b(), MigrationState.DONE);
+    lab.awaitDone();
     lab.nothingForbidden();
     lab.nothingIsLeft();
   }
