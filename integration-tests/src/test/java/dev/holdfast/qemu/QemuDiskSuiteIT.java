@@ -87,8 +87,12 @@ class QemuDiskSuiteIT extends QemuTest {
     background(NUMBERED_WRITES);
     lab.arm("tls");
 
-    Moved moved = new GuestMove(lab).by(this::switchTogether, "pause-before-switchover")
-        .with(disk(there)).hooked("--no-gate").there();
+    Moved moved =
+        new GuestMove(lab)
+            .by(this::switchTogether, "pause-before-switchover")
+            .with(disk(there))
+            .hooked("--no-gate")
+            .there();
     long atSwitch = number();
     newConnectionsWork();
     double gap = Math.max(GuestMove.gap(v4, moved), GuestMove.gap(v6, moved));

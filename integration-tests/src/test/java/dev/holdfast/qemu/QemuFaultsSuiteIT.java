@@ -64,11 +64,10 @@ class QemuFaultsSuiteIT extends QemuTest {
 
     lab.arm("ipip");
     new GuestMove(lab)
-        .by(
-            again -> {
-              again.with(Map.of("max-bandwidth", 100_000_000)).begin();
-              again.atDestination("RESUME");
-            })
+        .by(again -> {
+          again.with(Map.of("max-bandwidth", 100_000_000)).begin();
+          again.atDestination("RESUME");
+        })
         .there();
     newConnectionsWork();
     endWell();
@@ -122,8 +121,7 @@ class QemuFaultsSuiteIT extends QemuTest {
     lab.arm("tls");
     Qemu to = lab.expectAt(lab.b(), List.of());
     try (var relay = new UnixRelay(folder.resolve("relay"), to.hookSocket())) {
-      HookProcess source =
-          lab.hook(lab.a(), lab.guest().qemu().hookSocket(), "--no-gate");
+      HookProcess source = lab.hook(lab.a(), lab.guest().qemu().hookSocket(), "--no-gate");
       HookProcess destination = lab.hook(lab.b(), relay.socket());
       LiveMigration migration = untilHeld(to);
       relay.close();

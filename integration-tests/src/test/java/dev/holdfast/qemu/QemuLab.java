@@ -112,8 +112,8 @@ final class QemuLab {
 
   /**
    * What a guest may be given any time before it moves. What it sends from its old address goes to
-   * its old gateway's MAC, wherever it is: at host-b Holdfast takes such frames by their source, and
-   * at host-a, should it come back, they are right from its first instruction on.
+   * its old gateway's MAC, wherever it is: at host-b Holdfast takes such frames by their source,
+   * and at host-a, should it come back, they are right from its first instruction on.
    */
   private void prepareRoutes(LabAddresses lan) throws Exception {
     String ip = lan.guestOld().isV4() ? "ip" : "ip -6";
@@ -313,7 +313,9 @@ final class QemuLab {
     assertThat(forbidden.seen()).as("resets and ICMP errors").isEmpty();
   }
 
-  /** Ends every QEMU and the daemons: neither host's kernel is other than it was before they came. */
+  /**
+   * Ends every QEMU and the daemons: neither host's kernel is other than it was before they came.
+   */
   void nothingIsLeft() throws Exception {
     guest.close();
     for (Qemu each : expected) {

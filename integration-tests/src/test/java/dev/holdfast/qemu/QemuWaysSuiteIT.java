@@ -91,7 +91,8 @@ class QemuWaysSuiteIT extends QemuTest {
     begin(false, Duration.ofMillis(50));
     lab.guest().must("head -c 8m /dev/urandom >/tmp/seed");
     lab.guest()
-        .must("setsid sh -c 'while [ ! -e /tmp/calm ]; do cat /tmp/seed >/tmp/load; done' >/dev/null 2>&1 &");
+        .must(
+            "setsid sh -c 'while [ ! -e /tmp/calm ]; do cat /tmp/seed >/tmp/load; done' >/dev/null 2>&1 &");
     var throttled = new AtomicLong();
     lab.arm("tls");
     Way way =
