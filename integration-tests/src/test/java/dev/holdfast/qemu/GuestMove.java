@@ -114,13 +114,15 @@ final class GuestMove {
     return move(lab.guest().qemu(), lab.expectAt(site, hardware), site, false);
   }
 
-  private Moved move(Qemu from, Qemu to, Site site, boolean aware) throws Exception {
+  private Moved move(Qemu from, Qemu to, Site site, boolean beside) throws Exception {
     var migration = new LiveMigration(from, to, site.address(), capabilities);
     long begun = System.nanoTime();
     way.go(migration);
     Qemu left = lab.guest().runsAt(to);
-    if (aware) {
+    if (beside) {
       lab.takeAddresses(site);
+    } else {
+      lab.tellAsMuch();
     }
     migration.atSource("MIGRATION completed");
     left.close();

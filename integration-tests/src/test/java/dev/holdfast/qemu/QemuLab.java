@@ -248,7 +248,25 @@ final class QemuLab {
     if (!isAware) {
       return;
     }
-    List<String> lines = site == a ? GuestCable.oldAddresses("") : GuestCable.newAddresses("");
+    tell(site == a ? GuestCable.oldAddresses("") : GuestCable.newAddresses(""));
+  }
+
+  /**
+   * Tells a guest that keeps its addresses as much as one is told that gets others. An emulated
+   * processor needs some tenths of a second for that, and its clients wait meanwhile.
+   */
+  void tellAsMuch() throws Exception {
+    List<String> lines = new ArrayList<>();
+    for (LabAddresses lan : List.of(LabAddresses.V4, LabAddresses.V6)) {
+      lines.add("addr replace " + lan.inLan(lan.guestOld()) + " dev eth0");
+      lines.add("route replace default via " + lan.oldGateway() + " dev eth0");
+      lines.add("addr replace " + lan.inLan(lan.guestOld()) + " dev eth0");
+    }
+    lines.add(lines.getFirst());
+    tell(lines);
+  }
+
+  private void tell(List<String> lines) throws Exception {
     guest.must("printf '%s\\n' | ip -batch -".formatted(String.join("\\n", lines)));
   }
 

@@ -18,6 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A lab of its own for each test, with a client of each family that must not notice anything. */
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 @Timeout(900)
+@SuppressWarnings("NullAway.Init") // each test begins with begin()
 abstract class QemuTest {
   static final Duration PACE = Duration.ofMillis(10);
 

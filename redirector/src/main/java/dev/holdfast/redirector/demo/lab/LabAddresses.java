@@ -59,7 +59,7 @@ public record LabAddresses(
   }
 
   /** {@code address} with the LAN's prefix length, as {@code ip addr add} takes it. */
-  String inLan(IpAddress address) {
+  public String inLan(IpAddress address) {
     return address + "/" + prefixLength;
   }
 
