@@ -119,7 +119,12 @@ public final class Guest implements AutoCloseable {
 
   /** Runs {@code program} for each connection to a port, with the connection as its in and out. */
   public void serve(int port, String program) throws IOException, InterruptedException {
-    must("setsid nc -ll -p %d -e %s >/dev/null 2>&1 &".formatted(port, program));
+    background("nc -ll -p %d -e %s".formatted(port, program));
+  }
+
+  /** Starts a shell script and lets it run; it has no single quotes. */
+  public void background(String script) throws IOException, InterruptedException {
+    must("setsid sh -c '" + script + "' >/dev/null 2>&1 &");
   }
 
   @Override

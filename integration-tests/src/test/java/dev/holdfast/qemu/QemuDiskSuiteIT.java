@@ -83,8 +83,8 @@ class QemuDiskSuiteIT extends QemuTest {
     begin(true, PACE, List.of("virtio_blk"), disk(here));
     Guest guest = lab.guest();
     guest.must("load virtio_blk && [ -b /dev/vda ]");
-    background(RANDOM_WRITES);
-    background(NUMBERED_WRITES);
+    guest.background(RANDOM_WRITES);
+    guest.background(NUMBERED_WRITES);
     lab.arm("tls");
 
     Moved moved =
@@ -125,10 +125,6 @@ class QemuDiskSuiteIT extends QemuTest {
     }
     assertThat(numberAt(here, last)).as("at the old host nobody writes").isNotEqualTo(last);
     endWell();
-  }
-
-  private void background(String script) throws Exception {
-    lab.guest().must("setsid sh -c '" + script + "' >/dev/null 2>&1 &");
   }
 
   private long number() throws Exception {

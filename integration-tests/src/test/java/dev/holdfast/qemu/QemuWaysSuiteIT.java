@@ -90,9 +90,7 @@ class QemuWaysSuiteIT extends QemuTest {
   void hybrid() throws Exception {
     begin(false, Duration.ofMillis(50));
     lab.guest().must("head -c 8m /dev/urandom >/tmp/seed");
-    lab.guest()
-        .must(
-            "setsid sh -c 'while [ ! -e /tmp/calm ]; do cat /tmp/seed >/tmp/load; done' >/dev/null 2>&1 &");
+    lab.guest().background("while [ ! -e /tmp/calm ]; do cat /tmp/seed >/tmp/load; done");
     var throttled = new AtomicLong();
     lab.arm("tls");
     Way way =
@@ -116,7 +114,7 @@ class QemuWaysSuiteIT extends QemuTest {
           migration.atDestination("RESUME");
         };
     Moved moved = new GuestMove(lab).by(way, "auto-converge").there();
-    lab.guest().must("touch /tmp/calm");
+    lab.guest().must("touch /tmp/calm; while pgrep -f tmp/seed >/dev/null; do sleep 0.1; done");
     newConnectionsWork();
     System.out.printf(
         Locale.ROOT,
