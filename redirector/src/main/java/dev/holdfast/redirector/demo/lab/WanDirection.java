@@ -64,18 +64,17 @@ final class WanDirection<P> {
   /** The next packet that has arrived by now; null when there is none. */
   @Nullable P poll(long now) {
     Waiting<P> head = queue.peek();
-    if (head == null || head.due - now > 0) {
-      return null;
-    }
-    queue.remove();
-    queuedBytes -= head.length;
-    return head.packet;
+    return head == null || head.due - now > 0 ? null : drain();
   }
 
   /** The next packet, whether it has arrived or not; null when there is none. */
   @Nullable P drain() {
     Waiting<P> head = queue.poll();
-    return head == null ? null : head.packet;
+    if (head == null) {
+      return null;
+    }
+    queuedBytes -= head.length;
+    return head.packet;
   }
 
   /** Packets that were lost on the way. */
