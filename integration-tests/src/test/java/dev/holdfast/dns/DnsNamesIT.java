@@ -10,6 +10,7 @@ import dev.holdfast.scenario.Holdfast;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
@@ -24,6 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
  * Two names of one guest in zones of two servers, moved by {@code holdfast dns} ({@link
  * NameServerLab} draws the servers), the same for BIND 9, Knot and PowerDNS.
  */
+@Tag("suite-tools")
 @ParameterizedClass(name = "{0}")
 @EnumSource(Software.class)
 class DnsNamesIT {
