@@ -90,7 +90,7 @@ final class MigrationText {
             .add("too big", sizes(migration.sizes()))
             .add("dropped", Amounts.reasons(migration.drops()))
             .add("ICMP errors", keptBack(migration.icmpErrorsKeptBack()))
-            .add("DNS", migration.dns() == null ? "not updated" : dns(migration.dns(), when)));
+            .add("DNS", names(migration.dns(), when)));
     text.append("history\n");
     for (MigrationView.HistoryEntry entry : migration.history()) {
       text.append("  ").append(when.clock(entry.epochNanos())).append("  ").append(entry.state());
@@ -147,7 +147,14 @@ final class MigrationText {
         + waiting;
   }
 
-  static String dns(DnsView dns, When when) {
+  /** A line for each name. */
+  static List<String> names(@Nullable DnsView dns, When when) {
+    return dns == null
+        ? List.of("not updated")
+        : dns.all().stream().map(each -> dns(each, when)).toList();
+  }
+
+  private static String dns(DnsView dns, When when) {
     var text = new StringBuilder(dns.name()).append(' ').append(dns.state());
     text.append(": ").append(String.join(", ", dns.before()));
     if (!dns.now().equals(dns.before())) {

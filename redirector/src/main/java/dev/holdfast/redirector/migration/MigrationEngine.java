@@ -80,7 +80,7 @@ final class MigrationEngine implements MigrationService {
         unfinished.add(migration);
       } else {
         if (migration instanceof RedirectorMigration redirector) {
-          redirector.settleAfterCrash(host.journal().isNewestOfName(record));
+          redirector.settleAfterCrash(host.journal().newestNames(record));
         } else {
           migration.settle();
         }
@@ -273,14 +273,13 @@ final class MigrationEngine implements MigrationService {
 
   private static void requireNameFree(LiveMigration other, MigrationRecord wanted)
       throws RequestRefused {
-    if (wanted.dnsName() != null
-        && wanted.dnsName().equals(other.record.dnsName())
-        && other instanceof RedirectorMigration earlier
-        && earlier.isNameEnding()) {
+    String name =
+        other instanceof RedirectorMigration earlier ? earlier.nameEnding(wanted.dnsNames()) : null;
+    if (name != null) {
       throw new RequestRefused(
           RequestRefused.Kind.CONFLICT,
           "DNS for "
-              + wanted.dnsName()
+              + name
               + " is still being put in order after migration "
               + other.record.name()
               + (other.state() == MigrationState.PLANNED

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.migration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -125,6 +126,8 @@ public record MigrationView(
   /**
    * How the DNS change stands; {@code state} is none, pending, updating, published, conflict,
    * failed or restored.
+   *
+   * @param further the guest's further names; null where it has one
    */
   public record DnsView(
       String name,
@@ -133,5 +136,25 @@ public record MigrationView(
       List<String> now,
       long updateMillis,
       long lastStaleEpochNanos,
-      @Nullable String problem) {}
+      @Nullable String problem,
+      @Nullable List<DnsView> further) {
+
+    /** This name and the further ones. */
+    public List<DnsView> all() {
+      return Stream.concat(Stream.of(this), further == null ? Stream.of() : further.stream())
+          .toList();
+    }
+
+    DnsView with(List<DnsView> others) {
+      return new DnsView(
+          name,
+          state,
+          before,
+          now,
+          updateMillis,
+          lastStaleEpochNanos,
+          problem,
+          others.isEmpty() ? null : others);
+    }
+  }
 }

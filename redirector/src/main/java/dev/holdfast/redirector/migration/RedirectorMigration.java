@@ -25,7 +25,7 @@ final class RedirectorMigration extends LiveMigration {
   private final RedirectorSteps steps;
   private final DataConnections connections;
   private final Drain drain;
-  private final @Nullable NameMove names;
+  private final @Nullable NameMoves names;
   private final FlowKnowledge known;
   private final Rollback rollback;
   private final LeftPort leftPort;
@@ -35,7 +35,7 @@ final class RedirectorMigration extends LiveMigration {
     super(host, record);
     this.steps = new RedirectorSteps(host, () -> this.record, this::alert);
     this.connections = new DataConnections(host, this);
-    this.names = record.dnsName() == null ? null : new NameMove(host, this);
+    this.names = record.dnsNames().isEmpty() ? null : new NameMoves(host, this);
     this.known = new FlowKnowledge(host, this);
     this.leftPort = new LeftPort(host, this);
     this.drain = new Drain(host, this, known);
@@ -305,15 +305,19 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  /** Ends what a daemon that was killed had still to do after the migration's end. */
-  void settleAfterCrash(boolean isNewestOfName) {
+  /**
+   * Ends what a daemon that was killed had still to do after the migration's end.
+   *
+   * @param ownNames those that no later migration has in hand
+   */
+  void settleAfterCrash(List<String> ownNames) {
     boolean wasCapturing = host.ledger().owners().contains(record.id());
     settle();
     if (wasCapturing && record.state() == MigrationState.ROLLED_BACK) {
       steps.announceGuest();
     }
-    if (isNewestOfName && names != null) {
-      names.settle(record.state() == MigrationState.DONE);
+    if (names != null) {
+      names.settle(record.state() == MigrationState.DONE, ownNames);
     }
   }
 
@@ -404,6 +408,11 @@ final class RedirectorMigration extends LiveMigration {
     return names != null && names.isEnding();
   }
 
+  /** Of these names, one that is still being put in order; null where none is. */
+  @Nullable String nameEnding(List<String> wanted) {
+    return names == null ? null : names.ending(wanted);
+  }
+
   @Override
   void resume() throws RequestRefused {
     try {
@@ -460,7 +469,7 @@ final class RedirectorMigration extends LiveMigration {
     return known.learner();
   }
 
-  @Nullable NameMove names() {
+  @Nullable NameMoves names() {
     return names;
   }
 

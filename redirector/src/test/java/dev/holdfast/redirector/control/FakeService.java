@@ -290,6 +290,7 @@ public final class FakeService implements MigrationService {
                 request.newAddresses(),
                 12,
                 NOON,
+                null,
                 null),
         List.of("The hold has lasted longer than its limit."),
         null,
