@@ -29,6 +29,7 @@ final class RedirectorMigration extends LiveMigration {
   private final FlowKnowledge known;
   private final Rollback rollback;
   private final LeftPort leftPort;
+  private final HoldLimit limit;
   private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
 
   RedirectorMigration(Host host, MigrationRecord record) {
@@ -38,6 +39,7 @@ final class RedirectorMigration extends LiveMigration {
     this.names = record.dnsName() == null ? null : new NameMove(host, this);
     this.known = new FlowKnowledge(host, this);
     this.leftPort = new LeftPort(host, this);
+    this.limit = new HoldLimit(host, this);
     this.drain = new Drain(host, this, known);
     this.rollback = new Rollback(host, this, steps);
   }
@@ -144,7 +146,7 @@ final class RedirectorMigration extends LiveMigration {
       }
       event("state", "holding packets for " + record.oldAddresses());
       Thread.ofVirtual().name("held-" + record.name()).start(this::tellHeld);
-      host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+      limit.await();
     } finally {
       lock.unlock();
     }
@@ -192,26 +194,9 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  private void overdue() {
-    if (record.state() != MigrationState.HOLDING) {
-      return;
-    }
-    alert(
-        "held for "
-            + host.config().hold().limit().toSeconds()
-            + " s without a release; "
-            + (host.config().hold().noRelease()
-                    == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK
-                ? "rolling back, as hold.no-release says"
-                : "still holding, as hold.no-release says: release or roll back by hand"));
-    if (host.config().hold().noRelease()
-        == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK) {
-      try {
-        rollback(false);
-      } catch (RequestRefused e) {
-        alert("rollback was not possible: " + e.getMessage());
-      }
-    }
+  @Override
+  MigrationView.@Nullable HoldLimitView holdLimit() {
+    return limit.view();
   }
 
   /** A request here to release: the endpoint is asked, and its answer makes the transition. */
@@ -431,8 +416,7 @@ final class RedirectorMigration extends LiveMigration {
     connections.keepOpen();
     drain.start();
     switch (record.state()) {
-      case HOLDING ->
-          host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+      case HOLDING -> limit.await();
       case REDIRECTING -> {
         leftPort.watch();
         drain.released();

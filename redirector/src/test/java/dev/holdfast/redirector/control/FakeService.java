@@ -318,7 +318,9 @@ public final class FakeService implements MigrationService {
         "pcap".equals(request.capture()) ? "pcap" : "tun",
         "br0",
         null,
-        3L);
+        3L,
+        null,
+        List.of());
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -352,7 +354,11 @@ public final class FakeService implements MigrationService {
         old.capture(),
         old.lan(),
         null,
-        old.icmpErrorsKeptBack());
+        old.icmpErrorsKeptBack(),
+        to == MigrationState.HOLDING
+            ? new MigrationView.HoldLimitView(clock + 300_000_000_000L, "keep")
+            : null,
+        old.hooks());
   }
 
   private static ContinuityReport report() {
