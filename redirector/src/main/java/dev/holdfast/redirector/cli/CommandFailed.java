@@ -28,6 +28,11 @@ final class CommandFailed extends Exception {
     return new CommandFailed(ExitCode.REFUSED, "refused", message);
   }
 
+  /** There is nobody to ask. */
+  static CommandFailed noDaemon(String message) {
+    return new CommandFailed(ExitCode.NO_DAEMON, "not-running", message);
+  }
+
   /** Some of it was done. */
   static CommandFailed partlyDone(String message) {
     return new CommandFailed(ExitCode.PARTLY_DONE, "partly-done", message);

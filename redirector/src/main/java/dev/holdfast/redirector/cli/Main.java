@@ -50,6 +50,8 @@ public final class Main implements Runnable {
     COMMANDS.put("explain", ExplainCommand.class);
     COMMANDS.put("wait", WaitCommand.class);
     COMMANDS.put("events", EventsCommand.class);
+    COMMANDS.put("hook", HookCommand.class);
+    COMMANDS.put("guest", GuestCommand.class);
     COMMANDS.put("dns", DnsCommand.class);
     COMMANDS.put("cert", CertCommand.class);
     COMMANDS.put("config", ConfigCommand.class);
@@ -107,6 +109,9 @@ public final class Main implements Runnable {
     var root = new CommandLine(new Main(surroundings));
     for (String name : names) {
       root.addSubcommand(name, COMMANDS.get(name));
+    }
+    if (names.contains("hook")) {
+      HookCommand.giveQmpItsOwnSocket(root);
     }
     var failures = new Failures();
     return root.setExecutionExceptionHandler(failures)

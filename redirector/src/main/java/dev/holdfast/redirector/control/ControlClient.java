@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
@@ -31,13 +32,30 @@ import tools.jackson.core.JacksonException;
  * <p>It needs nothing but the JDK and the JSON library: a command that asks one question must start
  * quickly.
  */
-public final class ControlClient {
+public final class ControlClient implements AutoCloseable {
   private static final Duration ANSWER_WITHIN = Duration.ofMinutes(2); // arm probes the remote host
 
   private final Path socket;
+  private final boolean keepsOpen;
+  private @Nullable UnixConnection open;
 
   public ControlClient(Path socket) {
+    this(socket, false);
+  }
+
+  private ControlClient(Path socket, boolean keepsOpen) {
     this.socket = socket;
+    this.keepsOpen = keepsOpen;
+  }
+
+  /**
+   * One that stays connected between requests, for who must be quick: a request is one round trip.
+   * The daemon ends a connection that says nothing for 30 s, and it may be restarted; then the
+   * request is made once more on a new one, so only ask for what may be asked for twice. For one
+   * thread.
+   */
+  public static ControlClient keepingOpen(Path socket) {
+    return new ControlClient(socket, true);
   }
 
   public Path socket() {
@@ -100,7 +118,7 @@ public final class ControlClient {
 
   /** Follows the daemon's events; when this returns, none is missed from there on. */
   public EventStream events() throws IOException, RequestRefused {
-    HttpExchange exchange = begin("GET", "/v1/events", null);
+    HttpExchange exchange = anew("GET", "/v1/events", null, null);
     if (exchange.status() != 200) {
       try (exchange) {
         throw refusal(exchange);
@@ -139,14 +157,36 @@ public final class ControlClient {
 
   private HttpExchange begin(String method, String target, @Nullable Object body)
       throws IOException {
-    byte[] bytes = body == null ? null : Json.line(body).getBytes(StandardCharsets.UTF_8);
+    byte[] bytes =
+        body != null
+            ? Json.line(body).getBytes(StandardCharsets.UTF_8)
+            : method.equals("POST") ? new byte[0] : null;
+    if (!keepsOpen) {
+      return anew(method, target, bytes, null);
+    }
+    UnixConnection kept = open;
+    open = null;
+    if (kept != null) {
+      try {
+        return HttpExchange.begin(kept, method, target, bytes, ANSWER_WITHIN, free -> open = free);
+      } catch (SocketTimeoutException e) {
+        throw e;
+      } catch (IOException stale) {
+        // Its other end was closed while nothing was asked.
+      }
+    }
+    return anew(method, target, bytes, free -> open = free);
+  }
+
+  private HttpExchange anew(
+      String method,
+      String target,
+      byte @Nullable [] body,
+      @Nullable Consumer<UnixConnection> keeper)
+      throws IOException {
     try {
       return HttpExchange.begin(
-          socket,
-          method,
-          target,
-          method.equals("POST") && bytes == null ? new byte[0] : bytes,
-          ANSWER_WITHIN);
+          UnixConnection.open(socket), method, target, body, ANSWER_WITHIN, keeper);
     } catch (ConnectException e) {
       throw new DaemonNotRunning(
           socket, "No holdfast daemon is running: nobody answers on SOCKET.", e);
@@ -174,5 +214,15 @@ public final class ControlClient {
 
   private static String encode(String segment) {
     return URLEncoder.encode(segment, StandardCharsets.UTF_8).replace("+", "%20");
+  }
+
+  /** Ends a connection that is kept open; asking again opens another. */
+  @Override
+  public void close() throws IOException {
+    UnixConnection kept = open;
+    open = null;
+    if (kept != null) {
+      kept.close();
+    }
   }
 }

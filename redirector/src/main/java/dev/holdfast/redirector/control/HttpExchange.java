@@ -3,11 +3,11 @@ package dev.holdfast.redirector.control;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -21,30 +21,45 @@ final class HttpExchange implements AutoCloseable {
   private final UnixConnection connection;
   private final int status;
   private final Map<String, String> headers;
+  private final @Nullable Consumer<UnixConnection> keeper;
+  private boolean whole;
 
-  private HttpExchange(UnixConnection connection, int status, Map<String, String> headers) {
+  private HttpExchange(
+      UnixConnection connection,
+      int status,
+      Map<String, String> headers,
+      @Nullable Consumer<UnixConnection> keeper) {
     this.connection = connection;
     this.status = status;
     this.headers = headers;
+    this.keeper = keeper;
   }
 
   /**
    * Sends a request and reads the answer's head.
    *
+   * @param connection is this one's from now on, and closed where this fails
    * @param target path and query, encoded
    * @param within for everything on this connection, until {@link #within} says another
+   * @param keeper gets the connection back when the answer was read to its end; null: it is closed
+   *     then
    */
   static HttpExchange begin(
-      Path socket, String method, String target, byte @Nullable [] body, Duration within)
+      UnixConnection connection,
+      String method,
+      String target,
+      byte @Nullable [] body,
+      Duration within,
+      @Nullable Consumer<UnixConnection> keeper)
       throws IOException {
-    UnixConnection connection = UnixConnection.open(socket);
     try {
       connection.within(within);
       String head =
           method
               + " "
               + target
-              + " HTTP/1.1\r\nHost: holdfast\r\nConnection: close\r\n"
+              + " HTTP/1.1\r\nHost: holdfast\r\n"
+              + (keeper == null ? "Connection: close\r\n" : "")
               + (body == null
                   ? ""
                   : "Content-Type: application/json\r\nContent-Length: " + body.length + "\r\n")
@@ -55,18 +70,18 @@ final class HttpExchange implements AutoCloseable {
       }
       String[] first = connection.readLine().split(" ", 3);
       if (first.length < 2 || !first[0].equals("HTTP/1.1") || !first[1].matches("\\d{3}")) {
-        throw new IOException("what answers on " + socket + " does not speak HTTP/1.1");
+        throw new IOException("what answers on the socket does not speak HTTP/1.1");
       }
       Map<String, String> headers = new HashMap<>();
       for (String line = connection.readLine(); !line.isEmpty(); line = connection.readLine()) {
         int colon = line.indexOf(':');
         if (colon < 0 || headers.size() >= MOST_HEADERS) {
-          throw new IOException("what answers on " + socket + " sends malformed headers");
+          throw new IOException("what answers on the socket sends malformed headers");
         }
         headers.put(
             line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 1).strip());
       }
-      return new HttpExchange(connection, Integer.parseInt(first[1]), headers);
+      return new HttpExchange(connection, Integer.parseInt(first[1]), headers, keeper);
     } catch (IOException | RuntimeException e) {
       connection.close();
       throw e;
@@ -83,6 +98,12 @@ final class HttpExchange implements AutoCloseable {
 
   /** The whole body. */
   byte[] body() throws IOException {
+    byte[] body = wholeBody();
+    whole = true;
+    return body;
+  }
+
+  private byte[] wholeBody() throws IOException {
     if (isChunked()) {
       var body = new ByteArrayOutputStream();
       for (byte[] chunk = chunk(); chunk != null; chunk = chunk()) {
@@ -126,6 +147,12 @@ final class HttpExchange implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    connection.close();
+    if (keeper != null
+        && whole
+        && !headers.getOrDefault("connection", "").equalsIgnoreCase("close")) {
+      keeper.accept(connection);
+    } else {
+      connection.close();
+    }
   }
 }

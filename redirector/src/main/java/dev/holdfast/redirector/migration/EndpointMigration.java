@@ -220,6 +220,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     try {
       switch (record.state()) {
         case REDIRECTING, DRAINING -> tellReleased();
+        case DONE -> {} // the same answer again
         case HOLDING -> {
           long accepted = host.clock().epochNanos();
           MigrationPath there = raised();

@@ -22,6 +22,7 @@ abstract class LiveMigration {
   final ReentrantLock lock = new ReentrantLock();
   private final Object recording = new Object();
   private final List<String> alerts = new ArrayList<>();
+  private final List<MigrationView.HookView> hookRuns = new ArrayList<>();
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
   volatile @Nullable ContinuityReport report;
@@ -177,6 +178,21 @@ abstract class LiveMigration {
     event("alert", text);
   }
 
+  /** How one of the user's hooks runs, or ran; told when it has ended. */
+  final void hookRan(MigrationView.HookView run, String text) {
+    synchronized (hookRuns) {
+      run.putInto(hookRuns);
+    }
+    if (!text.isEmpty()) {
+      event("hook", text);
+    }
+  }
+
+  /** Null where it does not hold on this host. */
+  MigrationView.@Nullable HoldLimitView holdLimit() {
+    return null;
+  }
+
   /** Says what preflight has warned of. */
   final void warn(List<MigrationPlan.Check> checks) {
     for (MigrationPlan.Check check : checks) {
@@ -220,6 +236,10 @@ abstract class LiveMigration {
     synchronized (alerts) {
       notes = List.copyOf(alerts);
     }
+    List<MigrationView.HookView> runs;
+    synchronized (hookRuns) {
+      runs = List.copyOf(hookRuns);
+    }
     Figures figures = there == null ? last : host.data().call(() -> Figures.of(there));
     int flows = knownFlows(figures.flows);
     ContinuityReport ended = report;
@@ -256,7 +276,9 @@ abstract class LiveMigration {
         now.byPcap() ? "pcap" : "tun",
         now.lan(),
         figures.sizes,
-        kernelCounts.errorsKeptBack());
+        kernelCounts.errorsKeptBack(),
+        holdLimit(),
+        runs);
   }
 
   /** What the packet path counted, taken on the data loop. */

@@ -484,6 +484,11 @@ final class MigrationEngine implements MigrationService {
     }
   }
 
+  /** Of every one that can be shown. */
+  List<String> ids() {
+    return List.copyOf(migrations.keySet());
+  }
+
   /** Every migration that has not ended. */
   List<LiveMigration> live() {
     return migrations.values().stream().filter(m -> !m.state().isEnded()).toList();

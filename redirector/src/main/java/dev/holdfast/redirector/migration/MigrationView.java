@@ -29,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * @param sizes what was too big for its way; null from an earlier daemon
  * @param icmpErrorsKeptBack ICMP errors about the old addresses that this host's kernel has made
  *     and that were dropped, as they were counted when last asked for; null where they were not
+ * @param holdLimit what happens when nobody releases; null where it is not holding here
+ * @param hooks how the user's own hooks ran, oldest first; the last {@link HookView#KEPT}
  */
 public record MigrationView(
     String schema,
@@ -60,10 +62,13 @@ public record MigrationView(
     @Nullable String capture,
     @Nullable String lan,
     @Nullable SizesView sizes,
-    @Nullable Long icmpErrorsKeptBack) {
+    @Nullable Long icmpErrorsKeptBack,
+    @Nullable HoldLimitView holdLimit,
+    List<HookView> hooks) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon
+    hooks = Objects.requireNonNullElse(hooks, List.of());
   }
 
   /**
@@ -100,6 +105,63 @@ public record MigrationView(
     public TrafficView(
         long toGuestPackets, long toGuestBytes, long fromGuestPackets, long fromGuestBytes) {
       this(toGuestPackets, toGuestBytes, fromGuestPackets, fromGuestBytes, 0L, 0L);
+    }
+  }
+
+  /**
+   * The limit of a hold ([hold] limit and no-release).
+   *
+   * @param epochNanos when it is reached, or was
+   * @param then keep: it goes on holding, and raises an alarm; rollback: it asks for the address
+   *     back
+   */
+  public record HoldLimitView(long epochNanos, String then) {}
+
+  /**
+   * One run of one of the user's hooks.
+   *
+   * @param event armed, holding, redirecting, draining, done, rolled-back or alert
+   * @param command with its arguments
+   * @param result running, ok, failed, timed-out, not-started; or unknown, where the daemon ended
+   *     before it
+   * @param exitCode its own; null where it has none
+   * @param epochNanos when it was started
+   * @param output the end of what it printed, at most 4 KiB
+   */
+  public record HookView(
+      String event,
+      String command,
+      String result,
+      @Nullable Integer exitCode,
+      long epochNanos,
+      double millis,
+      String output) {
+    /** So many of one migration. */
+    static final int KEPT = 50;
+
+    private static final String RUNNING = "running";
+
+    public static HookView begun(String event, String command, long epochNanos) {
+      return new HookView(event, command, RUNNING, null, epochNanos, 0, "");
+    }
+
+    public HookView ended(String how, @Nullable Integer code, double took, String printed) {
+      return new HookView(event, command, how, code, epochNanos, took, printed);
+    }
+
+    /** What is left to say of one that runs, when its daemon is no more. */
+    public HookView orphaned() {
+      return result.equals(RUNNING) ? ended("unknown", null, 0, output) : this;
+    }
+
+    /** Puts it in the place of what was said of the same run before. */
+    public void putInto(List<HookView> runs) {
+      runs.removeIf(run ->
+          run.epochNanos == epochNanos && run.event.equals(event) && run.command.equals(command));
+      runs.add(this);
+      if (runs.size() > KEPT) {
+        runs.removeFirst();
+      }
     }
   }
 

@@ -29,6 +29,7 @@ final class RedirectorMigration extends LiveMigration {
   private final FlowKnowledge known;
   private final Rollback rollback;
   private final LeftPort leftPort;
+  private final HoldLimit limit;
   private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
 
   RedirectorMigration(Host host, MigrationRecord record) {
@@ -38,6 +39,7 @@ final class RedirectorMigration extends LiveMigration {
     this.names = record.dnsNames().isEmpty() ? null : new NameMoves(host, this);
     this.known = new FlowKnowledge(host, this);
     this.leftPort = new LeftPort(host, this);
+    this.limit = new HoldLimit(host, this);
     this.drain = new Drain(host, this, known);
     this.rollback = new Rollback(host, this, steps);
   }
@@ -115,10 +117,16 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  /** armed -> holding: from here on packets for the old address are kept, and copied ahead. */
+  /**
+   * armed -> holding: from here on packets for the old address are kept, and copied ahead. Asking
+   * again changes nothing: tools say it twice.
+   */
   void hold() throws RequestRefused {
     lock.lock();
     try {
+      if (record.state() == MigrationState.HOLDING) {
+        return;
+      }
       if (record.state() != MigrationState.ARMED) {
         throw illegal("hold");
       }
@@ -139,7 +147,7 @@ final class RedirectorMigration extends LiveMigration {
       }
       event("state", "holding packets for " + record.oldAddresses());
       Thread.ofVirtual().name("held-" + record.name()).start(this::tellHeld);
-      host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+      limit.await();
     } finally {
       lock.unlock();
     }
@@ -189,35 +197,19 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  private void overdue() {
-    if (record.state() != MigrationState.HOLDING) {
-      return;
-    }
-    alert(
-        "held for "
-            + host.config().hold().limit().toSeconds()
-            + " s without a release; "
-            + (host.config().hold().noRelease()
-                    == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK
-                ? "rolling back, as hold.no-release says"
-                : "still holding, as hold.no-release says: release or roll back by hand"));
-    if (host.config().hold().noRelease()
-        == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK) {
-      try {
-        rollback(false);
-      } catch (RequestRefused e) {
-        alert("rollback was not possible: " + e.getMessage());
-      }
-    }
+  @Override
+  MigrationView.@Nullable HoldLimitView holdLimit() {
+    return limit.view();
   }
 
   /** A request here to release: the endpoint is asked, and its answer makes the transition. */
   void release() throws RequestRefused {
-    if (record.state() == MigrationState.REDIRECTING || record.state() == MigrationState.DRAINING) {
-      return; // the same answer again
-    }
-    if (record.state() != MigrationState.HOLDING) {
-      throw illegal("release");
+    switch (record.state()) {
+      case HOLDING -> {}
+      case REDIRECTING, DRAINING, DONE -> {
+        return; // the same answer again
+      }
+      default -> throw illegal("release");
     }
     ControlChannel channel = host.control(record.remote());
     CompletableFuture<ControlMessage> answer =
@@ -437,8 +429,7 @@ final class RedirectorMigration extends LiveMigration {
     connections.pathMtu().start();
     drain.start();
     switch (record.state()) {
-      case HOLDING ->
-          host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+      case HOLDING -> limit.await();
       case REDIRECTING -> {
         leftPort.watch();
         drain.released();

@@ -33,6 +33,8 @@ public final class FakeService implements MigrationService {
   private volatile @Nullable MigrationRequest lastRequest;
   private volatile @Nullable ExplainRequest lastExplained;
   private volatile int remaining = 1;
+  private volatile String role = "redirector";
+  private volatile boolean holds = true;
   private final AtomicInteger shows = new AtomicInteger();
   private long clock = NOON;
 
@@ -49,6 +51,16 @@ public final class FakeService implements MigrationService {
   /** How many connections keep migrations from being done: 1 or 0. */
   public void remaining(int count) {
     remaining = count;
+  }
+
+  /** What this host is in migrations that are armed from now on. */
+  public void role(String label) {
+    role = label;
+  }
+
+  /** From now on nothing can be held. */
+  public void failToHold() {
+    holds = false;
   }
 
   /** How often a migration was asked for. */
@@ -98,17 +110,26 @@ public final class FakeService implements MigrationService {
 
   @Override
   public MigrationView hold(String id) throws RequestRefused {
-    return move(id, MigrationState.HOLDING);
+    if (!holds) {
+      throw new RequestRefused(Kind.FAILED, "capture could not be switched on.");
+    }
+    return once(id, MigrationState.HOLDING);
+  }
+
+  /** As a daemon answers who asks again. */
+  private synchronized MigrationView once(String id, MigrationState to) throws RequestRefused {
+    MigrationView now = show(id);
+    return now.state().equals(to.label()) ? now : move(id, to);
   }
 
   @Override
   public MigrationView release(String id) throws RequestRefused {
-    return move(id, MigrationState.REDIRECTING);
+    return once(id, MigrationState.REDIRECTING);
   }
 
   @Override
   public MigrationView rollback(String id, boolean force) throws RequestRefused {
-    return move(id, MigrationState.ROLLED_BACK);
+    return once(id, MigrationState.ROLLED_BACK);
   }
 
   @Override
@@ -261,7 +282,7 @@ public final class FakeService implements MigrationService {
         id,
         request.name(),
         1,
-        "redirector",
+        role,
         request.remote(),
         state.label(),
         List.of("hold", "rollback"),
@@ -298,7 +319,9 @@ public final class FakeService implements MigrationService {
         "pcap".equals(request.capture()) ? "pcap" : "tun",
         "br0",
         null,
-        3L);
+        3L,
+        null,
+        List.of());
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -332,7 +355,11 @@ public final class FakeService implements MigrationService {
         old.capture(),
         old.lan(),
         null,
-        old.icmpErrorsKeptBack());
+        old.icmpErrorsKeptBack(),
+        to == MigrationState.HOLDING
+            ? new MigrationView.HoldLimitView(clock + 300_000_000_000L, "keep")
+            : null,
+        old.hooks());
   }
 
   private static ContinuityReport report() {

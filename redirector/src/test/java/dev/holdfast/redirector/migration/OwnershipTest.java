@@ -363,6 +363,62 @@ class OwnershipTest {
     assertThat(back.alerts()).anyMatch(alert -> alert.contains("cannot follow the guest back"));
   }
 
+  /** Tools say everything twice, and late. */
+  @Test
+  void whoAsksAgainGetsTheSameAnswer() throws Exception {
+    MigrationRecord held =
+        record("first", Role.REDIRECTOR, MigrationState.ARMED, 7, "host-a")
+            .entering(MigrationState.HOLDING, 5);
+    journal.record(held);
+    engine.takeOver();
+    MigrationView view = engine.hold("first");
+    assertThat(view.state()).isEqualTo("holding");
+    assertThat(view.history()).hasSize(1);
+    assertThat(view.holdLimit()).isNotNull();
+    MigrationView back = engine.rollback("first", true);
+    assertThat(back.state()).isEqualTo("rolled-back");
+    assertThat(back.holdLimit()).isNull();
+    MigrationView again = engine.rollback("first", false);
+    assertThat(again.state()).isEqualTo("rolled-back");
+    assertThat(again.history()).hasSize(2);
+    for (String verb : List.of("hold", "release")) {
+      assertThatThrownBy(
+              () -> {
+                MigrationView unused =
+                    verb.equals("hold") ? engine.hold("first") : engine.release("first");
+              })
+          .hasMessageContaining("is rolled-back here (redirector): cannot " + verb);
+    }
+  }
+
+  @Test
+  void aReleaseOfWhatIsOverIsTooLateAndHarmless() throws Exception {
+    journal.record(record("first", Role.REDIRECTOR, MigrationState.DONE, 7, "host-a"));
+    journal.record(record("there", Role.ENDPOINT, MigrationState.DONE, 7, "host-a"));
+    engine.takeOver();
+    assertThat(engine.release("first").state()).isEqualTo("done");
+    assertThat(engine.release("there").state()).isEqualTo("done");
+    assertThatThrownBy(() -> engine.rollback("first", true)).hasMessageContaining("is done here");
+  }
+
+  /** {@code hold.no-release} is "keep" here, as it is for everybody who has not chosen. */
+  @Test
+  void aHoldThatNobodyEndsIsKeptAndRaisesAnAlarm() throws Exception {
+    long began = SystemClock.INSTANCE.epochNanos();
+    MigrationRecord held =
+        record("first", Role.REDIRECTOR, MigrationState.ARMED, 7, "host-a")
+            .entering(MigrationState.HOLDING, began);
+    journal.record(held);
+    engine.takeOver();
+    LiveMigration migration = java.util.Objects.requireNonNull(engine.byId(held.id()));
+    assertThat(migration.view().holdLimit())
+        .isEqualTo(new MigrationView.HoldLimitView(began + 300_000_000_000L, "keep"));
+    new HoldLimit(engine.host(), (RedirectorMigration) migration).over();
+    assertThat(migration.state()).isEqualTo(MigrationState.HOLDING);
+    assertThat(migration.view().alerts())
+        .anyMatch(alert -> alert.contains("held for 300 s without a release; still holding"));
+  }
+
   @Test
   void oneThatIsPerhapsBackIsNotFinished() throws Exception {
     MigrationRecord asked =
