@@ -25,6 +25,7 @@ import picocli.CommandLine.Parameters;
       MigrationCommand.Release.class,
       MigrationCommand.Rollback.class,
       MigrationCommand.Finish.class,
+      MigrationCommand.Unmap.class,
       MigrationCommand.ListAll.class,
       MigrationCommand.Show.class
     },
@@ -178,6 +179,30 @@ final class MigrationCommand extends Noun {
         }
         throw refused;
       }
+    }
+  }
+
+  /** {@code migration unmap}. */
+  @Command(
+      name = "unmap",
+      description = {
+        "At the new host, after 'done' of a guest that does not know its new address: maps that to its"
+            + " old one no more. For when the guest has gone, or has been given its new address."
+            + " Refuses while connections live by it."
+      },
+      footerHeading = "%nExamples:%n",
+      footer = {"  holdfast migration unmap web1", "  holdfast migration unmap web1 --force"})
+  static final class Unmap extends Verb {
+    @Mixin private MigrationId id;
+
+    @Option(names = "--force", description = "Although connections are left: they will break.")
+    private boolean force;
+
+    @Override
+    public Integer call() throws Exception {
+      MigrationView unmapped = client().unmap(id.text(), force);
+      answer(unmapped, MigrationText.sentence(unmapped));
+      return ExitCode.OK;
     }
   }
 

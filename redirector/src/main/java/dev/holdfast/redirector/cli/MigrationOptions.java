@@ -4,18 +4,12 @@ import dev.holdfast.redirector.migration.MigrationRequest;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /** What {@code plan} and {@code arm} take. */
 @Command
 final class MigrationOptions {
-  @Spec(Spec.Target.MIXEE)
-  private CommandSpec spec;
-
   @Parameters(paramLabel = "NAME", description = "What the migration is called.")
   private String name;
 
@@ -125,16 +119,13 @@ final class MigrationOptions {
 
   @Option(
       names = "--guest-unaware",
-      description = "The guest does not know its new address. Not in this build.")
+      description = {
+        "The guest is not touched and keeps its old addresses alone: the new host maps each --new to the --old of its",
+        "family, in order, for connections that begin after the move. What stands after 'done' is removed by 'unmap'."
+      })
   private boolean guestUnaware;
 
   MigrationRequest request() {
-    if (guestUnaware) {
-      throw new ParameterException(
-          spec.commandLine(),
-          "--guest-unaware is not in this build: give the guest its new address as well, and leave"
-              + " the option out.");
-    }
     return new MigrationRequest(
         name,
         List.copyOf(oldAddresses),
@@ -150,6 +141,7 @@ final class MigrationOptions {
         holdPolicy,
         flowListCommand,
         capture,
-        returnPath);
+        returnPath,
+        guestUnaware ? true : null);
   }
 }

@@ -29,7 +29,7 @@ final class MigrationText {
     for (MigrationView each : migrations) {
       table.row(
           each.name(),
-          each.state(),
+          each.state() + ("standing".equals(each.mapping()) ? ", mapped" : ""),
           since(each, when),
           each.role(),
           each.remote() + (each.linkUp() || isEnded(each) ? "" : " (" + down(each) + ")"),
@@ -73,6 +73,7 @@ final class MigrationText {
             .add("connections", migration.connections().stream().map(MigrationText::text).toList())
             .add("old", String.join(", ", migration.oldAddresses()))
             .add("new", String.join(", ", migration.newAddresses()))
+            .add("mapping", mapping(migration))
             .add("guest MAC", migration.guestMac() == null ? "" : migration.guestMac())
             .add(
                 "carried by",
@@ -138,6 +139,16 @@ final class MigrationText {
       last.output().lines().forEach(line -> output.append("    ").append(line).append('\n'));
     }
     return "hooks\n" + table + output;
+  }
+
+  /** Nothing of a guest that knows its new addresses. */
+  private static String mapping(MigrationView migration) {
+    if (!Boolean.TRUE.equals(migration.guestUnaware())) {
+      return "";
+    }
+    return migration.mapping() == null
+        ? "the guest keeps its old addresses; " + migration.remote() + " maps the new ones to them"
+        : migration.mapping() + ": new addresses to old ones, for a guest that keeps those";
   }
 
   private static String capture(MigrationView migration) {

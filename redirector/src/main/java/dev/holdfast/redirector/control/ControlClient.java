@@ -95,6 +95,10 @@ public final class ControlClient implements AutoCloseable {
     return act(id, force ? "rollback?force=true" : "rollback");
   }
 
+  public MigrationView unmap(String id, boolean force) throws IOException, RequestRefused {
+    return act(id, force ? "unmap?force=true" : "unmap");
+  }
+
   public MigrationView finish(String id, boolean force) throws IOException, RequestRefused {
     return act(id, force ? "finish?force=true" : "finish");
   }

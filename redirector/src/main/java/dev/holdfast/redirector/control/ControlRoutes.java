@@ -107,7 +107,7 @@ final class ControlRoutes {
           !noun.equals("migrations")
               ? unknownPath(path)
               : switch (path.get(3)) {
-                case "hold", "release", "rollback", "finish" ->
+                case "hold", "release", "rollback", "finish", "unmap" ->
                     post(ask) ? act(ask) : wrongMethod("POST");
                 default -> unknownPath(path);
               };
@@ -157,7 +157,7 @@ final class ControlRoutes {
   private Answer act(Ask ask) throws RequestRefused {
     String id = ask.path().get(2);
     String verb = ask.path().get(3);
-    if (verb.equals("finish") || verb.equals("rollback")) {
+    if (verb.equals("finish") || verb.equals("rollback") || verb.equals("unmap")) {
       refuseParameters(ask, "force");
     } else {
       refuseParameters(ask);
@@ -169,6 +169,7 @@ final class ControlRoutes {
           case "hold" -> service.hold(id);
           case "release" -> service.release(id);
           case "rollback" -> service.rollback(id, flag(ask, "force"));
+          case "unmap" -> service.unmap(id, flag(ask, "force"));
           default -> service.finish(id, flag(ask, "force"));
         });
   }
@@ -191,7 +192,8 @@ final class ControlRoutes {
         request.holdPolicy(),
         request.flowListCommand(),
         request.capture(),
-        request.returnPath());
+        request.returnPath(),
+        request.guestUnaware());
   }
 
   /**

@@ -68,6 +68,10 @@ final class ArmGrant {
       }
       default -> wrong.add("return path " + request.returnPath() + " is not known here");
     }
+    if (request.guestUnaware()) {
+      GuestMapping.checkGrant(
+          host.config().daemon().name(), host.config().tunnel().capture(), request, wrong);
+    }
     if (request.connections() < 1) {
       wrong.add("a migration has one data connection at least");
     }
@@ -77,34 +81,36 @@ final class ArmGrant {
     MacAddress mac = request.guestMac();
     MigrationRecord record =
         new MigrationRecord(
-            request.migration().toString(),
-            request.name(),
-            request.epoch(),
-            Role.ENDPOINT,
-            MigrationState.PLANNED,
-            remoteName,
-            request.oldAddresses().stream().map(IpAddress::toString).toList(),
-            request.newAddresses().stream().map(IpAddress::toString).toList(),
-            mac == null ? null : mac.toString(),
-            "",
-            null,
-            request.deliver(),
-            request.oldLans().stream().map(IpPrefix::toString).toList(),
-            request.encapsulation(),
-            Math.min(request.connections(), host.config().tunnel().connections()),
-            MigrationRecord.SYMMETRIC, // until a probe has proven another
-            "queue",
-            null,
-            List.of(),
-            null,
-            "",
-            0,
-            null,
-            List.of(),
-            null,
-            EncapsulationChoice.told(request.encapsulationReason()),
-            host.config().tunnel().capture().name().toLowerCase(Locale.ROOT),
-            null);
+                request.migration().toString(),
+                request.name(),
+                request.epoch(),
+                Role.ENDPOINT,
+                MigrationState.PLANNED,
+                remoteName,
+                request.oldAddresses().stream().map(IpAddress::toString).toList(),
+                request.newAddresses().stream().map(IpAddress::toString).toList(),
+                mac == null ? null : mac.toString(),
+                "",
+                null,
+                request.deliver(),
+                request.oldLans().stream().map(IpPrefix::toString).toList(),
+                request.encapsulation(),
+                Math.min(request.connections(), host.config().tunnel().connections()),
+                MigrationRecord.SYMMETRIC, // until a probe has proven another
+                "queue",
+                null,
+                List.of(),
+                null,
+                "",
+                0,
+                null,
+                List.of(),
+                null,
+                EncapsulationChoice.told(request.encapsulationReason()),
+                host.config().tunnel().capture().name().toLowerCase(Locale.ROOT),
+                null)
+            .ofUnaware(request.guestUnaware())
+            .withAdvertised(request.advertisements());
     running.requireUnused(record, true);
     return record;
   }

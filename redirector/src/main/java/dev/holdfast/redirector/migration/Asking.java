@@ -49,6 +49,7 @@ final class Asking {
   private static ArmReply ask(
       Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
       throws RequestRefused {
+    GuestMapping.requireCapable(record, channel.remoteSoftware(), channel.remoteCapabilities());
     long request = host.calls().newRequest();
     CompletableFuture<ControlMessage> answer = host.calls().expectReply(record.remote(), request);
     channel.send(
@@ -67,7 +68,9 @@ final class Asking {
             record.oldLans().stream().map(IpPrefix::parse).toList(),
             record.dnsName() == null ? "" : record.dnsName(),
             record.connections(),
-            record.encapsulationReason() == null ? "" : record.encapsulationReason()));
+            record.encapsulationReason() == null ? "" : record.encapsulationReason(),
+            record.isUnaware(),
+            record.advertised()));
     return ControlCalls.await(
         answer, ArmReply.class, ARM_MILLIS, record.remote(), "the request to arm");
   }

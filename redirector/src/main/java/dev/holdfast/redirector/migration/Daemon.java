@@ -217,7 +217,7 @@ public final class Daemon implements AutoCloseable {
   }
 
   private static boolean isIdle(MigrationJournal journal) {
-    return journal.records().stream().allMatch(record -> record.state().isEnded());
+    return journal.records().stream().allMatch(MigrationRecord::isOver);
   }
 
   private static String outOfDate(String fault) {
@@ -305,6 +305,11 @@ public final class Daemon implements AutoCloseable {
       log.warn(
           "{} migrations are not at their end: their kernel objects stay, and the next daemon takes over; or holdfast cleanup",
           live);
+    }
+    if (journal.records().stream().anyMatch(MigrationRecord::isStanding)) {
+      log.warn(
+          "addresses of guests stay mapped, but nobody answers ARP and neighbour solicitations for them, or for the"
+              + " guests' old routers, until the next daemon takes over");
     }
     timer.shutdownNow();
     endpoint.close();

@@ -35,6 +35,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   static final long MOST_FLOWS_TOLD = 4L * Paths.MAX_FLOWS;
 
   private final EndpointSteps steps;
+  private final EndpointMapping mapping;
   private final AtomicLong flowsTold = new AtomicLong();
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
@@ -47,6 +48,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   EndpointMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new EndpointSteps(host, record);
+    this.mapping = new EndpointMapping(host, this, steps);
     this.probes = new SpoofedProbes(host);
     this.news = new LinkNews(record.connections(), "from " + record.remote());
   }
@@ -131,11 +133,15 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     made.enter(record.state()); // nobody else has it yet
     host.objects().addPath(made);
     path = made;
+    mapping.on();
   }
 
   /** Takes over where a killed daemon stood; it may have died before it told of the release. */
   @Override
   void resume() throws RequestRefused {
+    if (mapping.resume()) {
+      return;
+    }
     raise();
     ask();
     keepAsking();
@@ -207,6 +213,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     MigrationPath there = path;
     if (there != null && flowsTold.addAndGet(flows.size()) <= MOST_FLOWS_TOLD) {
       Paths.addSnapshot(host, there, flows);
+      mapping.track(flows);
     }
   }
 
@@ -219,7 +226,10 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     lock.lock();
     try {
       switch (record.state()) {
-        case REDIRECTING, DRAINING -> tellReleased();
+        case REDIRECTING, DRAINING -> {
+          mapping.on();
+          tellReleased();
+        }
         case DONE -> {} // the same answer again
         case HOLDING -> {
           long accepted = host.clock().epochNanos();
@@ -235,6 +245,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
                   delivered,
                   (host.clock().epochNanos() - accepted) / 1e6));
           tellReleased();
+          mapping.on();
           repeatUntilNoted();
         }
         default -> throw illegal("release");
@@ -418,7 +429,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
       if (!record.state().isEnded()) {
         kernelCounts.read(this);
         report = Reports.of(host, this);
-        lower();
+        String left = mapping.settle();
         if (record.state() == MigrationState.REDIRECTING) {
           enter(
               MigrationState.DRAINING,
@@ -426,7 +437,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
               "draining has ended at the old host");
         }
         if (record.state() == MigrationState.DRAINING) {
-          enter(MigrationState.DONE, host.clock().epochNanos(), "done: nothing of it is left here");
+          enter(MigrationState.DONE, host.clock().epochNanos(), "done: " + left);
         } else {
           enter(
               MigrationState.ROLLED_BACK,
@@ -441,8 +452,21 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   }
 
   @Override
+  void unmap(boolean force) throws RequestRefused {
+    lock.lock();
+    try {
+      mapping.remove(force);
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  @Override
   List<String> legal() {
     List<String> verbs = new ArrayList<>();
+    if (record.isStanding()) {
+      verbs.add("unmap");
+    }
     if (record.state() == MigrationState.HOLDING) {
       verbs.add("release");
     }

@@ -6,13 +6,18 @@ import dev.holdfast.redirector.steer.EndpointSteering;
 import dev.holdfast.redirector.steer.GuestProbe;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
+import dev.holdfast.redirector.steer.KernelRefusal;
+import dev.holdfast.redirector.steer.MappingSteering;
 import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.Steering;
 import dev.holdfast.redirector.steer.SteeringPlan;
+import dev.holdfast.tunnel.device.GroupMembership;
+import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
 import dev.holdfast.tunnel.packet.MacAddress;
+import dev.holdfast.tunnel.packet.SolicitedNode;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -26,11 +31,17 @@ final class EndpointSteps {
 
   private final Host host;
   private final MigrationRecord record;
+  private final AnswerTable answers = new AnswerTable();
+  private final Announcing announcing;
   private volatile @Nullable NeighbourResponder responder;
+  private volatile @Nullable MappingSteering mapping;
+  private volatile @Nullable MacAddress here;
+  private volatile @Nullable GroupMembership groups;
 
   EndpointSteps(Host host, MigrationRecord record) {
     this.host = host;
     this.record = record;
+    this.announcing = new Announcing(host);
   }
 
   static SteeringPlan plan(Host host, MigrationRecord record) throws IOException {
@@ -61,9 +72,10 @@ final class EndpointSteps {
   }
 
   private static Steering steering(Host host, MigrationRecord record, SteeringPlan plan) {
+    HostFacts facts = new HostFacts(host.kernel());
     return record.byPcap()
         ? PcapSteering.atEndpoint(plan)
-        : new EndpointSteering(plan, new HostFacts(host.kernel()));
+        : record.isUnaware() ? new MappingSteering(plan, facts) : new EndpointSteering(plan, facts);
   }
 
   /**
@@ -82,20 +94,22 @@ final class EndpointSteps {
       Steering steers = steering(host, record, made);
       Steps.apply(host, record, steers);
       MacAddress guest = made.guestMac();
-      MacAddress here = made.bridgeMac();
+      MacAddress own = made.bridgeMac();
       List<IpAddress> hosts = List.of();
       if (record.byPcap() && guest != null) {
         LanPort port = host.objects().lanPort(record);
         port.captureAnswers(record.id(), made.oldAddresses(), guest);
-        here = port.lan().mac();
+        own = port.lan().mac();
         hosts = port.lan().own(); // the guest's solicitations are kept from this host's kernel
       }
-      if (guest != null && here != null) {
-        AnswerTable answers = new AnswerTable();
-        answers.serve(guest, made.oldAddresses(), made.newAddresses(), made.oldLans(), hosts, here);
+      if (guest != null && own != null) {
+        answers.serve(guest, made.oldAddresses(), made.newAddresses(), made.oldLans(), hosts, own);
         closeResponder();
         responder = NeighbourResponder.start(host.data().loop(), made.lan(), answers);
       }
+      here = own;
+      mapping = steers instanceof MappingSteering maps ? maps : null;
+      joinGroups();
     } catch (IOException e) {
       throw new RequestRefused(
           RequestRefused.Kind.FAILED, "the kernel could not be set up: " + e.getMessage(), e);
@@ -124,6 +138,72 @@ final class EndpointSteps {
     }
   }
 
+  /**
+   * What neighbours of the new LAN ask about new addresses that the guest does not have would come
+   * to nobody where switches snoop MLD (RFC 4541). It goes with this process.
+   */
+  private void joinGroups() throws IOException {
+    leaveGroups();
+    List<IpAddress> sixes = record.news().stream().filter(IpAddress::isV6).toList();
+    if (mapping != null && !sixes.isEmpty()) {
+      groups =
+          GroupMembership.join(
+              record.deliver(), sixes.stream().map(SolicitedNode::groupOf).toList());
+    }
+  }
+
+  private void leaveGroups() {
+    GroupMembership joined = groups;
+    groups = null;
+    if (joined != null) {
+      joined.close();
+    }
+  }
+
+  /**
+   * What begins from now on has the new addresses outside, and this host stands for them on the new
+   * LAN. Doing it again changes nothing; nothing is done for a guest that knows its new addresses.
+   *
+   * @param tunnelled whether old connections are there, and the old LAN is behind the tunnel
+   * @throws IOException with nft's own words
+   */
+  void map(boolean tunnelled) throws IOException {
+    MappingSteering maps = mapping;
+    MacAddress mac = here;
+    if (maps == null || mac == null) {
+      return;
+    }
+    host.kernel().nftNow(maps.mapScript() + (tunnelled ? "" : maps.settleScript()));
+    record.news().forEach(fresh -> answers.capture(fresh, mac, null));
+    announcing.soon(record.deliver(), record.news(), mac);
+  }
+
+  /** The tunnel has gone, and the mapping stays. */
+  void settleMapping() throws IOException {
+    MappingSteering maps = mapping;
+    if (maps == null) {
+      return;
+    }
+    host.kernel().nftNow(maps.settleScript());
+    for (KernelChange.Command each : maps.forgetOld()) {
+      try {
+        host.kernel().run(each);
+      } catch (KernelRefusal refusal) {
+        if (!refusal.isGone()) {
+          throw refusal;
+        }
+      }
+    }
+  }
+
+  /** Tells the kernel's connection tracking of the guest's old connections. It takes its time. */
+  void track(List<FlowEntry> flows) throws IOException {
+    String entries = mapping == null ? "" : GuestMapping.entries(flows, record.olds());
+    if (!entries.isEmpty()) {
+      String unused = host.kernel().conntrack("-R -", entries);
+    }
+  }
+
   private void closeResponder() {
     NeighbourResponder answering = responder;
     responder = null;
@@ -133,6 +213,9 @@ final class EndpointSteps {
   }
 
   void undo() {
+    record.news().forEach(answers::release);
+    announcing.end(record.deliver(), record.news());
+    leaveGroups();
     closeResponder();
     Steps.undo(host, record);
   }

@@ -2,9 +2,13 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.path.Explainer;
+import dev.holdfast.redirector.path.MappedGuest;
 import dev.holdfast.redirector.path.MigrationFacts;
 import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.redirector.steer.AddressPairs;
+import dev.holdfast.tunnel.packet.IpPrefix;
 import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.UUID;
@@ -30,17 +34,31 @@ final class Explaining {
             .collect(
                 Collectors.toMap(
                     MigrationRecord::uuid, record -> facts(record, tunnel), (a, b) -> b));
+    List<MappedGuest> mapped =
+        host.journal().records().stream()
+            .filter(GuestMapping::isOn)
+            .map(Explaining::mapped)
+            .toList();
     return host.data()
         .call(() -> {
           Explainer explainer =
               new Explainer(
                   host.objects().paths(),
-                  path -> facts.getOrDefault(path.id(), unknown(path, tunnel)));
+                  path -> facts.getOrDefault(path.id(), unknown(path, tunnel)),
+                  mapped);
           long now = host.clock().nanoTime();
           return request.outOfTunnel()
               ? explainer.fromTunnel(packet, asked, now)
               : explainer.fromLan(packet, now);
         });
+  }
+
+  private static MappedGuest mapped(MigrationRecord record) {
+    return new MappedGuest(
+        record.name(),
+        AddressPairs.of(record.olds(), record.news()),
+        record.oldLans().stream().map(IpPrefix::parse).toList(),
+        !record.isStanding());
   }
 
   private static MigrationFacts facts(MigrationRecord record, Config.Tunnel tunnel) {

@@ -57,13 +57,22 @@ abstract class LiveMigration {
   abstract void lower();
 
   /**
+   * Removes the mapping of a guest's addresses that stands after the end.
+   *
+   * @throws RequestRefused where none does, or connections live by it
+   */
+  void unmap(boolean force) throws RequestRefused {
+    throw illegal("unmap");
+  }
+
+  /**
    * Takes everything off this host that is left of it, if it has ended: after a crash between the
    * end and its cleaning up, or at once where a rollback would still forward stray frames.
    */
   final void settle() {
     lock.lock();
     try {
-      if (record.state().isEnded()) {
+      if (record.isOver()) {
         lower();
         settled = !host.ledger().owners().contains(record.id()); // else it is tried again
       }
@@ -278,7 +287,9 @@ abstract class LiveMigration {
         figures.sizes,
         kernelCounts.errorsKeptBack(),
         holdLimit(),
-        runs);
+        runs,
+        now.isUnaware(),
+        GuestMapping.label(now));
   }
 
   /** What the packet path counted, taken on the data loop. */

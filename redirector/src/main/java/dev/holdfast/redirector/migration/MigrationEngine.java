@@ -76,7 +76,7 @@ final class MigrationEngine implements MigrationService {
         continue;
       }
       migrations.put(record.id(), migration);
-      if (!record.state().isEnded()) {
+      if (!record.isOver()) {
         unfinished.add(migration);
       } else {
         if (migration instanceof RedirectorMigration redirector) {
@@ -98,7 +98,7 @@ final class MigrationEngine implements MigrationService {
   private void resume(LiveMigration migration, boolean first) {
     migration.lock.lock();
     try {
-      if (migration.state().isEnded()) {
+      if (migration.record.isOver()) {
         return; // by hand, meanwhile
       }
       migration.resume();
@@ -211,24 +211,6 @@ final class MigrationEngine implements MigrationService {
     }
   }
 
-  /** Another host cannot send a guest here that is about to leave this one. */
-  private static void requireNotOnItsWayFromHere(MigrationRecord record, MigrationRecord wanted)
-      throws RequestRefused {
-    boolean isLeaving =
-        record.role() == Role.REDIRECTOR
-            && (record.state() == MigrationState.ARMED || record.state() == MigrationState.HOLDING);
-    for (String old : wanted.oldAddresses()) {
-      if (isLeaving && wanted.role() == Role.ENDPOINT && record.oldAddresses().contains(old)) {
-        throw new RequestRefused(
-            RequestRefused.Kind.CONFLICT,
-            old
-                + " is the guest's of migration "
-                + record.name()
-                + ", which runs here and is to leave: roll that back, or wait for its release");
-      }
-    }
-  }
-
   /**
    * @throws RequestRefused {@code CONFLICT} when the name or an old address is that of a live
    *     migration
@@ -236,55 +218,20 @@ final class MigrationEngine implements MigrationService {
   void requireFree(MigrationRecord wanted) throws RequestRefused {
     abandoned.removeIf(other -> !other.isNameEnding());
     for (RedirectorMigration other : abandoned) {
-      requireNameFree(other, wanted);
+      ArmConflicts.withNames(other, wanted);
     }
     for (LiveMigration other : migrations.values()) {
       MigrationRecord record = other.record;
-      requireNameFree(other, wanted);
-      requireNotOnItsWayFromHere(record, wanted);
+      ArmConflicts.withNames(other, wanted);
+      ArmConflicts.withLeaving(record, wanted);
+      GuestMapping.requireFree(record, wanted);
       if (record.state().isEnded()
           || record.role() != wanted.role()
           || record.id().equals(wanted.id())
           || isSuperseded(other, wanted)) {
         continue;
       }
-      if (record.name().equals(wanted.name())) {
-        throw new RequestRefused(
-            RequestRefused.Kind.CONFLICT,
-            "the name "
-                + wanted.name()
-                + " is taken by a migration that is "
-                + record.state().label()
-                + "; choose another, or roll it back or finish it first");
-      }
-      for (String old : wanted.oldAddresses()) {
-        if (record.oldAddresses().contains(old)) {
-          throw new RequestRefused(
-              RequestRefused.Kind.CONFLICT,
-              old
-                  + " belongs to migration "
-                  + record.name()
-                  + ", which is "
-                  + record.state().label());
-        }
-      }
-    }
-  }
-
-  private static void requireNameFree(LiveMigration other, MigrationRecord wanted)
-      throws RequestRefused {
-    String name =
-        other instanceof RedirectorMigration earlier ? earlier.nameEnding(wanted.dnsNames()) : null;
-    if (name != null) {
-      throw new RequestRefused(
-          RequestRefused.Kind.CONFLICT,
-          "DNS for "
-              + name
-              + " is still being put in order after migration "
-              + other.record.name()
-              + (other.state() == MigrationState.PLANNED
-                  ? ", which could not be armed; try again when the DNS server answers"
-                  : "; see holdfast migration show " + other.record.id()));
+      ArmConflicts.withLive(record, wanted);
     }
   }
 
@@ -354,6 +301,13 @@ final class MigrationEngine implements MigrationService {
   public MigrationView finish(String id, boolean force) throws RequestRefused {
     RedirectorMigration migration = redirector(id, "finish");
     migration.finish(force);
+    return migration.view();
+  }
+
+  @Override
+  public MigrationView unmap(String id, boolean force) throws RequestRefused {
+    LiveMigration migration = find(id);
+    migration.unmap(force);
     return migration.view();
   }
 

@@ -121,7 +121,7 @@ public final class MigrationJournal implements AutoCloseable {
    * knows that the name is no longer its own.
    */
   private boolean mayBeForgotten(MigrationRecord record) {
-    return record.state().isEnded()
+    return record.isOver()
         && !hasNameToSettle(record)
         && records.values().stream()
             .noneMatch(other ->
@@ -213,14 +213,20 @@ public final class MigrationJournal implements AutoCloseable {
         }
         case ARMED, HOLDING -> record(record.entering(MigrationState.ROLLED_BACK, epochNanos));
         case REDIRECTING ->
-            record(
-                record
-                    .entering(MigrationState.DRAINING, epochNanos)
-                    .entering(MigrationState.DONE, epochNanos));
-        case DRAINING -> record(record.entering(MigrationState.DONE, epochNanos));
-        case DONE, ROLLED_BACK -> {}
+            record(ended(record.entering(MigrationState.DRAINING, epochNanos), epochNanos));
+        case DRAINING -> record(ended(record, epochNanos));
+        case DONE, ROLLED_BACK -> {
+          if (record.isStanding()) {
+            record(record.unmapped(epochNanos));
+          }
+        }
       }
     }
+  }
+
+  private static MigrationRecord ended(MigrationRecord draining, long epochNanos) {
+    MigrationRecord done = draining.entering(MigrationState.DONE, epochNanos);
+    return done.isStanding() ? done.unmapped(epochNanos) : done;
   }
 
   private synchronized long append(MigrationRecord record, byte[] line) throws IOException {
@@ -337,7 +343,7 @@ public final class MigrationJournal implements AutoCloseable {
     if (Files.exists(file) && Files.size(file) > COMPACT_ABOVE) {
       List<MigrationRecord> over =
           records.values().stream()
-              .filter(record -> record.state().isEnded() && !hasNameToSettle(record))
+              .filter(record -> record.isOver() && !hasNameToSettle(record))
               .toList();
       over.forEach(record -> records.remove(record.id()));
     }

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.dns.DnsNames;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Locale;
 import java.util.UUID;
@@ -36,6 +37,12 @@ import org.jspecify.annotations.Nullable;
  * @param capture tun or pcap, on this host; null in journals of before there was a choice: tun
  * @param innerMtu bytes of the longest packet that IP-in-IP carries whole, as arm has measured it;
  *     null where nothing stood in the way of the usual
+ * @param guestUnaware true where the guest keeps its old addresses alone; null in journals of
+ *     before there was a choice: false
+ * @param unmappedEpochNanos when such a guest's mapping was removed, after the migration was done;
+ *     null before
+ * @param advertisements of the old LAN's routers, for such a guest: IPv6 packets in hex; null where
+ *     there are none
  */
 public record MigrationRecord(
     String id,
@@ -65,7 +72,10 @@ public record MigrationRecord(
     @Nullable Long takingBack,
     @Nullable String encapsulationReason,
     @Nullable String capture,
-    @Nullable Integer innerMtu) {
+    @Nullable Integer innerMtu,
+    @Nullable Boolean guestUnaware,
+    @Nullable Long unmappedEpochNanos,
+    @Nullable List<String> advertisements) {
   /** In place of an encapsulation: the hosts choose one. */
   public static final String AUTO = "auto";
 
@@ -74,6 +84,91 @@ public record MigrationRecord(
 
   public MigrationRecord {
     connections = Math.max(1, connections);
+  }
+
+  /** Of a guest that knows its new addresses. */
+  public MigrationRecord(
+      String id,
+      String name,
+      long epoch,
+      Role role,
+      MigrationState state,
+      String remote,
+      List<String> oldAddresses,
+      List<String> newAddresses,
+      @Nullable String guestMac,
+      String from,
+      @Nullable String guestPort,
+      String deliver,
+      List<String> oldLans,
+      String encapsulation,
+      int connections,
+      String returnPath,
+      String holdPolicy,
+      @Nullable String dnsName,
+      List<String> dnsAddresses,
+      @Nullable String flowListCommand,
+      String token,
+      long acceptedEpochNanos,
+      @Nullable String dns,
+      List<MigrationView.HistoryEntry> history,
+      @Nullable Long takingBack,
+      @Nullable String encapsulationReason,
+      @Nullable String capture,
+      @Nullable Integer innerMtu) {
+    this(
+        id,
+        name,
+        epoch,
+        role,
+        state,
+        remote,
+        oldAddresses,
+        newAddresses,
+        guestMac,
+        from,
+        guestPort,
+        deliver,
+        oldLans,
+        encapsulation,
+        connections,
+        returnPath,
+        holdPolicy,
+        dnsName,
+        dnsAddresses,
+        flowListCommand,
+        token,
+        acceptedEpochNanos,
+        dns,
+        history,
+        takingBack,
+        encapsulationReason,
+        capture,
+        innerMtu,
+        null,
+        null,
+        null);
+  }
+
+  /** The guest has its old addresses alone: the endpoint maps the new ones to them. */
+  public boolean isUnaware() {
+    return Boolean.TRUE.equals(guestUnaware);
+  }
+
+  /**
+   * At the endpoint: the migration is done and its tunnel gone, and the mapping stands, since the
+   * guest lives here with its old addresses.
+   */
+  public boolean isStanding() {
+    return isUnaware()
+        && role == Role.ENDPOINT
+        && state == MigrationState.DONE
+        && unmappedEpochNanos == null;
+  }
+
+  /** It has ended, and nothing of it has to be there. */
+  public boolean isOver() {
+    return state.isEnded() && !isStanding();
   }
 
   /** Packets go by IP-in-IP, not on the TLS data connection. */
@@ -174,6 +269,30 @@ public record MigrationRecord(
     return with(draft -> draft.dns = change);
   }
 
+  /** This record of a guest that is not touched. */
+  public MigrationRecord ofUnaware(boolean unaware) {
+    return with(draft -> draft.guestUnaware = unaware ? true : null);
+  }
+
+  /** What the old LAN's routers have said, as IPv6 packets. */
+  public List<byte[]> advertised() {
+    return advertisements == null
+        ? List.of()
+        : advertisements.stream().map(HexFormat.of()::parseHex).toList();
+  }
+
+  /** This record with what the old LAN's routers have said. */
+  public MigrationRecord withAdvertised(List<byte[]> packets) {
+    return with(draft ->
+        draft.advertisements =
+            packets.isEmpty() ? null : packets.stream().map(HexFormat.of()::formatHex).toList());
+  }
+
+  /** This record with its mapping removed. */
+  public MigrationRecord unmapped(long epochNanos) {
+    return with(draft -> draft.unmappedEpochNanos = epochNanos);
+  }
+
   /** This record with the address asked back, to be owned in {@code next}; null: it is not. */
   public MigrationRecord takingBack(@Nullable Long next) {
     return with(draft -> draft.takingBack = next);
@@ -201,6 +320,9 @@ public record MigrationRecord(
     final List<MigrationView.HistoryEntry> history;
     @Nullable Long takingBack;
     @Nullable Integer innerMtu;
+    @Nullable Boolean guestUnaware;
+    @Nullable Long unmappedEpochNanos;
+    @Nullable List<String> advertisements;
 
     Draft(MigrationRecord from) {
       epoch = from.epoch;
@@ -215,6 +337,9 @@ public record MigrationRecord(
       history = new ArrayList<>(from.history);
       takingBack = from.takingBack;
       innerMtu = from.innerMtu;
+      guestUnaware = from.guestUnaware;
+      unmappedEpochNanos = from.unmappedEpochNanos;
+      advertisements = from.advertisements;
     }
   }
 
@@ -249,6 +374,9 @@ public record MigrationRecord(
         draft.takingBack,
         draft.encapsulationReason,
         capture,
-        draft.innerMtu);
+        draft.innerMtu,
+        draft.guestUnaware,
+        draft.unmappedEpochNanos,
+        draft.advertisements);
   }
 }

@@ -25,6 +25,8 @@ import org.jspecify.annotations.Nullable;
  *     list is known
  * @param capture tun or pcap, on this host; null: the config's
  * @param returnPath symmetric or direct; null: the config's
+ * @param guestUnaware whether the guest keeps its old addresses alone, and {@code newAddresses} are
+ *     mapped to them at the new host; null: it does not
  */
 public record MigrationRequest(
     String name,
@@ -41,7 +43,65 @@ public record MigrationRequest(
     @Nullable String holdPolicy,
     @Nullable String flowListCommand,
     @Nullable String capture,
-    @Nullable String returnPath) {
+    @Nullable String returnPath,
+    @Nullable Boolean guestUnaware) {
+  /** Of a guest that is given its new addresses. */
+  public MigrationRequest(
+      String name,
+      List<String> oldAddresses,
+      List<String> newAddresses,
+      String remote,
+      @Nullable String from,
+      @Nullable String guestPort,
+      @Nullable String guestMac,
+      String deliver,
+      @Nullable String dnsName,
+      List<String> dnsAddresses,
+      @Nullable String encapsulation,
+      @Nullable String holdPolicy,
+      @Nullable String flowListCommand,
+      @Nullable String capture,
+      @Nullable String returnPath) {
+    this(
+        name,
+        oldAddresses,
+        newAddresses,
+        remote,
+        from,
+        guestPort,
+        guestMac,
+        deliver,
+        dnsName,
+        dnsAddresses,
+        encapsulation,
+        holdPolicy,
+        flowListCommand,
+        capture,
+        returnPath,
+        null);
+  }
+
+  /** The same request, of a guest that is not touched. */
+  public MigrationRequest unaware() {
+    return new MigrationRequest(
+        name,
+        oldAddresses,
+        newAddresses,
+        remote,
+        from,
+        guestPort,
+        guestMac,
+        deliver,
+        dnsName,
+        dnsAddresses,
+        encapsulation,
+        holdPolicy,
+        flowListCommand,
+        capture,
+        returnPath,
+        true);
+  }
+
   /** One with the config's return path. */
   public MigrationRequest(
       String name,
@@ -73,6 +133,7 @@ public record MigrationRequest(
         holdPolicy,
         flowListCommand,
         capture,
+        null,
         null);
   }
 }

@@ -29,6 +29,14 @@ public interface MigrationService {
 
   MigrationView finish(String id, boolean force) throws RequestRefused;
 
+  /**
+   * At the endpoint, after the migration is done: the new addresses of a guest that does not know
+   * them are mapped to its old ones no more.
+   *
+   * @param force although connections are left, which will break
+   */
+  MigrationView unmap(String id, boolean force) throws RequestRefused;
+
   /** Newest first. */
   List<MigrationView> list();
 

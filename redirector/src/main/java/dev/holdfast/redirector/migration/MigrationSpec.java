@@ -33,7 +33,8 @@ record MigrationSpec(
     Config.HoldPolicy holdPolicy,
     @Nullable String flowListCommand,
     Config.Capture capture,
-    Config.ReturnPath returnPath) {
+    Config.ReturnPath returnPath,
+    boolean guestUnaware) {
 
   private static final int MAX_INTERFACE_NAME = 15; // IFNAMSIZ - 1, linux/if.h
 
@@ -127,6 +128,10 @@ record MigrationSpec(
             config.tunnel().returnPath(),
             "--return-path",
             mistakes);
+    boolean unaware = Boolean.TRUE.equals(request.guestUnaware());
+    if (unaware) {
+      GuestMapping.checkRequest(olds, news, returnPath == Config.ReturnPath.DIRECT, mistakes);
+    }
     if (remote != null && remote.endpoint() == null) {
       mistakes.add(
           "[[remote]] "
@@ -158,7 +163,8 @@ record MigrationSpec(
         holdPolicy,
         request.flowListCommand(),
         capture,
-        returnPath);
+        returnPath,
+        unaware);
   }
 
   /** The names with commas and nothing else between; null where there is none. */

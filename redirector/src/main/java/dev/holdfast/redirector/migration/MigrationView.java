@@ -31,6 +31,9 @@ import org.jspecify.annotations.Nullable;
  *     and that were dropped, as they were counted when last asked for; null where they were not
  * @param holdLimit what happens when nobody releases; null where it is not holding here
  * @param hooks how the user's own hooks ran, oldest first; the last {@link HookView#KEPT}
+ * @param guestUnaware whether the guest keeps its old addresses alone; null from an earlier daemon
+ * @param mapping of such a guest's addresses at the endpoint: prepared, on, standing (on, and the
+ *     migration is done) or removed; null elsewhere
  */
 public record MigrationView(
     String schema,
@@ -64,7 +67,9 @@ public record MigrationView(
     @Nullable SizesView sizes,
     @Nullable Long icmpErrorsKeptBack,
     @Nullable HoldLimitView holdLimit,
-    List<HookView> hooks) {
+    List<HookView> hooks,
+    @Nullable Boolean guestUnaware,
+    @Nullable String mapping) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon

@@ -29,34 +29,36 @@ final class Planner {
   static MigrationRecord record(Host host, MigrationSpec spec) throws RequestRefused {
     Surroundings place = Surroundings.find(host, spec);
     return new MigrationRecord(
-        UUID.randomUUID().toString(),
-        spec.name(),
-        host.clock().epochNanos() / 1_000_000, // later ownership, higher epoch
-        Role.REDIRECTOR,
-        MigrationState.PLANNED,
-        spec.remote().name(),
-        spec.olds().stream().map(IpAddress::toString).toList(),
-        spec.news().stream().map(IpAddress::toString).toList(),
-        place.guestMac() == null ? null : place.guestMac().toString(),
-        place.from(),
-        spec.guestPort(),
-        spec.deliver(),
-        place.oldLans().stream().map(IpPrefix::toString).toList(),
-        spec.encapsulation().name().toLowerCase(Locale.ROOT),
-        host.config().tunnel().connections(),
-        spec.returnPath().name().toLowerCase(Locale.ROOT),
-        spec.holdPolicy().name().toLowerCase(Locale.ROOT),
-        spec.dnsName(),
-        spec.dnsAddresses().stream().map(IpAddress::toString).toList(),
-        spec.flowListCommand(),
-        "",
-        0,
-        null,
-        List.of(),
-        null,
-        null,
-        spec.capture().name().toLowerCase(Locale.ROOT),
-        null);
+            UUID.randomUUID().toString(),
+            spec.name(),
+            host.clock().epochNanos() / 1_000_000, // later ownership, higher epoch
+            Role.REDIRECTOR,
+            MigrationState.PLANNED,
+            spec.remote().name(),
+            spec.olds().stream().map(IpAddress::toString).toList(),
+            spec.news().stream().map(IpAddress::toString).toList(),
+            place.guestMac() == null ? null : place.guestMac().toString(),
+            place.from(),
+            spec.guestPort(),
+            spec.deliver(),
+            place.oldLans().stream().map(IpPrefix::toString).toList(),
+            spec.encapsulation().name().toLowerCase(Locale.ROOT),
+            host.config().tunnel().connections(),
+            spec.returnPath().name().toLowerCase(Locale.ROOT),
+            spec.holdPolicy().name().toLowerCase(Locale.ROOT),
+            spec.dnsName(),
+            spec.dnsAddresses().stream().map(IpAddress::toString).toList(),
+            spec.flowListCommand(),
+            "",
+            0,
+            null,
+            List.of(),
+            null,
+            null,
+            spec.capture().name().toLowerCase(Locale.ROOT),
+            null)
+        .ofUnaware(spec.guestUnaware())
+        .withAdvertised(GuestMapping.advertised(host, spec, place));
   }
 
   /**
@@ -79,6 +81,9 @@ final class Planner {
       checks.addAll(preflight.filtersAtRedirector(record.olds(), record.from(), tun));
     }
     checks.addAll(WayChecks.outgoing(host, record));
+    if (record.isUnaware()) {
+      checks.addAll(GuestMapping.limits(host.config().daemon().name(), record));
+    }
     if (!record.dnsNames().isEmpty()) {
       checks.addAll(NameMoves.checks(host, record));
     }
@@ -97,6 +102,11 @@ final class Planner {
             record.mac(),
             record.deliver(),
             record.oldLans().stream().map(IpPrefix::parse).toList()));
+    if (record.isUnaware()) {
+      checks.addAll(
+          preflight.mapping(host.kernel(), record.news(), record.mac(), record.deliver()));
+      checks.addAll(preflight.filtersOfMapped(record.olds(), record.deliver(), tun));
+    }
     if (Preflight.passes(checks)) {
       checks.addAll(
           preflight.ownersAtEndpoint(

@@ -7,6 +7,7 @@ import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.util.List;
 import java.util.function.Function;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
@@ -22,14 +23,36 @@ public final class Explainer {
   private final PathTable paths;
   private final Function<MigrationPath, MigrationFacts> facts;
 
+  private final List<MappedGuest> mapped;
+
   public Explainer(PathTable paths, Function<MigrationPath, MigrationFacts> facts) {
+    this(paths, facts, List.of());
+  }
+
+  /**
+   * @param mapped guests whose packets the kernel maps, before the paths or instead of them
+   */
+  public Explainer(
+      PathTable paths, Function<MigrationPath, MigrationFacts> facts, List<MappedGuest> mapped) {
     this.paths = paths;
     this.facts = facts;
+    this.mapped = List.copyOf(mapped);
   }
 
   /** What would become of a packet that a neighbour, or the guest, has sent to this host's LAN. */
   public Explanation fromLan(byte[] packet, long nowNanos) {
-    return outbound(described(packet, this::cutToOnLan), nowNanos);
+    ByteBuf described = described(packet, this::cutToOnLan);
+    for (MappedGuest each : mapped) {
+      Explanation explained = each.explain(described);
+      if (explained != null) {
+        return explained;
+      }
+    }
+    Explanation explained = outbound(described, nowNanos);
+    for (MappedGuest each : mapped) {
+      explained = each.with(explained, described);
+    }
+    return explained;
   }
 
   /**

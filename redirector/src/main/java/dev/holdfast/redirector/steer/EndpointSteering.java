@@ -26,10 +26,20 @@ import java.util.List;
 public final class EndpointSteering implements Steering {
   private final SteeringPlan plan;
   private final LanSettings lan;
+  private final boolean unaware;
 
   public EndpointSteering(SteeringPlan plan, HostFacts facts) {
+    this(plan, facts, false);
+  }
+
+  /**
+   * @param unaware whether the guest knows its old LAN alone: then nothing that it asks of
+   *     neighbours is for the new one
+   */
+  EndpointSteering(SteeringPlan plan, HostFacts facts, boolean unaware) {
     this.plan = plan;
     this.lan = new LanSettings(plan, facts);
+    this.unaware = unaware;
   }
 
   /**
@@ -121,18 +131,22 @@ public final class EndpointSteering implements Steering {
     String bridge = macs.bridge().toString();
     elements.add("bridge return" + width, key(macs.guest(), old), bridge);
     elements.add("bridge grouped" + width, key(macs.guest(), old));
-    for (IpPrefix kept : plan.keptFrom(old)) {
+    for (IpPrefix kept : unaware ? List.of(everything(old)) : plan.keptFrom(old)) {
       String target =
           old.isV4()
               ? key(macs.guest(), old, network(kept) + "/" + kept.length())
               : key(macs.guest(), number(kept));
       elements.add("bridge kept" + width, target, bridge);
     }
-    for (IpAddress address : plan.newAddresses()) {
+    for (IpAddress address : unaware ? List.<IpAddress>of() : plan.newAddresses()) {
       if (address.isV4() == old.isV4()) {
         elements.add("bridge renamed" + width, key(macs.guest(), old), address.toString());
         break;
       }
     }
+  }
+
+  private static IpPrefix everything(IpAddress old) {
+    return IpPrefix.parse(old.isV4() ? "0.0.0.0/0" : "::/0");
   }
 }

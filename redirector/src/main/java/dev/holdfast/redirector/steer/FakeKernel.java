@@ -59,6 +59,7 @@ public final class FakeKernel implements Kernel {
         switch (command) {
           case Command.Ip ip -> "ip " + ip.arguments();
           case Command.Nft nft -> "nft " + nft.script().strip();
+          case Command.Conntrack conntrack -> "conntrack " + conntrack.arguments();
           case Command.Sysctl sysctl -> "sysctl " + sysctl.path() + "=" + sysctl.value();
           case Command.SysctlBack back ->
               "sysctl " + back.path() + "=" + back.before() + " if " + back.ours();
@@ -81,6 +82,17 @@ public final class FakeKernel implements Kernel {
   @Override
   public void nftNow(String script) throws IOException {
     say("nft now " + script.strip());
+  }
+
+  @Override
+  public void nftCheck(String script) throws IOException {
+    say("nft check " + script.strip());
+  }
+
+  @Override
+  public String conntrack(String arguments, String input) throws IOException {
+    say("conntrack " + arguments + (input.isEmpty() ? "" : "\n" + input.strip()));
+    return answers.getOrDefault("conntrack " + arguments, "");
   }
 
   @Override

@@ -56,6 +56,41 @@ final class FilterChecks {
     return findings.all();
   }
 
+  /** Both ways of what begins with the new address, at the new host: as of a router. */
+  List<Check> ofMapped(List<IpAddress> olds, String deliver) {
+    findings.ask(NAME, () -> check(mappedPassages(olds, deliver)));
+    return findings.all();
+  }
+
+  private List<Passage> mappedPassages(List<IpAddress> olds, String deliver) throws IOException {
+    List<Passage> passages = new ArrayList<>();
+    for (IpAddress old : olds) {
+      IpAddress peer = farPeer(old);
+      String out = facts.routeTo(peer).orElse(deliver);
+      passages.add(
+          forwarded(
+              "from a far peer by " + out + " to the guest's new address",
+              out,
+              deliver,
+              peer,
+              old,
+              "new",
+              SteeringNames.DELIVERY_MARK,
+              out.equals(deliver)));
+      passages.add(
+          forwarded(
+              "from the guest by " + out + " as its new address",
+              deliver,
+              out,
+              old,
+              peer,
+              "new",
+              SteeringNames.MAPPED_MARK,
+              out.equals(deliver)));
+    }
+    return passages;
+  }
+
   private List<Passage> redirectorPassages(List<IpAddress> olds, String from) throws IOException {
     List<Passage> passages = new ArrayList<>();
     for (IpAddress old : olds) {

@@ -15,11 +15,16 @@ final class FilterFix {
     Set<String> commands = new LinkedHashSet<>();
     boolean forwarded = true;
     for (Passage way : ways) {
-      forwarded &= !way.out().isEmpty();
+      forwarded &= !way.out().isEmpty() && !isMapped(way, tun);
       commands.add(command(obstacle, way, tun));
     }
     String open = "open it at its head: " + String.join(" && ", commands) + owner(obstacle);
     return forwarded ? "take packets before netfilter (--capture pcap), or " + open : open;
+  }
+
+  /** By this host's own routes, not through the tunnel: pcap is no way around. */
+  private static boolean isMapped(Passage way, String tun) {
+    return !way.out().isEmpty() && !way.in().equals(tun) && !way.out().equals(tun);
   }
 
   private static String command(Obstacle obstacle, Passage way, String tun) {
@@ -38,7 +43,9 @@ final class FilterFix {
               : "-s " + way.source() + " -p " + protocol + port;
     } else {
       boolean in = way.in().equals(tun);
-      if (!in && obstacle.hook().equals("prerouting")) { // where it will leave is not known there
+      if (!in
+          && (isMapped(way, tun)
+              || obstacle.hook().equals("prerouting"))) { // where it will leave is not known there
         boolean toGuest = !way.destination().equals(FilterChecks.farPeer(way.destination()));
         IpAddress old = toGuest ? way.destination() : way.source();
         String family = old.isV4() ? "ip" : "ip6";

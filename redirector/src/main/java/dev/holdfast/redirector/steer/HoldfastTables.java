@@ -3,6 +3,7 @@ package dev.holdfast.redirector.steer;
 import static dev.holdfast.redirector.steer.SteeringNames.CAPTURE_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.DELIVERY_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.LENT_MARK;
+import static dev.holdfast.redirector.steer.SteeringNames.MAPPED_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.RETURN_MARK;
 import static dev.holdfast.redirector.steer.SteeringNames.hex;
 
@@ -40,6 +41,11 @@ import static dev.holdfast.redirector.steer.SteeringNames.hex;
  * bridge output       what we advertise in the guest's name goes not to its own port    (announced)
  * </pre>
  *
+ * <p>A guest that does not know its new address ({@link MappingTables}) is kept from what would
+ * give it another: what it asks routers and DHCP servers of the new LAN, and what these say, dies
+ * in the bridge ({@code unaware}, {@code unaware4}). By which port it is there, its own frames tell
+ * ({@code behind}).
+ *
  * <p>The bridge rules run before every other's (-350; the kernel's own bridge netfilter is at 0,
  * nft's lowest named priority at -300).
  */
@@ -66,6 +72,7 @@ final class HoldfastTables {
         .replace("@RETURN@", hex(RETURN_MARK))
         .replace("@DELIVERY@", hex(DELIVERY_MARK))
         .replace("@LENT@", hex(LENT_MARK))
+        .replace("@FORWARDED@", hex(CAPTURE_MARK | RETURN_MARK | DELIVERY_MARK | MAPPED_MARK))
         .replace("@OURS@", hex(CAPTURE_MARK | RETURN_MARK));
   }
 
@@ -101,6 +108,9 @@ final class HoldfastTables {
         set grouped6 { typeof ether saddr . ip6 saddr; counter; }
         map renamed4 { typeof ether saddr . arp saddr ip : arp saddr ip; }
         map renamed6 { typeof ether saddr . ip6 saddr : ip6 saddr; }
+        set unaware { type ether_addr; }
+        set unaware4 { type ipv4_addr; }
+        set behind { type ifname; flags dynamic,timeout; timeout 1d; }
         set blocked { type ifname; }
         set announced { type ifname . ether_addr; }
         set missed { type ifname; counter; }
@@ -108,6 +118,7 @@ final class HoldfastTables {
         chain prerouting {
           type filter hook prerouting priority -350; policy accept;
           iifname @blocked counter drop
+          ether saddr @unaware jump unaware
           ether type arp jump address_resolution
           icmpv6 type nd-neighbor-solicit jump neighbor_solicit
           ether daddr set ether daddr . ip daddr map @capture4 meta pkttype set host counter accept
@@ -138,15 +149,29 @@ final class HoldfastTables {
           icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } return
           ether type { ip, ip6 } oifname @blocked oifname @missed drop
         }
+        chain unaware {
+          update @behind { iifname }
+          icmpv6 type nd-router-solicit counter drop
+          udp dport 547 counter drop
+          ip daddr 255.255.255.255 udp dport 67 counter drop
+        }
+        chain to_unaware {
+          icmpv6 type { nd-router-advert, nd-redirect } counter drop
+          ip daddr != @unaware4 udp sport 67 udp dport 68 counter drop
+          udp sport 547 udp dport 546 counter drop
+        }
         chain forward {
           type filter hook forward priority -350; policy accept;
           ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_held
           oifname @blocked counter drop
+          ether daddr @unaware jump to_unaware
+          oifname @behind jump to_unaware
         }
         chain output {
           type filter hook output priority -350; policy accept;
           ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_held
           oifname @blocked counter drop
+          ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 oifname @behind jump to_unaware
           icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
         }
       }
@@ -200,7 +225,7 @@ final class HoldfastTables {
           meta mark and @OURS@ != 0 icmpv6 type { nd-router-solicit, nd-router-advert, \
       nd-neighbor-solicit, nd-neighbor-advert, nd-redirect } counter drop
       @HOP_GIVEN@
-          meta mark and @OURS@ != 0 accept
+          meta mark and @FORWARDED@ != 0 accept
           ip daddr @passed4 accept
           ip6 daddr @passed6 accept
           meta nfproto ipv4 iifname . ether daddr @narrow4 counter drop

@@ -19,7 +19,10 @@ final class HostChecks {
   private static final int CAP_NET_RAW = 13;
 
   private static final int OUR_MARKS =
-      SteeringNames.CAPTURE_MARK | SteeringNames.RETURN_MARK | SteeringNames.DELIVERY_MARK;
+      SteeringNames.CAPTURE_MARK
+          | SteeringNames.RETURN_MARK
+          | SteeringNames.DELIVERY_MARK
+          | SteeringNames.MAPPED_MARK;
 
   private final Preflight.Findings findings;
   private final HostFacts facts;

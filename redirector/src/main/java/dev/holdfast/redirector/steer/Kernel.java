@@ -54,6 +54,26 @@ public interface Kernel {
     return "";
   }
 
+  /**
+   * Asks whether this kernel would take an nft script; nothing is changed.
+   *
+   * @throws KernelRefusal with nft's own words where it would not
+   */
+  default void nftCheck(String script) throws IOException {
+    throw new KernelRefusal("nft is not asked here");
+  }
+
+  /**
+   * Runs {@code conntrack ARGUMENTS} with {@code input} on its standard input, and returns what it
+   * printed.
+   *
+   * @throws KernelRefusal with the tool's own words
+   * @throws IOException when the tool cannot be started
+   */
+  default String conntrack(String arguments, String input) throws IOException {
+    throw new KernelRefusal("connections are not tracked here");
+  }
+
   /** Runs commands in order; on the first that fails, the rest is not run. */
   default void runAll(List<KernelChange.Command> commands) throws IOException {
     for (KernelChange.Command command : commands) {

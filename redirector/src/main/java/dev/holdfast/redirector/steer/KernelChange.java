@@ -26,6 +26,9 @@ public record KernelChange(String what, List<Command> apply, String undoWhat, Li
     /** Writes a sysctl; the path has dots or slashes, relative to /proc/sys. */
     record Sysctl(String path, String value) implements Command {}
 
+    /** Arguments of {@code conntrack}, to delete what this host tracks; without the tool's name. */
+    record Conntrack(String arguments) implements Command {}
+
     /**
      * Writes {@code before} back, but only while the sysctl still has the value that we gave it:
      * what somebody else has written since then stays.

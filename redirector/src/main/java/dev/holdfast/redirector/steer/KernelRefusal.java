@@ -16,7 +16,8 @@ public final class KernelRefusal extends IOException {
           "Cannot find device",
           "does not exist",
           "Cannot assign requested address",
-          "FIB table does not exist");
+          "FIB table does not exist",
+          "0 flow entries have been deleted");
 
   public KernelRefusal(String message) {
     super(message);

@@ -66,6 +66,7 @@ sealed interface LedgerLine {
       switch (command) {
         case Command.Ip ip -> node.put("ip", ip.arguments());
         case Command.Nft nft -> node.put("nft", nft.script());
+        case Command.Conntrack conntrack -> node.put("conntrack", conntrack.arguments());
         case Command.Sysctl sysctl ->
             node.put("sysctl", sysctl.path()).put("value", sysctl.value());
         case Command.SysctlBack back ->
@@ -81,6 +82,8 @@ sealed interface LedgerLine {
         commands.add(new Command.Ip(node.get("ip").asString()));
       } else if (node.has("nft")) {
         commands.add(new Command.Nft(node.get("nft").asString()));
+      } else if (node.has("conntrack")) {
+        commands.add(new Command.Conntrack(node.get("conntrack").asString()));
       } else if (node.has("before")) {
         commands.add(
             new Command.SysctlBack(

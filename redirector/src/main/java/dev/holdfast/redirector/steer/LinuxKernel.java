@@ -45,6 +45,9 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
     switch (command) {
       case Command.Ip ip -> changeLinks(List.of(ip.arguments()));
       case Command.Nft nft -> start(List.of("nft", "-f", "-"), nft.script());
+      case Command.Conntrack conntrack -> {
+        String unused = conntrack(conntrack.arguments(), "");
+      }
       case Command.Sysctl sysctl -> write(sysctl.path(), sysctl.value());
       case Command.SysctlBack back -> {
         if (sysctl(back.path()).equals(back.ours())) {
@@ -131,6 +134,18 @@ public final class LinuxKernel implements Kernel, AutoCloseable {
     List<String> command = new ArrayList<>(List.of("tc"));
     command.addAll(List.of(arguments.split(" ", -1)));
     String unused = start(command, "");
+  }
+
+  @Override
+  public void nftCheck(String script) throws IOException {
+    String unused = start(List.of("nft", "-c", "-f", "-"), script);
+  }
+
+  @Override
+  public String conntrack(String arguments, String input) throws IOException {
+    List<String> command = new ArrayList<>(List.of("conntrack"));
+    command.addAll(List.of(arguments.split(" ", -1)));
+    return start(command, input);
   }
 
   /** Asking the legacy variant for tables that are not there would make them. */

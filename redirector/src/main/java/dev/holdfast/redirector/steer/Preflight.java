@@ -84,6 +84,18 @@ public final class Preflight {
     return checks.atEndpoint(oldAddresses, newAddresses, guestMac, deliver, oldLans);
   }
 
+  /** What the new host needs beside that, for a guest that does not know its new addresses. */
+  public List<Check> mapping(
+      Kernel kernel, List<IpAddress> newAddresses, @Nullable MacAddress guestMac, String deliver) {
+    var checks = new MappingChecks(new Findings(host), facts, kernel);
+    return checks.all(newAddresses, guestMac, deliver);
+  }
+
+  /** Whether a filter of others stops what is mapped, at the new host. */
+  public List<Check> filtersOfMapped(List<IpAddress> oldAddresses, String deliver, String tun) {
+    return new FilterChecks(new Findings(host), facts, tun).ofMapped(oldAddresses, deliver);
+  }
+
   /** Whether the guest, and nobody else, has its old addresses and its MAC; asks the LAN. */
   public List<Check> ownersAtRedirector(
       List<IpAddress> oldAddresses,

@@ -25,6 +25,11 @@ public final class SteeringNames {
    */
   public static final int LENT_MARK = 0x0800_0000;
 
+  /**
+   * Packet mark, one bit: from a guest that does not know its new address, and goes out as that.
+   */
+  public static final int MAPPED_MARK = 0x0400_0000;
+
   /** Routing table and rule priority of what has the capture mark. */
   public static final int CAPTURE_TABLE = 4754;
 

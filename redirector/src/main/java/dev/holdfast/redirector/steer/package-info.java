@@ -14,6 +14,11 @@
  * frames are captured by pcap, and the kernel is only told to drop the originals: two nft tables of
  * their own, and nothing else.
  *
+ * <p><b>A guest that is not touched</b> keeps its old addresses, and the kernel of its new host
+ * maps the new ones to them ({@link dev.holdfast.redirector.steer.MappingTables} draws it): what
+ * begins after the move is mapped, what began before it takes the tunnel. The mapping is the one
+ * thing here that outlives its migration.
+ *
  * <p><b>What changes when.</b> Every kernel object is made at arm: what all migrations share by
  * {@link dev.holdfast.redirector.steer.HostSteering}, a migration's own by {@link
  * dev.holdfast.redirector.steer.RedirectorSteering} and {@link

@@ -315,16 +315,27 @@ class ClientCommandsTest {
   }
 
   @Test
+  void aGuestThatIsNotTouchedIsAskedFor() {
+    assertThat(run(ARM + " --guest-unaware").exitCode()).isZero();
+    assertThat(service.lastRequest()).extracting(MigrationRequest::guestUnaware).isEqualTo(true);
+  }
+
+  @Test
+  void unmapRefusesWhileConnectionsLiveByIt() {
+    run(ARM);
+    CliRun refused = run("migration unmap web1");
+    assertThat(refused.exitCode()).isEqualTo(4);
+    assertThat(refused.err()).contains("2 connections use 10.2.0.10");
+    assertThat(run("migration unmap web1 --force").exitCode()).isZero();
+  }
+
+  @Test
   void wrongUsageSaysWhatIsWrong() {
     assertUsage("Missing required options: '--old=ADDRESS'", "migration arm web1 --new 1");
     assertUsage("Missing required parameter: 'NAME'", ARM.replace(" web1", ""));
     assertUsage("Unknown option: '--oldd=1'", ARM + " --oldd=1");
     assertUsage("Unmatched argument at index 0: 'stats'", "stats");
     assertUsage("Missing command.", "migration");
-    assertUsage(
-        "--guest-unaware is not in this build: give the guest its new address as well, and leave the"
-            + " option out.",
-        ARM + " --guest-unaware");
     assertThat(service.lastRequest()).isNull();
   }
 

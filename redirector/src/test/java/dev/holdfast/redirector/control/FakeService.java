@@ -141,6 +141,14 @@ public final class FakeService implements MigrationService {
   }
 
   @Override
+  public MigrationView unmap(String id, boolean force) throws RequestRefused {
+    if (!force) {
+      throw new RequestRefused(Kind.REFUSED, "2 connections use 10.2.0.10.");
+    }
+    return show(id);
+  }
+
+  @Override
   public synchronized List<MigrationView> list() {
     beforeEach.run();
     return List.copyOf(migrations);
@@ -321,7 +329,9 @@ public final class FakeService implements MigrationService {
         null,
         3L,
         null,
-        List.of());
+        List.of(),
+        false,
+        null);
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -359,7 +369,9 @@ public final class FakeService implements MigrationService {
         to == MigrationState.HOLDING
             ? new MigrationView.HoldLimitView(clock + 300_000_000_000L, "keep")
             : null,
-        old.hooks());
+        old.hooks(),
+        old.guestUnaware(),
+        old.mapping());
   }
 
   private static ContinuityReport report() {

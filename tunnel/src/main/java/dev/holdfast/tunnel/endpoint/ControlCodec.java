@@ -266,6 +266,8 @@ public final class ControlCodec {
     out.text(m.dnsName());
     out.u16(m.connections());
     out.text(m.encapsulationReason());
+    out.flag(m.guestUnaware());
+    out.list(m.advertisements(), BodyWriter::bytes);
   }
 
   private static void writeCheck(BodyWriter out, CheckEntry check) {
@@ -345,7 +347,9 @@ public final class ControlCodec {
         in.list(BodyReader::prefix),
         in.text(),
         in.hasMore() ? in.u16() : 1,
-        in.appendedText());
+        in.appendedText(),
+        in.hasMore() && in.flag(),
+        in.hasMore() ? in.list(BodyReader::bytes) : List.of());
   }
 
   private static List<Long> stagedUpTo(BodyReader in) throws ControlFormatException {

@@ -15,6 +15,8 @@ import org.jspecify.annotations.Nullable;
  * message about a migration carries its epoch: a late message of an earlier epoch changes nothing.
  */
 public sealed interface ControlMessage {
+  /** Capability: can map new addresses to the old ones of a guest that is not touched. */
+  String GUEST_UNAWARE = "guest-unaware";
 
   /** First message, both ways. Both take the highest version that both know. */
   record Hello(
@@ -39,6 +41,9 @@ public sealed interface ControlMessage {
    * @param connections how many data connections the redirector would open at most; 1 of a daemon
    *     that does not say
    * @param encapsulationReason why the redirector asks for it; empty where it was told to
+   * @param guestUnaware whether the guest keeps its old addresses alone, and the endpoint is to map
+   *     the new ones to them; asked only of a daemon with that {@link #GUEST_UNAWARE capability}
+   * @param advertisements of the old LAN's routers, as IPv6 packets, to be repeated to such a guest
    */
   record ArmRequest(
       long request,
@@ -55,8 +60,47 @@ public sealed interface ControlMessage {
       List<IpPrefix> oldLans,
       String dnsName,
       int connections,
-      String encapsulationReason)
-      implements ControlMessage {}
+      String encapsulationReason,
+      boolean guestUnaware,
+      List<byte[]> advertisements)
+      implements ControlMessage {
+    /** Of a guest that knows its new addresses. */
+    public ArmRequest(
+        long request,
+        UUID migration,
+        String name,
+        long epoch,
+        boolean dryRun,
+        List<IpAddress> oldAddresses,
+        List<IpAddress> newAddresses,
+        @Nullable MacAddress guestMac,
+        String deliver,
+        String encapsulation,
+        String returnPath,
+        List<IpPrefix> oldLans,
+        String dnsName,
+        int connections,
+        String encapsulationReason) {
+      this(
+          request,
+          migration,
+          name,
+          epoch,
+          dryRun,
+          oldAddresses,
+          newAddresses,
+          guestMac,
+          deliver,
+          encapsulation,
+          returnPath,
+          oldLans,
+          dnsName,
+          connections,
+          encapsulationReason,
+          false,
+          List.of());
+    }
+  }
 
   /**
    * The endpoint's answer to {@link ArmRequest}.

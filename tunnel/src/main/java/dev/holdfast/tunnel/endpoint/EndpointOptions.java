@@ -53,7 +53,7 @@ public record EndpointOptions(
   public static final EndpointOptions DEFAULT =
       new EndpointOptions(
           "holdfast",
-          List.of(),
+          List.of(ControlMessage.GUEST_UNAWARE),
           Duration.ofSeconds(5),
           Duration.ofSeconds(5),
           Duration.ofSeconds(1),

@@ -65,7 +65,9 @@ class ControlCodecTest {
             List.of(IpPrefix.parse("10.1.0.0/24"), IpPrefix.parse("fd00:1::/64")),
             "vm.lab.test",
             4,
-            "auto: tls, since it is so"),
+            "auto: tls, since it is so",
+            true,
+            List.of(new byte[] {0x60, 1}, new byte[0])),
         new ArmRequest(
             0, ID, "", 0, false, List.of(), List.of(), null, "", "", "", List.of(), "", 1, ""),
         new ArmReply(
@@ -134,8 +136,9 @@ class ControlCodecTest {
   private static List<Integer> appended(ControlMessage message) {
     return switch (message) {
       case ArmRequest request -> {
-        int last = 4 + length(request.encapsulationReason());
-        yield List.of(last, last + 2);
+        int last = 4 + request.advertisements().stream().mapToInt(each -> 4 + each.length).sum();
+        int reason = last + 1 + 4 + length(request.encapsulationReason());
+        yield List.of(last, last + 1, reason, reason + 2);
       }
       case ArmReply reply -> {
         int last = 4 + length(reply.encapsulationReason());
@@ -165,6 +168,8 @@ class ControlCodecTest {
       case ArmRequest request -> {
         assertThat(request.connections()).isEqualTo(1);
         assertThat(request.encapsulationReason()).isEmpty();
+        assertThat(request.guestUnaware()).isFalse();
+        assertThat(request.advertisements()).isEmpty();
       }
       case ArmReply reply -> {
         assertThat(reply.connections()).isEqualTo(1);
