@@ -7,20 +7,40 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Arrays;
 import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Header;
 import org.xbill.DNS.Opcode;
 
-/** Passes UDP on to a server, and loses the answers to the first updates. */
+/**
+ * Passes UDP on to a server, and loses the answers to the first updates, or makes others of them.
+ */
 final class LossyProxy implements AutoCloseable {
   private final DatagramSocket front;
   private final DatagramSocket back = new DatagramSocket();
   private final AtomicInteger toLose;
+  private final Fate fate;
   private final Thread thread;
 
+  /** What becomes of an answer; null loses it. */
+  @FunctionalInterface
+  interface Fate {
+    byte @Nullable [] of(byte[] request, byte[] answer) throws IOException;
+  }
+
   LossyProxy(InetSocketAddress server, int losses) throws IOException {
+    this(server, losses, (request, answer) -> answer);
+  }
+
+  /** Loses nothing of itself. The sockets are in the network namespace of the calling thread. */
+  LossyProxy(InetSocketAddress server, Fate fate) throws IOException {
+    this(server, 0, fate);
+  }
+
+  private LossyProxy(InetSocketAddress server, int losses, Fate fate) throws IOException {
     front = new DatagramSocket(0, InetAddress.getLoopbackAddress());
     back.connect(server);
     toLose = new AtomicInteger(losses);
+    this.fate = fate;
     thread = new Thread(this::run, "lossy-proxy");
     thread.start();
   }
@@ -34,6 +54,10 @@ final class LossyProxy implements AutoCloseable {
     return toLose.get();
   }
 
+  static boolean isUpdate(byte[] request) throws IOException {
+    return new Header(request).getOpcode() == Opcode.UPDATE;
+  }
+
   private void run() {
     byte[] buffer = new byte[65_535];
     try {
@@ -44,9 +68,11 @@ final class LossyProxy implements AutoCloseable {
         back.send(new DatagramPacket(request, request.length));
         DatagramPacket to = new DatagramPacket(buffer, buffer.length);
         back.receive(to);
-        boolean isUpdate = new Header(request).getOpcode() == Opcode.UPDATE;
-        if (!isUpdate || toLose.getAndUpdate(left -> Math.max(0, left - 1)) == 0) {
-          front.send(new DatagramPacket(to.getData(), to.getLength(), from.getSocketAddress()));
+        boolean isLost =
+            isUpdate(request) && toLose.getAndUpdate(left -> Math.max(0, left - 1)) != 0;
+        byte[] answer = isLost ? null : fate.of(request, Arrays.copyOf(buffer, to.getLength()));
+        if (answer != null) {
+          front.send(new DatagramPacket(answer, answer.length, from.getSocketAddress()));
         }
       }
     } catch (IOException e) {

@@ -99,7 +99,12 @@ final class ExplainedTunnel implements Bystander {
           between(lan, toGuest)
               .tcp(40_000, 40_001, 1, 1, PacketView.ACK, 500)
               .payload(LONGEST - headers + 1);
-      Explanation told = ask(at, false, over);
+      Explanation carried = ask(at, false, over);
+      assertThat(carried.verdict()).isEqualTo("tunnelled");
+      assertThat(carried.steps())
+          .anySatisfy(step -> assertThat(step.why()).contains("goes on meanwhile"));
+      PacketBuilder datagram = between(lan, toGuest).udp(5, 6).payload(LONGEST - headers + 20);
+      Explanation told = ask(at, false, datagram);
       assertThat(told.dropReason()).isEqualTo("too-big");
       assertThat(told.steps().getLast().why())
           .contains(v4 ? "Fragmentation Needed (RFC 1191)" : "Packet Too Big (RFC 8201)", "1480");

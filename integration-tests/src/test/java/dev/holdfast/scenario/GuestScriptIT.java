@@ -90,7 +90,7 @@ class GuestScriptIT {
     assertThat(there)
         .contains(
             "inet 10.1.0.10/32 scope global deprecated",
-            "inet6 fd00:1::10/128 scope global deprecated",
+            "inet6 fd00:1::10/128 scope global nodad deprecated",
             "inet 10.2.0.10/24",
             "inet6 fd00:2::10/64",
             "default via 10.2.0.1 dev eth0 src 10.2.0.10",

@@ -307,7 +307,7 @@ final class PreflightFailures {
                         + " meta l4proto { tcp, udp } th dport 53 dnat ip to 10.9.0.1:5353; }; }"),
             lab -> nft(lab.router(), NO_OTHERS),
             failed(
-                OLD, "dns lab.test. update", "does not let it change this", "let it take updates")),
+                OLD, "dns lab.test. update", "or has no grant of it for", "let it take updates")),
         new Failure(
             "a name that has another address",
             SOUND,

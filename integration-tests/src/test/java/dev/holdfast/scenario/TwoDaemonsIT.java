@@ -14,6 +14,7 @@ import dev.holdfast.redirector.demo.measure.Tap;
 import dev.holdfast.scenario.Sites.Site;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -49,8 +50,8 @@ class TwoDaemonsIT {
     var sites = new Sites(folder, cleanup);
     var alpha = new Site(lab.alpha(), "alpha", "192.168.77.5:9911", "lanbr", 3);
     var beta = new Site(lab.beta(), "beta", "192.168.98.5:9922", "virbr7", 2);
-    sites.writeConfig(alpha, "");
-    sites.writeConfig(beta, "");
+    sites.writeConfig(alpha, telling("alpha"));
+    sites.writeConfig(beta, telling("beta"));
     sites.trust(alpha, beta, OtherLab.GRANTED);
     sites.trust(beta, alpha, OtherLab.GRANTED);
     KernelSnapshot alphaBefore = KernelSnapshot.of(lab.alpha());
@@ -96,6 +97,7 @@ class TwoDaemonsIT {
 
     workload.enter(Phase.DURING);
     sites.ask(alpha, "migration", "hold", "shop").endsWith(0);
+    sites.ask(alpha, "migration", "hold", "shop").endsWith(0); // said twice
     lab.unplug();
     explains(sites, alpha, "holding", "It is kept in the hold queue while the guest is paused");
     Thread.sleep(Duration.ofMillis(500)); // the pause
@@ -122,6 +124,11 @@ class TwoDaemonsIT {
     // drain.time-wait is 1 s: not before the last connection has ended, and soon after it
     String shown = sites.ask(alpha, "migration", "show", "shop", "--json").endsWith(0).out();
     assertThat(Sites.entered(shown, "done")).isBetween(closing + 1_000, closed + 2_000);
+    for (String each : List.of("alpha", "beta")) {
+      awaitTold(each, "armed", "holding", "redirecting", "draining", "done");
+    }
+    assertThat(sites.ask(alpha, "migration", "show", "shop").endsWith(0).out())
+        .containsPattern("redirecting +ok +[0-9.]+ m?s +/bin/sh -c ");
     sites.stop();
     assertThat(alphaBefore.differences(KernelSnapshot.of(lab.alpha()), line -> false)).isEmpty();
     assertThat(betaBefore.differences(KernelSnapshot.of(lab.beta()), line -> false)).isEmpty();
@@ -129,6 +136,26 @@ class TwoDaemonsIT {
     Set<Integer> ports =
         results.stream().map(each -> each.client().getPort()).collect(Collectors.toSet());
     assertThat(forbidden.seen(ports, closing * 1_000_000)).isEmpty();
+  }
+
+  /** A hook of the user's own that writes down which states it hears of. */
+  private String telling(String host) {
+    return """
+    [[hook]]
+    events  = ["armed", "holding", "redirecting", "draining", "done", "rolled-back"]
+    command = ["/bin/sh", "-c", "echo $HOLDFAST_EVENT >> %s"]
+    """
+        .formatted(folder.resolve(host + ".told"));
+  }
+
+  /** Hooks run when they can, and in order. */
+  private void awaitTold(String host, String... states) throws Exception {
+    Path told = folder.resolve(host + ".told");
+    long deadline = epochMillis() + 10_000;
+    while (Files.readAllLines(told).size() < states.length && epochMillis() < deadline) {
+      Thread.sleep(20);
+    }
+    assertThat(Files.readAllLines(told)).as(host).containsExactly(states);
   }
 
   /** What the daemon says of a packet for the guest, and that it says so by its state. */

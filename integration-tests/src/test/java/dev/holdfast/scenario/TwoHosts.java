@@ -44,9 +44,12 @@ final class TwoHosts {
   private final DemoHost fresh;
   private final List<KernelSnapshot> before;
   private final Lab lab;
+  private final NameService names;
 
-  private TwoHosts(Lab lab, LabAddresses addresses, DemoHost old, DemoHost fresh) throws Exception {
+  private TwoHosts(Lab lab, LabAddresses addresses, DemoHost old, DemoHost fresh, NameService names)
+      throws Exception {
     this.lab = lab;
+    this.names = names;
     this.addresses = addresses;
     this.old = old;
     this.fresh = fresh;
@@ -79,7 +82,7 @@ final class TwoHosts {
     NameService names =
         NameService.start(lab.router(), addresses.router(), addresses.guestOld(), cleanup);
     List<String> granted = List.of(LabAddresses.V4.oldLan(), LabAddresses.V6.oldLan());
-    var both = new TwoHosts(lab, addresses, old, fresh);
+    var both = new TwoHosts(lab, addresses, old, fresh, names);
     old.unrehearsed(); // nothing is measured here
     fresh.unrehearsed();
     old.start(fresh.asRemote(granted), names, cleanup);
@@ -95,6 +98,10 @@ final class TwoHosts {
 
   DemoHost fresh() {
     return fresh;
+  }
+
+  NameService names() {
+    return names;
   }
 
   /** A request with the lab's ports and bridges. */

@@ -106,6 +106,14 @@ final class ConfigCommand extends Noun {
               fault("[[dns]] key-secret-file: not checked, for only others may read " + secret));
         }
       }
+      for (Config.Hook hook : config.hooks()) {
+        Path command = Path.of(hook.command().getFirst());
+        if (!Files.isRegularFile(command)) {
+          problems.add(fault("[[hook]] command: there is no file " + command));
+        } else if (!Files.isExecutable(command)) {
+          problems.add(fault("[[hook]] command: " + command + " may not be executed"));
+        }
+      }
       return problems;
     }
 

@@ -1,35 +1,31 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.config.Config;
-import dev.holdfast.redirector.dns.DnsChange;
 import dev.holdfast.redirector.dns.DnsCheck;
 import dev.holdfast.redirector.dns.DnsException;
 import dev.holdfast.redirector.dns.DnsLookup;
-import dev.holdfast.redirector.dns.DnsMove;
-import dev.holdfast.redirector.dns.DnsPlan;
 import dev.holdfast.redirector.dns.DnsTiming;
 import dev.holdfast.redirector.dns.DnsUpdater;
 import dev.holdfast.redirector.dns.Pause;
 import dev.holdfast.redirector.dns.RecordSet;
-import dev.holdfast.redirector.dns.SetMove;
 import dev.holdfast.redirector.migration.MigrationPlan.Check;
-import dev.holdfast.redirector.migration.MigrationView.DnsView;
-import dev.holdfast.tunnel.packet.IpAddress;
 import java.time.Duration;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 
 /** {@code holdfast dns}: what a migration does in DNS, by hand. Needs the config, no daemon. */
 @Command(
     name = "dns",
-    description = "Looks at and moves names, by the zones of the config. Needs no daemon.",
+    description = {
+      "Looks at and moves names, by the zones of the config. Needs no daemon.",
+      "Updates (RFC 2136) are signed by TSIG with hmac-sha256 or longer; there is no SIG(0) and no"
+          + " GSS-TSIG, so a zone of Active Directory that takes secure updates only cannot be used."
+    },
     commandListHeading = "%nCommands:%n",
-    subcommands = {DnsCommand.Show.class, DnsCommand.Update.class, DnsCommand.CheckZones.class},
+    subcommands = {DnsCommand.Show.class, DnsUpdate.class, DnsCommand.CheckZones.class},
     footerHeading = "%nExample:%n",
     footer = "  holdfast dns check")
 final class DnsCommand extends Noun {
@@ -51,7 +47,7 @@ final class DnsCommand extends Noun {
     return new DnsUpdater(config.dns(), timing, surroundings.clock(), Pause.REAL);
   }
 
-  private static CommandFailed failure(DnsException e) {
+  static CommandFailed failure(DnsException e) {
     return switch (e.kind()) {
       case CONFIGURATION -> CommandFailed.usage(e.sentence());
       case CONFLICT, REFUSED -> CommandFailed.refused(e.sentence());
@@ -102,7 +98,7 @@ final class DnsCommand extends Noun {
         if (server.problem() != null) {
           table.row(server.name(), server.address(), "-", "-", server.problem());
         } else if (server.records().isEmpty()) {
-          table.row(server.name(), server.address(), "-", "-", "no address");
+          table.row(server.name(), server.address(), "-", "-", "none");
         }
         for (Records records : server.records()) {
           table.row(
@@ -121,12 +117,14 @@ final class DnsCommand extends Noun {
   @Command(
       name = "show",
       description = "Shows what each authoritative server gives for a name.",
-      footerHeading = "%nExample:%n",
-      footer = "  holdfast dns show vm.lab.test")
+      footerHeading = "%nExamples:%n",
+      footer = {"  holdfast dns show vm.lab.test", "  holdfast dns show 10.2.0.10"})
   static final class Show extends Verb {
     @Mixin private ConfigFile config;
 
-    @Parameters(paramLabel = "NAME", description = "A name in one of the config's zones.")
+    @Parameters(
+        paramLabel = "NAME",
+        description = "A name in one of the config's zones, or an address: its PTR records.")
     private String name;
 
     @Override
@@ -138,115 +136,6 @@ final class DnsCommand extends Noun {
         return ExitCode.OK;
       } catch (DnsException e) {
         throw failure(e);
-      }
-    }
-  }
-
-  /**
-   * {@code dns update --json}.
-   *
-   * @param schema "holdfast.dns-update/1"
-   * @param done false for a dry run
-   * @param changes a sentence for each record set
-   */
-  record Updated(
-      String schema, boolean done, List<String> changes, List<String> before, List<String> now) {}
-
-  /** {@code dns update}. */
-  @Command(
-      name = "update",
-      description = {
-        "Moves a name from an old address to a new one.",
-        "As a migration does it: by compare-and-swap; other addresses of the name stay."
-      },
-      sortOptions = false,
-      footerHeading = "%nExamples:%n",
-      footer = {
-        "  holdfast dns update vm.lab.test --old 10.1.0.10 --new 10.2.0.10 --dry-run",
-        "  holdfast dns update vm.lab.test --old 10.1.0.10 --new 10.2.0.10"
-      })
-  static final class Update extends Verb {
-    @Mixin private ConfigFile config;
-
-    @Parameters(paramLabel = "NAME", description = "A name in one of the config's zones.")
-    private String name;
-
-    @Option(
-        names = "--old",
-        required = true,
-        split = ",",
-        hideParamSyntax = true,
-        paramLabel = "ADDRESS",
-        description = "The address to be replaced; may be given several times.")
-    private List<String> oldAddresses = List.of();
-
-    @Option(
-        names = "--new",
-        required = true,
-        split = ",",
-        hideParamSyntax = true,
-        paramLabel = "ADDRESS",
-        description = "What it is replaced by; may be given several times.")
-    private List<String> newAddresses = List.of();
-
-    @Option(names = "--dry-run", description = "Only print what would be changed.")
-    private boolean dryRun;
-
-    @Override
-    public Integer call() throws Exception {
-      DnsMove move = new DnsMove(name, addresses(oldAddresses), addresses(newAddresses));
-      try {
-        DnsUpdater updater = updater(config.read(), surroundings());
-        return dryRun ? plan(updater, move) : update(updater, move);
-      } catch (DnsException e) {
-        throw failure(e);
-      }
-    }
-
-    private int plan(DnsUpdater updater, DnsMove move) throws DnsException, CommandFailed {
-      DnsPlan plan = updater.plan(move);
-      if (plan.problem() != null) {
-        throw CommandFailed.refused(plan.problem());
-      }
-      List<String> changes = plan.sets().stream().map(SetMove::describe).toList();
-      answer(
-          new Updated("holdfast.dns-update/1", false, changes, plan.before(), plan.after()),
-          String.join("\n", changes));
-      plan.notes().forEach(this::remark);
-      return ExitCode.OK;
-    }
-
-    private int update(DnsUpdater updater, DnsMove move) throws DnsException, CommandFailed {
-      DnsChange change = updater.begin(move, (state, text) -> remark(text));
-      change.publish();
-      DnsView view = change.view();
-      answer(
-          new Updated(
-              "holdfast.dns-update/1",
-              true,
-              change.state().sets().stream().map(SetMove::describe).toList(),
-              view.before(),
-              view.now()),
-          "%s: %s -> %s, in %s%n"
-              .formatted(
-                  view.name(),
-                  String.join(", ", view.before()),
-                  String.join(", ", view.now()),
-                  Amounts.time(view.updateMillis())));
-      try {
-        change.awaitServers();
-        change.finish();
-      } catch (DnsException e) {
-        throw CommandFailed.partlyDone("The name was moved, but: " + e.sentence());
-      }
-      return ExitCode.OK;
-    }
-
-    private List<IpAddress> addresses(List<String> texts) {
-      try {
-        return texts.stream().map(IpAddress::parse).toList();
-      } catch (IllegalArgumentException e) {
-        throw new ParameterException(spec().commandLine(), e.getMessage() + ".", e);
       }
     }
   }

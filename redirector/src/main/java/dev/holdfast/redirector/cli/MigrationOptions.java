@@ -66,9 +66,12 @@ final class MigrationOptions {
 
   @Option(
       names = "--dns-name",
+      split = ",",
+      hideParamSyntax = true,
       paramLabel = "NAME",
-      description = "The name that moves to the new address. Default: no DNS update.")
-  private @Nullable String dnsName;
+      description =
+          "A name that moves to the new address; may be given several times. Default: no DNS update.")
+  private List<String> dnsNames = List.of();
 
   @Option(
       names = "--dns-address",
@@ -132,7 +135,7 @@ final class MigrationOptions {
         guestPort,
         guestMac,
         deliver,
-        dnsName,
+        dnsNames.isEmpty() ? null : String.join(",", dnsNames),
         List.copyOf(dnsAddresses),
         encapsulation,
         holdPolicy,

@@ -4,6 +4,7 @@ import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.redirector.migration.MigrationView.ConnectionView;
 import dev.holdfast.redirector.migration.MigrationView.DnsView;
 import dev.holdfast.redirector.migration.MigrationView.HeldView;
+import dev.holdfast.redirector.migration.MigrationView.HookView;
 import dev.holdfast.redirector.migration.MigrationView.TrafficView;
 import java.util.List;
 import java.util.Objects;
@@ -87,21 +88,57 @@ final class MigrationText {
             .add("captured by", capture(migration))
             .add("flows", migration.flows() + ", " + migration.flowsAtHold() + " of them at hold")
             .add("held", held(migration.held()))
+            .add("hold limit", holdLimit(migration.holdLimit(), when))
             .add("tunnelled", traffic(migration.traffic()))
             .add("too big", sizes(migration.sizes()))
             .add("dropped", Amounts.reasons(migration.drops()))
             .add("ICMP errors", keptBack(migration.icmpErrorsKeptBack()))
-            .add("DNS", migration.dns() == null ? "not updated" : dns(migration.dns(), when)));
+            .add("DNS", names(migration.dns(), when)));
     text.append("history\n");
     for (MigrationView.HistoryEntry entry : migration.history()) {
       text.append("  ").append(when.clock(entry.epochNanos())).append("  ").append(entry.state());
       text.append('\n');
     }
+    text.append(hooks(migration.hooks(), when));
     text.append(alerts(migration, ""));
     if (migration.report() != null) {
       text.append('\n').append(ReportText.of(migration, when));
     }
     return text.toString();
+  }
+
+  /** What happens when nobody releases; empty where nothing is held. */
+  private static String holdLimit(MigrationView.@Nullable HoldLimitView limit, When when) {
+    return limit == null
+        ? ""
+        : when.at(limit.epochNanos())
+            + (limit.then().equals("rollback")
+                ? ", then it is rolled back if the other host agrees"
+                : ", then it goes on holding and raises an alarm");
+  }
+
+  private static String hooks(List<HookView> hooks, When when) {
+    if (hooks.isEmpty()) {
+      return "";
+    }
+    var table = new Table("  ", "AT", "EVENT", "RESULT", ">TOOK", "COMMAND");
+    var output = new StringBuilder();
+    for (HookView each : hooks) {
+      table.row(
+          when.clock(each.epochNanos()),
+          each.event(),
+          each.exitCode() == null || each.exitCode() == 0
+              ? each.result()
+              : each.result() + " (" + each.exitCode() + ")",
+          each.millis() == 0 ? "-" : Amounts.time(each.millis()),
+          each.command());
+    }
+    HookView last = hooks.getLast();
+    if (!last.output().isEmpty()) {
+      output.append("  the last one printed:\n");
+      last.output().lines().forEach(line -> output.append("    ").append(line).append('\n'));
+    }
+    return "hooks\n" + table + output;
   }
 
   /** Nothing of a guest that knows its new addresses. */
@@ -158,7 +195,14 @@ final class MigrationText {
         + waiting;
   }
 
-  static String dns(DnsView dns, When when) {
+  /** A line for each name. */
+  static List<String> names(@Nullable DnsView dns, When when) {
+    return dns == null
+        ? List.of("not updated")
+        : dns.all().stream().map(each -> dns(each, when)).toList();
+  }
+
+  private static String dns(DnsView dns, When when) {
     var text = new StringBuilder(dns.name()).append(' ').append(dns.state());
     text.append(": ").append(String.join(", ", dns.before()));
     if (!dns.now().equals(dns.before())) {

@@ -6,46 +6,52 @@ import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.dns.DnsUpdater;
 import dev.holdfast.redirector.migration.MigrationJournal;
 import dev.holdfast.redirector.migration.MigrationRecord;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What a daemon that was killed has left in DNS. Where the guest has gone, its name stays at the
- * new address and gets its TTL back; elsewhere it is put back as it was.
+ * What a daemon that was killed has left in DNS. Where the guest has gone, its names stay at the
+ * new address and get their TTL back; elsewhere they are put back as they were.
  */
 final class NamesLeft {
   private final MigrationJournal journal;
-  private final List<MigrationRecord> records;
+  private final List<Left> left;
+
+  /** One name, of the newest migration that has moved it. */
+  private record Left(MigrationRecord migration, DnsState state) {
+    boolean hasMoved() {
+      return switch (migration.state()) {
+        case REDIRECTING, DRAINING, DONE -> true;
+        case PLANNED, ARMED, HOLDING, ROLLED_BACK -> false;
+      };
+    }
+
+    String line() {
+      return hasMoved()
+          ? "DNS: " + state.name() + " gets its TTL back"
+          : "DNS: " + state.name() + " is put back as it was";
+    }
+  }
 
   NamesLeft(MigrationJournal journal) {
     this.journal = journal;
-    records =
-        journal.records().stream()
-            .filter(NamesLeft::isLeft)
-            .filter(journal::isNewestOfName)
-            .toList();
-  }
-
-  private static boolean isLeft(MigrationRecord record) {
-    String dns = record.dns();
-    return dns != null && DnsState.fromJson(dns).isOpen(hasMoved(record));
-  }
-
-  private static boolean hasMoved(MigrationRecord record) {
-    return switch (record.state()) {
-      case REDIRECTING, DRAINING, DONE -> true;
-      case PLANNED, ARMED, HOLDING, ROLLED_BACK -> false;
-    };
+    List<Left> all = new ArrayList<>();
+    for (MigrationRecord record : journal.records()) {
+      String dns = record.dns();
+      List<String> own = journal.newestNames(record);
+      for (DnsState state : dns == null ? List.<DnsState>of() : DnsState.listFromJson(dns)) {
+        var each = new Left(record, state);
+        if (own.stream().anyMatch(state::isOf) && state.isOpen(each.hasMoved())) {
+          all.add(each);
+        }
+      }
+    }
+    this.left = List.copyOf(all);
   }
 
   /** What would be done, a line each. */
   List<String> lines() {
-    return records.stream().map(NamesLeft::line).toList();
-  }
-
-  private static String line(MigrationRecord record) {
-    return hasMoved(record)
-        ? "DNS: " + record.dnsName() + " gets its TTL back"
-        : "DNS: " + record.dnsName() + " is put back as it was";
+    return left.stream().map(Left::line).toList();
   }
 
   /**
@@ -55,25 +61,27 @@ final class NamesLeft {
    * @param failed gets why others could not be
    */
   void putBack(DnsUpdater updater, List<String> done, List<String> failed) {
-    for (MigrationRecord record : records) {
+    for (Left each : left) {
       try {
-        String dns = record.dns();
-        if (dns == null) {
-          continue;
-        }
         DnsChange change =
-            updater.resume(
-                DnsState.fromJson(dns),
-                (state, text) -> journal.record(record.withDns(state.toJson())));
-        if (hasMoved(record)) {
+            updater.resume(each.state(), (state, text) -> amend(each.migration().id(), state));
+        if (each.hasMoved()) {
           change.finish();
         } else {
           change.rollback();
         }
-        done.add(line(record));
+        done.add(each.line());
       } catch (DnsException e) {
-        failed.add("DNS: " + record.dnsName() + " was not put back: " + e.sentence());
+        failed.add("DNS: " + each.state().name() + " was not put back: " + e.sentence());
       }
     }
+  }
+
+  /** The record as it is now: another of its names may have been put back since it was read. */
+  private void amend(String id, DnsState state) {
+    journal.records().stream()
+        .filter(record -> record.id().equals(id))
+        .findFirst()
+        .ifPresent(record -> journal.record(record.withDns(state.amend(record.dns()))));
   }
 }

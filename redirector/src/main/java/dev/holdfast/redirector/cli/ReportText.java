@@ -48,9 +48,7 @@ final class ReportText {
                     + " to the guest, "
                     + Amounts.bytes(report.bytesFromGuest())
                     + " from it")
-            .add(
-                "DNS",
-                migration.dns() == null ? "not updated" : MigrationText.dns(migration.dns(), when))
+            .add("DNS", MigrationText.names(migration.dns(), when))
         + connections(report.connections());
   }
 

@@ -16,7 +16,19 @@ public record Config(
     List<Remote> remotes,
     List<DnsZone> dns,
     Hold hold,
-    Drain drain) {
+    Drain drain,
+    List<Hook> hooks) {
+  /** Without hooks of the user's own. */
+  public Config(
+      Daemon daemon,
+      Tunnel tunnel,
+      Identity identity,
+      List<Remote> remotes,
+      List<DnsZone> dns,
+      Hold hold,
+      Drain drain) {
+    this(daemon, tunnel, identity, remotes, dns, hold, drain, List.of());
+  }
 
   /** {@code [daemon]}. */
   public record Daemon(
@@ -117,6 +129,39 @@ public record Config(
 
   /** {@code [drain]}. */
   public record Drain(Duration timeWait, Duration minimum, Duration after, StaleSyn staleSyn) {}
+
+  /**
+   * {@code [[hook]]}: a command of the user's own.
+   *
+   * @param command with its arguments; the first is an absolute path
+   * @param timeout after which it is ended, with all that it has started
+   * @param migration names for which it is run; {@code *} stands for any characters, {@code ?} for
+   *     one
+   */
+  public record Hook(
+      List<HookEvent> events, List<String> command, Duration timeout, String migration) {
+    /**
+     * Whether it is run then.
+     *
+     * @param event a label of {@link HookEvent}
+     */
+    public boolean isFor(String event, String name) {
+      String regex = "\\Q" + migration.replace("*", "\\E.*\\Q").replace("?", "\\E.\\Q") + "\\E";
+      return events.stream().anyMatch(each -> Values.label(each).equals(event))
+          && name.matches(regex);
+    }
+  }
+
+  /** When a hook is run: a state is entered, or something needs an operator. */
+  public enum HookEvent {
+    ARMED,
+    HOLDING,
+    REDIRECTING,
+    DRAINING,
+    DONE,
+    ROLLED_BACK,
+    ALERT
+  }
 
   public enum Encapsulation {
     AUTO,

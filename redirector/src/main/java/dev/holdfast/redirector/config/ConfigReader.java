@@ -35,7 +35,7 @@ import org.tomlj.TomlTable;
 /** Reads a config file, and finds every mistake in it in one go. */
 public final class ConfigReader {
   private static final List<String> TABLES =
-      List.of("daemon", "tunnel", "identity", "remote", "dns", "hold", "drain");
+      List.of("daemon", "tunnel", "identity", "remote", "dns", "hold", "drain", "hook");
   private static final List<String> KEY_ALGORITHMS =
       List.of("hmac-sha256", "hmac-sha384", "hmac-sha512"); // RFC 8945 section 6: no weaker ones
   private static final int MOST_CONNECTIONS = 16;
@@ -99,11 +99,12 @@ public final class ConfigReader {
     List<DnsZone> dns = dns();
     Config.Hold hold = hold();
     Config.Drain drain = drain();
+    List<Config.Hook> hooks = hooks();
     if (tunnel == null || identity == null || !mistakes.problems().isEmpty()) {
       throw new ConfigException(file, mistakes.problems());
     }
     return new Reading(
-        new Config(daemon, tunnel, identity, remotes, dns, hold, drain), mistakes.notes());
+        new Config(daemon, tunnel, identity, remotes, dns, hold, drain, hooks), mistakes.notes());
   }
 
   private Config.Daemon daemon() {
@@ -263,6 +264,30 @@ public final class ConfigReader {
             section.optional("stale-syn", StaleSyn.TUNNEL, Values.choice(StaleSyn.class)));
     section.refuseTheRest();
     return drain;
+  }
+
+  private List<Config.Hook> hooks() {
+    List<Config.Hook> hooks = new ArrayList<>();
+    for (Section section : tables("hook")) {
+      List<Config.HookEvent> events =
+          section.requiredList("events", Values.choice(Config.HookEvent.class));
+      List<String> command = section.requiredWords("command", Values::text);
+      Duration timeout =
+          section.optional("timeout", Duration.ofSeconds(30), Values::positiveDuration);
+      String migration = section.optional("migration", "*", Values::text);
+      if (!command.isEmpty() && !command.getFirst().startsWith("/")) {
+        section.wrong(
+            "command",
+            "'"
+                + command.getFirst()
+                + "' is no absolute path, and the daemon has no PATH that you can rely on");
+      }
+      section.refuseTheRest();
+      if (!events.isEmpty() && !command.isEmpty()) {
+        hooks.add(new Config.Hook(List.copyOf(events), List.copyOf(command), timeout, migration));
+      }
+    }
+    return List.copyOf(hooks);
   }
 
   private void refuseUnknownTables() {

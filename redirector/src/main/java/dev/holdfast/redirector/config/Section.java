@@ -69,6 +69,15 @@ final class Section {
 
   /** Elements of an array that must be there and not be empty; wrong ones are left out. */
   <T> List<T> requiredList(String key, Function<Object, T> check) {
+    return required(key, check, false);
+  }
+
+  /** The same, but an element may be there twice. */
+  <T> List<T> requiredWords(String key, Function<Object, T> check) {
+    return required(key, check, true);
+  }
+
+  private <T> List<T> required(String key, Function<Object, T> check, boolean twice) {
     known.add(key);
     Object value = table.get(List.of(key));
     List<T> elements = new ArrayList<>();
@@ -82,7 +91,7 @@ final class Section {
       for (int i = 0; i < array.size(); i++) {
         try {
           T element = check.apply(array.get(i));
-          if (elements.contains(element)) {
+          if (!twice && elements.contains(element)) {
             throw new IllegalArgumentException(array.get(i) + " is there twice");
           }
           elements.add(element);

@@ -6,7 +6,7 @@ import dev.holdfast.redirector.migration.MigrationService.Event;
  * One line of {@code GET /v1/events}.
  *
  * @param schema "holdfast.event/1"
- * @param type state, link, dns, alert, progress
+ * @param type state, link, dns, alert, progress, hook
  * @param migration its id; empty for the host's own
  * @param state the migration's state after it
  */

@@ -18,6 +18,8 @@
  * GET  /v1/events                        events from now on, one JSON object a line
  * </pre>
  *
+ * <p>Hold, release and rollback may be asked for again: what stands gets the same answer.
+ *
  * <p>Every object says with {@code schema} what it is; fields are only ever added. What cannot be
  * done is answered by {@link dev.holdfast.redirector.control.ErrorBody}, with status 400 (the
  * request is wrong), 404 (no such migration or path), 409 (not in this state, or refused) or 500

@@ -15,8 +15,8 @@ import org.xbill.DNS.TSIGRecord;
  *
  * <p>Of a signed request only a signed answer is believed, except where the server cannot sign: it
  * does not know the key, or finds our signature wrong (RFC 8945 section 5.2; BIND leaves the MAC
- * empty, Knot and PowerDNS may leave out the whole record). Such an answer can only be a refusal; a
- * forged one costs a retry and never changes anything.
+ * empty, at a secondary with REFUSED, Knot and PowerDNS may leave out the whole record). Such an
+ * answer can only be a refusal; a forged one costs a retry and never changes anything.
  */
 final class AnswerCheck {
   /** What a server may say without a signature: that it will not or cannot do it. */
@@ -71,7 +71,7 @@ final class AnswerCheck {
     if (fault == Rcode.NOERROR) {
       return new Verdict.Believed(new Answer(message, true));
     }
-    if (rcode == Rcode.NOTAUTH && theirs.getError() != Rcode.NOERROR) {
+    if (UNSIGNED_ERRORS.contains(rcode) && theirs.getError() != Rcode.NOERROR) {
       return new Verdict.Believed(new Answer(message, false));
     }
     return new Verdict.PassedOver(

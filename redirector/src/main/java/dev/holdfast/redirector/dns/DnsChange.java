@@ -28,9 +28,12 @@ import org.jspecify.annotations.Nullable;
  * from any thread.
  */
 public final class DnsChange {
+  private static final int SHARED_TRIES = 16; // as many names a guest can have
+
   private final DnsUpdater dns;
   private final DnsListener listener;
   private final ReentrantLock stepping = new ReentrantLock();
+  private boolean owesReverse; // guarded by stepping
   private volatile DnsState state;
 
   DnsChange(DnsState state, DnsUpdater dns, DnsListener listener) {
@@ -125,13 +128,17 @@ public final class DnsChange {
    */
   public void finish() throws DnsException {
     step(() -> {
+      if (owesReverse && state.publishedEpochNanos() != 0) {
+        swapReverse(SetSwap::moved);
+      }
       if (state.sets().stream().noneMatch(SetMove::lowersTtl)) {
         return;
       }
       say(state, "Restoring the TTL of " + name() + ".");
       persist(() -> swapForward(SetMove::withTtlBack));
+      DnsState finished = state.withPhase(DnsState.FINISHED);
       say(
-          state.withPhase(DnsState.FINISHED).withProblem(null),
+          owesReverse ? finished : finished.withProblem(null),
           "The TTL of " + name() + " is restored.");
     });
   }
@@ -279,17 +286,36 @@ public final class DnsChange {
     SetSwap.all(dns, state.sets(), false, becomes);
   }
 
-  /** Reverse records are a courtesy: where they cannot be moved, that is said, and no more. */
+  /**
+   * Reverse records are a courtesy: where they cannot be moved, that is said, and it is tried again
+   * at the end.
+   */
   private void swapReverse(SetSwap.Becomes becomes) throws DnsException {
+    owesReverse = false;
     for (List<SetMove> each : SetSwap.byZone(dns, state.sets(), true).values()) {
       try {
-        SetSwap.all(dns, each, true, becomes);
+        swapShared(each, becomes);
       } catch (DnsException e) {
         if (e.kind() == Kind.INTERRUPTED) {
           throw e;
         }
+        owesReverse = true;
         String text = "The PTR record could not be changed. " + e.sentence();
         say(state.withProblem(text), text);
+      }
+    }
+  }
+
+  /** Several names of a guest share an address's PTR set, and each may be moved at this moment. */
+  private void swapShared(List<SetMove> sets, SetSwap.Becomes becomes) throws DnsException {
+    for (int tries = 1; ; tries++) {
+      try {
+        SetSwap.all(dns, sets, true, becomes);
+        return;
+      } catch (DnsException e) {
+        if (e.kind() != Kind.CONFLICT || tries == SHARED_TRIES) {
+          throw e;
+        }
       }
     }
   }

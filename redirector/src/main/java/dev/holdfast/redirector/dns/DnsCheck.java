@@ -5,8 +5,10 @@ import dev.holdfast.redirector.migration.MigrationPlan.Check;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.Message;
@@ -17,7 +19,8 @@ import org.xbill.DNS.Type;
 
 /**
  * Would an update work? {@code holdfast dns check}, for every configured zone: key file, server,
- * signed update, clock. Changes nothing: the update that is tried has a prerequisite alone.
+ * signed update, clock. Changes nothing: the updates that are tried have prerequisites, and delete
+ * what is not there.
  */
 public final class DnsCheck {
   /** A tenth of what TSIG allows (RFC 8945 section 10: 300 s) is worth a word. */
@@ -25,6 +28,12 @@ public final class DnsCheck {
 
   /** TSIG's time is in whole seconds. */
   private static final Duration AGREEMENT = Duration.ofSeconds(2);
+
+  /** PowerDNS knows no other keys; BIND and Knot can do better. */
+  private static final String UNLIMITED =
+      "Nothing limits the key: whoever has it may change every name of the zone"
+          + " (BIND: update-policy, Knot: update-owner limit it; PowerDNS has nothing of the kind,"
+          + " so give guests a zone of their own there).";
 
   private final DnsUpdater dns;
   private final String host;
@@ -50,24 +59,30 @@ public final class DnsCheck {
   }
 
   /**
-   * A dry run of one move: the zone of its name, and whether its records are what the
-   * compare-and-swap expects. Zones of other names are only warned of: reverse records follow, and
-   * hold nothing up.
+   * A dry run of a migration's moves: the zones of its names, and whether its records are what the
+   * compare-and-swap expects and the key may change. Zones of other names are only warned of:
+   * reverse records follow, and hold nothing up.
    *
    * @throws DnsException only when interrupted
    */
-  public static List<Check> run(DnsUpdater dns, String host, DnsMove move) throws DnsException {
+  public static List<Check> run(DnsUpdater dns, String host, List<DnsMove> moves)
+      throws DnsException {
     DnsCheck check = new DnsCheck(dns, host);
-    Optional<ZoneServer> own = dns.planner().zoneOf(DnsNames.absolute(move.name()));
+    Set<ZoneServer> own = new HashSet<>();
+    for (DnsMove move : moves) {
+      dns.planner().zoneOf(DnsNames.absolute(move.name())).ifPresent(own::add);
+    }
     for (ZoneServer zone : dns.zones()) {
       int before = check.checks.size();
       check.checkZone(zone);
-      if (own.isEmpty() || zone != own.get()) {
+      if (!own.contains(zone)) {
         check.checks.subList(before, check.checks.size()).replaceAll(DnsCheck::atMostWarning);
       }
     }
     if (check.checks.stream().noneMatch(each -> each.result().equals("failed"))) {
-      check.checkRecords(move);
+      for (DnsMove move : moves) {
+        check.checkRecords(move);
+      }
     }
     return List.copyOf(check.checks);
   }
@@ -83,18 +98,32 @@ public final class DnsCheck {
     try {
       DnsPlan plan = dns.plan(move);
       String problem = plan.problem();
-      if (problem == null) {
-        String text = plan.name() + ": " + plan.before() + " becomes " + plan.after();
-        checks.add(new Check(host, "DNS name", "ok", text, ""));
-      } else {
+      if (problem != null) {
         String text = problem + (plan.notes().isEmpty() ? "" : " " + plan.notes());
         checks.add(new Check(host, "DNS name", "failed", text, fix));
+        return;
       }
+      SetSwap.rehearse(dns, plan.sets(), false);
+      String text = plan.name() + ": " + plan.before() + " becomes " + plan.after();
+      checks.add(new Check(host, "DNS name", "ok", text, ""));
+      checkReverse(plan);
     } catch (DnsException e) {
       if (e.kind() == Kind.INTERRUPTED) {
         throw e;
       }
       checks.add(new Check(host, "DNS name", "failed", e.sentence(), fix));
+    }
+  }
+
+  private void checkReverse(DnsPlan plan) throws DnsException {
+    try {
+      SetSwap.rehearse(dns, plan.sets(), true);
+    } catch (DnsException e) {
+      if (e.kind() == Kind.INTERRUPTED) {
+        throw e;
+      }
+      String fix = "let the key change PTR records, or take the reverse zone out of the config";
+      checks.add(new Check(host, "DNS PTR", "warning", e.sentence(), fix));
     }
   }
 
@@ -176,7 +205,8 @@ public final class DnsCheck {
   private void checkUpdate(ZoneServer zone, TsigKey key) throws DnsException {
     try {
       Answer answer = zone.rehearse(key);
-      ok(zone, "update", "An update signed with " + key + " is accepted.");
+      String text = "An update signed with " + key + " is accepted.";
+      ok(zone, "update", zone.isUnlimited(key) ? text + " " + UNLIMITED : text);
       Instant now = Instant.ofEpochSecond(0, dns.client().clock().epochNanos());
       answer.clockDifference(now).ifPresent(difference -> checkClock(zone, difference));
     } catch (DnsException e) {

@@ -97,51 +97,76 @@ final class DnsPlanner {
     return DnsNames.plain(name.toString());
   }
 
-  /** PTR records, where a reverse zone is configured: they follow, but never hold anything up. */
+  /**
+   * PTR records, where a reverse zone is configured: they follow, but never hold anything up. Where
+   * an old address is another name's in there, that other name is its new address's too.
+   */
   private void addReverse(Name name, List<SetMove> sets, List<String> notes) throws DnsException {
     for (SetMove forward : List.copyOf(sets)) {
       long ttl = forward.ttl();
+      boolean isAnothers = false;
       for (String address : forward.removed()) {
-        Optional<SetMove> old = reverse(address, name, true, ttl, notes);
-        ttl = old.map(SetMove::ttl).orElse(ttl);
-        old.ifPresent(sets::add);
+        Optional<Reverse> old = reverse(address, name, notes);
+        if (old.isPresent() && old.get().isNamed()) {
+          ttl = old.get().now().ttl();
+          sets.add(old.get().without());
+        } else if (old.isPresent() && !old.get().now().isEmpty()) {
+          isAnothers = true;
+          notes.add(
+              "The PTR record of %s is left alone: it is %s."
+                  .formatted(address, DnsNames.plain(String.join(", ", old.get().now().values()))));
+        }
       }
-      for (String address : forward.added()) {
-        reverse(address, name, false, ttl, notes).ifPresent(sets::add);
+      for (String address : isAnothers ? List.<String>of() : forward.added()) {
+        Optional<Reverse> fresh = reverse(address, name, notes);
+        if (fresh.isPresent() && !fresh.get().isNamed()) {
+          sets.add(fresh.get().with(ttl));
+        }
       }
     }
   }
 
   /**
-   * What becomes of an address's PTR set; empty when nothing does.
+   * An address's PTR set; its TTL is not lowered.
    *
-   * @param isOld whether the name is taken out, rather than put in
-   * @param ttl of a set that is not there yet; reverse records' TTL is not lowered
+   * @param target the guest's name
    */
-  private Optional<SetMove> reverse(
-      String address, Name name, boolean isOld, long ttl, List<String> notes) throws DnsException {
+  private record Reverse(ZoneServer zone, RecordSet now, String target) {
+    boolean isNamed() {
+      return now.values().contains(target);
+    }
+
+    SetMove without() {
+      return move(now.ttl(), List.of(target), List.of());
+    }
+
+    /**
+     * @param ttl of a set that is not there yet
+     */
+    SetMove with(long ttl) {
+      return move(now.isEmpty() ? ttl : now.ttl(), List.of(), List.of(target));
+    }
+
+    private SetMove move(long ttl, List<String> removed, List<String> added) {
+      return new SetMove(
+          zone.zone().zone(), now.name(), "PTR", now.values(), ttl, ttl, removed, added);
+    }
+  }
+
+  /** Empty where no zone is configured for it, or its server cannot be asked. */
+  private Optional<Reverse> reverse(String address, Name name, List<String> notes)
+      throws DnsException {
     Name reverse = ReverseMap.fromAddress(IpAddress.parse(address).toInetAddress());
     Optional<ZoneServer> found = zoneOf(reverse);
     if (found.isEmpty()) {
       return Optional.empty();
     }
-    List<String> target = List.of(name.toString().toLowerCase(Locale.ROOT));
     try {
-      RecordSet now = found.get().read(reverse.toString(), "PTR");
-      if (now.values().containsAll(target) != isOld) {
-        return Optional.empty();
-      }
-      long its = now.isEmpty() ? ttl : now.ttl();
       return Optional.of(
-          new SetMove(
-              found.get().zone().zone(),
-              now.name(),
-              "PTR",
-              now.values(),
-              its,
-              its,
-              isOld ? target : List.of(),
-              isOld ? List.of() : target));
+          new Reverse(
+              found.get(),
+              found.get().read(reverse.toString(), "PTR"),
+              name.toString().toLowerCase(Locale.ROOT)));
     } catch (DnsException e) {
       if (e.kind() == Kind.INTERRUPTED) {
         throw e;

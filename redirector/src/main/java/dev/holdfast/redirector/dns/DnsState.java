@@ -2,6 +2,7 @@ package dev.holdfast.redirector.dns;
 
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.packet.IpAddress;
+import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -53,7 +54,8 @@ public record DnsState(
     now = List.copyOf(now);
   }
 
-  static DnsState of(DnsMove move) {
+  /** Of a move that has not begun. */
+  public static DnsState of(DnsMove move) {
     return new DnsState(
         move.name(),
         move.oldAddresses().stream().map(IpAddress::toString).toList(),
@@ -83,6 +85,11 @@ public record DnsState(
         : !phase.equals(RESTORED) && !sets.isEmpty();
   }
 
+  /** Whether this is the state of {@code other}, however that is written. */
+  public boolean isOf(String other) {
+    return DnsNames.plain(name).equalsIgnoreCase(DnsNames.plain(other));
+  }
+
   DnsMove move() {
     return new DnsMove(
         name,
@@ -108,6 +115,37 @@ public record DnsState(
     }
   }
 
+  /**
+   * The states of all names of one migration. One is an object, as journals have always had it;
+   * several are an array.
+   *
+   * @throws IllegalArgumentException when it is something else
+   */
+  public static List<DnsState> listFromJson(String json) {
+    try {
+      return json.stripLeading().startsWith("[")
+          ? List.of(JSON.readValue(json, DnsState[].class))
+          : List.of(fromJson(json));
+    } catch (JacksonException | NullPointerException e) {
+      throw new IllegalArgumentException("not a list of DNS states: " + e.getMessage(), e);
+    }
+  }
+
+  /** One line of JSON: what {@link #listFromJson} has read with this state in it, or added. */
+  public String amend(@Nullable String json) {
+    List<DnsState> all = new ArrayList<>(json == null ? List.of() : listFromJson(json));
+    int at = 0;
+    while (at < all.size() && !all.get(at).isOf(name)) {
+      at++;
+    }
+    if (at < all.size()) {
+      all.set(at, this);
+    } else {
+      all.add(this);
+    }
+    return all.size() == 1 ? toJson() : JSON.writeValueAsString(all);
+  }
+
   /** As {@code migration show} prints it. */
   public MigrationView.DnsView view() {
     return new MigrationView.DnsView(
@@ -120,7 +158,8 @@ public record DnsState(
         now,
         updateMillis,
         lastStaleEpochNanos,
-        problem);
+        problem,
+        null);
   }
 
   DnsState withPhase(String value) {

@@ -19,10 +19,8 @@ final class Refusal {
       Answer answer, String server, String zone, TsigKey key, String what, Instant now) {
     String sentence =
         switch (answer.rcode()) {
-          case Rcode.NOTAUTH -> notAuthorized(answer, zone, key, now);
-          case Rcode.REFUSED ->
-              "refuses %s: key %s has no grant for it (BIND: update-policy; Knot: acl; PowerDNS: TSIG-ALLOW-DNSUPDATE, and a wrong secret too)"
-                  .formatted(what, key);
+          case Rcode.NOTAUTH -> notAuthorized(answer, zone, key, what, now);
+          case Rcode.REFUSED -> refused(answer, zone, key, what);
           case Rcode.SERVFAIL ->
               "could not do %s (SERVFAIL): its log says why, often that it may not write the zone's journal"
                   .formatted(what);
@@ -39,11 +37,22 @@ final class Refusal {
     return new DnsException(kind, "The DNS server " + server + " " + sentence + "." + unsigned);
   }
 
-  private static String notAuthorized(Answer answer, String zone, TsigKey key, Instant now) {
+  private static String refused(Answer answer, String zone, TsigKey key, String what) {
+    return answer.signatureError() == Rcode.BADKEY
+        ? "refuses %s and does not know key %s: is it the primary server of zone %s?"
+            .formatted(what, key, zone)
+        : ("refuses %s: key %s has no grant for it (BIND: update-policy; Knot: acl; PowerDNS:"
+                + " TSIG-ALLOW-DNSUPDATE, and a wrong secret too; a server that wants GSS-TSIG or"
+                + " SIG(0) cannot be updated: only TSIG is spoken here)")
+            .formatted(what, key);
+  }
+
+  private static String notAuthorized(
+      Answer answer, String zone, TsigKey key, String what, Instant now) {
     return switch (answer.signatureError()) {
       case Rcode.BADKEY ->
-          "does not know key %s, or does not let it change this: compare key-name and key-algorithm with the server's configuration (BADKEY)"
-              .formatted(key);
+          "does not know key %s, or has no grant of it for %s: compare key-name and key-algorithm with the server's configuration (BADKEY)"
+              .formatted(key, what);
       case Rcode.BADSIG ->
           "finds the signature wrong: the secret in the key file is not the one that the server has for key %s (BADSIG)"
               .formatted(key.name());

@@ -67,6 +67,22 @@ final class SetSwap {
     }
   }
 
+  /**
+   * Finds out whether the key may change the guest's own sets, or the reverse ones; changes
+   * nothing.
+   *
+   * @throws DnsException of the first zone that would not take it
+   */
+  static void rehearse(DnsUpdater dns, List<SetMove> sets, boolean reverse) throws DnsException {
+    for (Map.Entry<ZoneServer, List<SetMove>> each : byZone(dns, sets, reverse).entrySet()) {
+      each.getKey()
+          .rehearse(
+              each.getValue().stream()
+                  .map(set -> new RecordSet(set.name(), set.type(), set.ttl(), set.before()))
+                  .toList());
+    }
+  }
+
   /** The guest's own sets, or the reverse ones, by the zone that they are in. */
   static Map<ZoneServer, List<SetMove>> byZone(DnsUpdater dns, List<SetMove> sets, boolean reverse)
       throws DnsException {

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.dns.DnsException.Kind;
 import java.net.InetSocketAddress;
 import java.time.Instant;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import org.xbill.DNS.Flags;
 import org.xbill.DNS.Message;
@@ -17,6 +18,12 @@ import org.xbill.DNS.Update;
 
 /** One configured zone at its server: reads record sets there and swaps them. */
 final class ZoneServer {
+  /** Addresses that no host has (RFC 5737, RFC 3849). */
+  private static final Map<String, String> NOBODYS = Map.of("A", "192.0.2.0", "AAAA", "2001:db8::");
+
+  /** A label that a host's name cannot have (RFC 8552). */
+  private static final String PROBE = "_holdfast-probe";
+
   private final Config.DnsZone zone;
   private final Name origin;
   private final DnsClient client;
@@ -132,7 +139,7 @@ final class ZoneServer {
       return;
     }
     TsigKey key = TsigKey.load(zone);
-    String what = "the update of " + names(real);
+    String what = "the update of " + names(real.stream().map(Swap::before).toList());
     Update content = message(real);
     Answer answer = client.signed(zone.server(), () -> withNewId(content), key, schedule);
     switch (answer.rcode()) {
@@ -154,20 +161,63 @@ final class ZoneServer {
    * @throws DnsException when the server does not accept it
    */
   Answer rehearse(TsigKey key) throws DnsException {
-    Answer answer =
-        client.signed(
-            zone.server(),
-            () -> {
-              Update update = new Update(origin);
-              update.present(origin, Type.SOA);
-              return update;
-            },
-            key,
-            schedule);
+    Update update = new Update(origin);
+    update.present(origin, Type.SOA);
+    Answer answer = client.signed(zone.server(), () -> withNewId(update), key, schedule);
     if (answer.rcode() != Rcode.NOERROR) {
       throw refusal(answer, key, "an update of zone " + zone.zone());
     }
     return answer;
+  }
+
+  /**
+   * Whether the key may change these sets, found out by deleting from each what is not in it, on
+   * the condition that it is as it was read.
+   *
+   * @throws DnsException when the server does not accept it
+   */
+  void rehearse(List<RecordSet> sets) throws DnsException {
+    Update update = new Update(origin);
+    for (RecordSet set : sets) {
+      require(update, set);
+    }
+    for (RecordSet set : sets) {
+      if (!set.values().contains(nobodys(set))) {
+        update.delete(set.record(nobodys(set), 0));
+      }
+    }
+    TsigKey key = TsigKey.load(zone);
+    Answer answer = client.signed(zone.server(), () -> withNewId(update), key, schedule);
+    switch (answer.rcode()) {
+      case Rcode.NOERROR -> {}
+      case Rcode.NXRRSET, Rcode.YXRRSET, Rcode.NXDOMAIN, Rcode.YXDOMAIN ->
+          readBack(sets.stream().map(ZoneServer::withNobodys).toList());
+      default -> throw refusal(answer, key, "an update of " + names(sets));
+    }
+  }
+
+  private static Swap withNobodys(RecordSet set) {
+    return new Swap(set, set.replacing(List.of(), List.of(nobodys(set))));
+  }
+
+  /** A value that such a record can have and none has. */
+  private static String nobodys(RecordSet set) {
+    return NOBODYS.getOrDefault(set.type(), "nobody.invalid.");
+  }
+
+  /**
+   * Whether the key may change names that no guest has, found out by deleting at such a name what
+   * is not there, on the condition that the name does not exist.
+   *
+   * @throws DnsException when there is no answer
+   */
+  boolean isUnlimited(TsigKey key) throws DnsException {
+    Update update = new Update(origin);
+    Name name = DnsNames.absolute(PROBE + "." + (origin.equals(Name.root) ? "" : zone.zone()));
+    update.absent(name);
+    update.delete(name, Type.TXT);
+    return client.signed(zone.server(), () -> withNewId(update), key, schedule).rcode()
+        == Rcode.NOERROR;
   }
 
   private DnsException refusal(Answer answer, TsigKey key, String what) {
@@ -205,17 +255,20 @@ final class ZoneServer {
   private Update message(List<Swap> swaps) throws DnsException {
     Update update = new Update(origin);
     for (Swap swap : swaps) {
-      RecordSet before = swap.before();
-      if (before.isEmpty()) {
-        update.absent(DnsNames.absolute(before.name()), Type.value(before.type()));
-      } else {
-        before.toRecords(0).forEach(update::present);
-      }
+      require(update, swap.before());
     }
     for (Swap swap : swaps) {
       fill(update, swap);
     }
     return update;
+  }
+
+  private static void require(Update update, RecordSet before) throws DnsException {
+    if (before.isEmpty()) {
+      update.absent(DnsNames.absolute(before.name()), Type.value(before.type()));
+    } else {
+      before.toRecords(0).forEach(update::present);
+    }
   }
 
   /**
@@ -238,9 +291,9 @@ final class ZoneServer {
     }
   }
 
-  private static String names(List<Swap> swaps) {
-    return swaps.stream()
-        .map(each -> DnsNames.plain(each.before().name()))
+  private static String names(List<RecordSet> sets) {
+    return sets.stream()
+        .map(each -> DnsNames.plain(each.name()))
         .distinct()
         .collect(Collectors.joining(", "));
   }

@@ -27,7 +27,14 @@
  * <p>An answer is believed when its signature is right. A server that does not know the key, or
  * finds our signature wrong, cannot sign its answer: that is taken for the refusal that it is and
  * for nothing else. PTR records follow where a reverse zone is configured, after the name itself;
- * trouble with them is told, and stops nothing.
+ * trouble with them is told, stops nothing, and they are tried again at the end.
+ *
+ * <p>A guest with several names has a change for each: one message for each name, and no name waits
+ * for another, so that a zone that refuses or is down leaves the others alone.
+ *
+ * <p>Servers differ in what a key may be granted. BIND and Knot limit it to names and types, and
+ * {@link dev.holdfast.redirector.dns.DnsCheck} finds that out by deleting what is not there;
+ * PowerDNS grants whole zones, and does not say whether it was the key, the secret or the grant.
  *
  * <p>What is not here: resolving, GSS-TSIG and SIG(0), DNSSEC validation, zone transfer. The {@code
  * server} package below is a server for the demo and for tests.

@@ -2,7 +2,6 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
-import dev.holdfast.redirector.steer.RouterAdvertisements;
 import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.IpPrefix;
@@ -70,22 +69,8 @@ final class ArmGrant {
       default -> wrong.add("return path " + request.returnPath() + " is not known here");
     }
     if (request.guestUnaware()) {
-      GuestMapping.checkRequest(
-          request.oldAddresses(),
-          request.newAddresses(),
-          request.returnPath().equals(MigrationRecord.DIRECT),
-          wrong);
-      if (request.advertisements().size() > RouterAdvertisements.MOST
-          || !request.advertisements().stream().allMatch(RouterAdvertisements::isSound)) {
-        wrong.add("what is to be repeated to the guest are no router advertisements");
-      }
-      if (host.config().tunnel().capture() == Config.Capture.PCAP) {
-        wrong.add(
-            "a guest that does not know its new address cannot come: "
-                + host.config().daemon().name()
-                + " captures by pcap, and only what is steered by the kernel can be mapped by it"
-                + " (capture tun)");
-      }
+      GuestMapping.checkGrant(
+          host.config().daemon().name(), host.config().tunnel().capture(), request, wrong);
     }
     if (request.connections() < 1) {
       wrong.add("a migration has one data connection at least");

@@ -49,16 +49,7 @@ final class Asking {
   private static ArmReply ask(
       Host host, ControlChannel channel, MigrationRecord record, boolean dryRun)
       throws RequestRefused {
-    if (record.isUnaware()
-        && !channel.remoteCapabilities().contains(ControlMessage.GUEST_UNAWARE)) {
-      throw new RequestRefused(
-          RequestRefused.Kind.REFUSED,
-          record.remote()
-              + " ("
-              + channel.remoteSoftware()
-              + ") is of a version that cannot map a new address to a guest's old one: upgrade it, or"
-              + " give the guest its new address and leave --guest-unaware out");
-    }
+    GuestMapping.requireCapable(record, channel.remoteSoftware(), channel.remoteCapabilities());
     long request = host.calls().newRequest();
     CompletableFuture<ControlMessage> answer = host.calls().expectReply(record.remote(), request);
     channel.send(

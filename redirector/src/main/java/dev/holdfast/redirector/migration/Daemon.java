@@ -2,6 +2,7 @@ package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.control.ControlServer;
+import dev.holdfast.redirector.hook.UserHooks;
 import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.LinuxKernel;
@@ -25,6 +26,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -52,6 +54,7 @@ public final class Daemon implements AutoCloseable {
   private final ScheduledExecutorService timer;
   private final FileChannel lock;
   private final LinuxKernel kernel;
+  private final @Nullable UserHooks hooks;
 
   private Daemon(
       DataLoop data,
@@ -62,7 +65,8 @@ public final class Daemon implements AutoCloseable {
       MigrationEngine engine,
       ScheduledExecutorService timer,
       FileChannel lock,
-      LinuxKernel kernel) {
+      LinuxKernel kernel,
+      @Nullable UserHooks hooks) {
     this.data = data;
     this.endpoint = endpoint;
     this.control = control;
@@ -72,6 +76,7 @@ public final class Daemon implements AutoCloseable {
     this.timer = timer;
     this.lock = lock;
     this.kernel = kernel;
+    this.hooks = hooks;
   }
 
   /** Where the ledger of kernel changes is; {@code cleanup} reads it. */
@@ -131,9 +136,14 @@ public final class Daemon implements AutoCloseable {
             rehearsal(config, identity, journal, kernel, clock),
             timer);
     MigrationEngine engine = new MigrationEngine(host, requests, version);
+    UserHooks hooks = null;
     try {
       requests.attach(engine);
+      hooks = hooks(config, host, engine);
       engine.takeOver();
+      if (hooks != null) {
+        hooks.begin();
+      }
       String fault = identity.outOfDate(clock);
       if (!fault.isEmpty()) {
         engine.live().forEach(migration -> migration.alert(outOfDate(fault)));
@@ -147,8 +157,12 @@ public final class Daemon implements AutoCloseable {
           config.tunnel().listen(),
           config.daemon().control(),
           endpoint.engineName());
-      return new Daemon(data, endpoint, control, journal, ledger, engine, timer, lock, kernel);
+      return new Daemon(
+          data, endpoint, control, journal, ledger, engine, timer, lock, kernel, hooks);
     } catch (IOException | RuntimeException e) {
+      if (hooks != null) {
+        hooks.close();
+      }
       endpoint.close();
       timer.shutdownNow();
       data.close();
@@ -171,6 +185,17 @@ public final class Daemon implements AutoCloseable {
     }
     InetAddress own = rehearsalAddress(config, journal);
     return Rehearsal.begin(config.daemon().state(), identity, own, kernel, clock);
+  }
+
+  /** Null where the config has none: then no state is announced to anybody. */
+  private static @Nullable UserHooks hooks(Config config, Host host, MigrationEngine engine) {
+    if (config.hooks().isEmpty()) {
+      return null;
+    }
+    UserHooks hooks =
+        new UserHooks(config.hooks(), config.daemon(), new HookedMigrations(engine), host.clock());
+    AutoCloseable forGood = host.events().subscribe(hooks::happened);
+    return hooks;
   }
 
   /**
@@ -273,6 +298,7 @@ public final class Daemon implements AutoCloseable {
     } catch (RuntimeException e) {
       log.warn("the control socket was not closed cleanly: {}", e.getMessage());
     }
+    closeHooks();
     engine.settleEnded();
     int live = engine.live().size();
     if (live > 0) {
@@ -297,5 +323,15 @@ public final class Daemon implements AutoCloseable {
       log.warn("not closed cleanly: {}", e.getMessage());
     }
     stopped.countDown();
+  }
+
+  private void closeHooks() {
+    try {
+      if (hooks != null) {
+        hooks.close();
+      }
+    } catch (IOException e) {
+      log.warn("the hooks were not closed cleanly: {}", e.getMessage());
+    }
   }
 }

@@ -391,25 +391,13 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
                   });
         }
         event("state", "rolled back: the guest runs at " + record.remote() + " again");
-        host.later(0, "returned-" + record.name(), this::lowerReturned);
+        // The guest's peers wait for the answer, and not for this: it takes processes.
+        host.later(0, "returned-" + record.name(), this::countAndSettle);
       }
       return new ControlMessage.TakenBack(record.uuid(), asked, "", returnedUpTo);
     } finally {
       lock.unlock();
     }
-  }
-
-  /** The guest's peers wait for the answer, and not for this: it takes processes. */
-  private void lowerReturned() {
-    lock.lock();
-    try {
-      if (!isSettled()) {
-        kernelCounts.read(this);
-      }
-    } finally {
-      lock.unlock();
-    }
-    settle();
   }
 
   /** Why the guest is thought to run here; empty when nothing says so. */

@@ -1,8 +1,11 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.steer.AddressPairs;
 import dev.holdfast.redirector.steer.RouterAdvertisements;
+import dev.holdfast.tunnel.endpoint.ControlMessage;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketView;
@@ -44,6 +47,51 @@ final class GuestMapping {
       mistakes.add(
           "--guest-unaware does not go with the return path direct: what leaves at the new site leaves"
               + " with the new address (--return-path symmetric)");
+    }
+  }
+
+  /**
+   * What is wrong with a remote host's request to map addresses here.
+   *
+   * @param host this one's name
+   */
+  static void checkGrant(
+      String host, Config.Capture capture, ArmRequest request, List<String> wrong) {
+    checkRequest(
+        request.oldAddresses(),
+        request.newAddresses(),
+        request.returnPath().equals(MigrationRecord.DIRECT),
+        wrong);
+    if (request.advertisements().size() > RouterAdvertisements.MOST
+        || !request.advertisements().stream().allMatch(RouterAdvertisements::isSound)) {
+      wrong.add("what is to be repeated to the guest are no router advertisements");
+    }
+    if (capture == Config.Capture.PCAP) {
+      wrong.add(
+          "a guest that does not know its new address cannot come: "
+              + host
+              + " captures by pcap, and only what is steered by the kernel can be mapped by it"
+              + " (capture tun)");
+    }
+  }
+
+  /**
+   * An earlier daemon would skip what it does not know of the request, and deliver to a guest that
+   * nobody reaches by its new address.
+   *
+   * @param software what the remote host calls itself
+   * @throws RequestRefused where the remote host cannot map addresses, and is to
+   */
+  static void requireCapable(MigrationRecord record, String software, List<String> capabilities)
+      throws RequestRefused {
+    if (record.isUnaware() && !capabilities.contains(ControlMessage.GUEST_UNAWARE)) {
+      throw new RequestRefused(
+          RequestRefused.Kind.REFUSED,
+          record.remote()
+              + " ("
+              + software
+              + ") is of a version that cannot map a new address to a guest's old one: upgrade it, or"
+              + " give the guest its new address and leave --guest-unaware out");
     }
   }
 

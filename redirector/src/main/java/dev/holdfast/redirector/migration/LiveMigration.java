@@ -22,6 +22,7 @@ abstract class LiveMigration {
   final ReentrantLock lock = new ReentrantLock();
   private final Object recording = new Object();
   private final List<String> alerts = new ArrayList<>();
+  private final List<MigrationView.HookView> hookRuns = new ArrayList<>();
   volatile MigrationRecord record;
   volatile @Nullable MigrationPath path;
   volatile @Nullable ContinuityReport report;
@@ -75,6 +76,19 @@ abstract class LiveMigration {
         lower();
         settled = !host.ledger().owners().contains(record.id()); // else it is tried again
       }
+    } finally {
+      lock.unlock();
+    }
+  }
+
+  /** The same, and what the kernel has counted is read for the last time. */
+  final void countAndSettle() {
+    lock.lock();
+    try {
+      if (!settled) {
+        kernelCounts.read(this);
+      }
+      settle();
     } finally {
       lock.unlock();
     }
@@ -186,6 +200,21 @@ abstract class LiveMigration {
     event("alert", text);
   }
 
+  /** How one of the user's hooks runs, or ran; told when it has ended. */
+  final void hookRan(MigrationView.HookView run, String text) {
+    synchronized (hookRuns) {
+      run.putInto(hookRuns);
+    }
+    if (!text.isEmpty()) {
+      event("hook", text);
+    }
+  }
+
+  /** Null where it does not hold on this host. */
+  MigrationView.@Nullable HoldLimitView holdLimit() {
+    return null;
+  }
+
   /** Says what preflight has warned of. */
   final void warn(List<MigrationPlan.Check> checks) {
     for (MigrationPlan.Check check : checks) {
@@ -229,6 +258,10 @@ abstract class LiveMigration {
     synchronized (alerts) {
       notes = List.copyOf(alerts);
     }
+    List<MigrationView.HookView> runs;
+    synchronized (hookRuns) {
+      runs = List.copyOf(hookRuns);
+    }
     Figures figures = there == null ? last : host.data().call(() -> Figures.of(there));
     int flows = knownFlows(figures.flows);
     ContinuityReport ended = report;
@@ -266,6 +299,8 @@ abstract class LiveMigration {
         now.lan(),
         figures.sizes,
         kernelCounts.errorsKeptBack(),
+        holdLimit(),
+        runs,
         now.isUnaware(),
         GuestMapping.label(now));
   }

@@ -80,7 +80,7 @@ final class MigrationEngine implements MigrationService {
         unfinished.add(migration);
       } else {
         if (migration instanceof RedirectorMigration redirector) {
-          redirector.settleAfterCrash(host.journal().isNewestOfName(record));
+          redirector.settleAfterCrash(host.journal().newestNames(record));
         } else {
           migration.settle();
         }
@@ -211,24 +211,6 @@ final class MigrationEngine implements MigrationService {
     }
   }
 
-  /** Another host cannot send a guest here that is about to leave this one. */
-  private static void requireNotOnItsWayFromHere(MigrationRecord record, MigrationRecord wanted)
-      throws RequestRefused {
-    boolean isLeaving =
-        record.role() == Role.REDIRECTOR
-            && (record.state() == MigrationState.ARMED || record.state() == MigrationState.HOLDING);
-    for (String old : wanted.oldAddresses()) {
-      if (isLeaving && wanted.role() == Role.ENDPOINT && record.oldAddresses().contains(old)) {
-        throw new RequestRefused(
-            RequestRefused.Kind.CONFLICT,
-            old
-                + " is the guest's of migration "
-                + record.name()
-                + ", which runs here and is to leave: roll that back, or wait for its release");
-      }
-    }
-  }
-
   /**
    * @throws RequestRefused {@code CONFLICT} when the name or an old address is that of a live
    *     migration
@@ -236,12 +218,12 @@ final class MigrationEngine implements MigrationService {
   void requireFree(MigrationRecord wanted) throws RequestRefused {
     abandoned.removeIf(other -> !other.isNameEnding());
     for (RedirectorMigration other : abandoned) {
-      requireNameFree(other, wanted);
+      ArmConflicts.withNames(other, wanted);
     }
     for (LiveMigration other : migrations.values()) {
       MigrationRecord record = other.record;
-      requireNameFree(other, wanted);
-      requireNotOnItsWayFromHere(record, wanted);
+      ArmConflicts.withNames(other, wanted);
+      ArmConflicts.withLeaving(record, wanted);
       GuestMapping.requireFree(record, wanted);
       if (record.state().isEnded()
           || record.role() != wanted.role()
@@ -249,44 +231,7 @@ final class MigrationEngine implements MigrationService {
           || isSuperseded(other, wanted)) {
         continue;
       }
-      if (record.name().equals(wanted.name())) {
-        throw new RequestRefused(
-            RequestRefused.Kind.CONFLICT,
-            "the name "
-                + wanted.name()
-                + " is taken by a migration that is "
-                + record.state().label()
-                + "; choose another, or roll it back or finish it first");
-      }
-      for (String old : wanted.oldAddresses()) {
-        if (record.oldAddresses().contains(old)) {
-          throw new RequestRefused(
-              RequestRefused.Kind.CONFLICT,
-              old
-                  + " belongs to migration "
-                  + record.name()
-                  + ", which is "
-                  + record.state().label());
-        }
-      }
-    }
-  }
-
-  private static void requireNameFree(LiveMigration other, MigrationRecord wanted)
-      throws RequestRefused {
-    if (wanted.dnsName() != null
-        && wanted.dnsName().equals(other.record.dnsName())
-        && other instanceof RedirectorMigration earlier
-        && earlier.isNameEnding()) {
-      throw new RequestRefused(
-          RequestRefused.Kind.CONFLICT,
-          "DNS for "
-              + wanted.dnsName()
-              + " is still being put in order after migration "
-              + other.record.name()
-              + (other.state() == MigrationState.PLANNED
-                  ? ", which could not be armed; try again when the DNS server answers"
-                  : "; see holdfast migration show " + other.record.id()));
+      ArmConflicts.withLive(record, wanted);
     }
   }
 
@@ -491,6 +436,11 @@ final class MigrationEngine implements MigrationService {
         migration.settle();
       }
     }
+  }
+
+  /** Of every one that can be shown. */
+  List<String> ids() {
+    return List.copyOf(migrations.keySet());
   }
 
   /** Every migration that has not ended. */

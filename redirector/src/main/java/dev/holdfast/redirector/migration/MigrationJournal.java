@@ -14,7 +14,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -79,13 +81,15 @@ public final class MigrationJournal implements AutoCloseable {
     return List.copyOf(records.values());
   }
 
-  /** Whether no later migration has made of the record's DNS name what it is now. */
-  public boolean isNewestOfName(MigrationRecord record) {
-    return records().stream()
-        .noneMatch(other ->
-            other.epoch() > record.epoch()
-                && other.dnsName() != null
-                && other.dnsName().equals(record.dnsName()));
+  /** Those of the record's DNS names that no later migration has made what they are now. */
+  public List<String> newestNames(MigrationRecord record) {
+    List<String> names = new ArrayList<>(record.dnsNames());
+    for (MigrationRecord other : records()) {
+      if (other.epoch() > record.epoch()) {
+        names.removeAll(other.dnsNames());
+      }
+    }
+    return List.copyOf(names);
   }
 
   /**
@@ -119,18 +123,23 @@ public final class MigrationJournal implements AutoCloseable {
   private boolean mayBeForgotten(MigrationRecord record) {
     return record.isOver()
         && !hasNameToSettle(record)
-        && (record.dnsName() == null
-            || records.values().stream()
-                .noneMatch(other ->
-                    other.epoch() < record.epoch() && record.dnsName().equals(other.dnsName())));
+        && records.values().stream()
+            .noneMatch(other ->
+                other.epoch() < record.epoch()
+                    && !Collections.disjoint(record.dnsNames(), other.dnsNames()));
   }
 
   /** Whether a daemon would go on with the DNS of this one, which has ended. */
   private boolean hasNameToSettle(MigrationRecord record) {
     String dns = record.dns();
-    return dns != null
-        && isNewestOfName(record)
-        && DnsState.fromJson(dns).isOpen(record.state() == MigrationState.DONE);
+    if (dns == null) {
+      return false;
+    }
+    List<String> own = newestNames(record);
+    return DnsState.listFromJson(dns).stream()
+        .anyMatch(each ->
+            own.stream().anyMatch(each::isOf)
+                && each.isOpen(record.state() == MigrationState.DONE));
   }
 
   /** Writes {@code record} and returns when it is on disk. */

@@ -1,13 +1,16 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.dns.DnsNames;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
 import java.util.UUID;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,7 +25,9 @@ import org.jspecify.annotations.Nullable;
  * @param connections how many data connections it has at most, and once the endpoint has agreed,
  *     exactly; a journal that does not say has one
  * @param token 32 hex digits that a data connection shows; "" before the endpoint has agreed
- * @param dns what {@code DnsChange} needs to go on; null where no name is moved
+ * @param dnsName the guest's name, or several with commas between; null where none is moved
+ * @param dns what the {@code DnsChange} of each name needs to go on, as {@code DnsState} writes it;
+ *     null where no name is moved
  * @param encapsulation tls or ipip; auto until it has been agreed
  * @param returnPath symmetric or direct; at the redirector, before it is armed, what is asked for
  * @param acceptedEpochNanos when release was accepted; 0 before
@@ -201,6 +206,15 @@ public record MigrationRecord(
 
   public List<IpAddress> news() {
     return newAddresses.stream().map(IpAddress::parse).toList();
+  }
+
+  /** The guest's names that are moved, without final dot and in lower case; mostly one, or none. */
+  public List<String> dnsNames() {
+    return dnsName == null || dnsName.isEmpty()
+        ? List.of()
+        : Stream.of(dnsName.split(","))
+            .map(each -> DnsNames.plain(each).toLowerCase(Locale.ROOT))
+            .toList();
   }
 
   public @Nullable MacAddress mac() {

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param guestPort this host's port of the guest, such as vnet3; null where it is not to be blocked
  * @param guestMac null: learnt from the port's forwarding entries or the neighbour table
  * @param deliver the remote host's interface towards the guest
- * @param dnsName null: no DNS update
+ * @param dnsName the guest's name, or several with commas between; null: no DNS update
  * @param dnsAddresses the public addresses, where they are not {@code newAddresses}
  * @param encapsulation tls, ipip or auto; null: the config's
  * @param holdPolicy queue or drop; null: the config's

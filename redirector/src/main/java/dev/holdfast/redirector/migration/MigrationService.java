@@ -66,7 +66,7 @@ public interface MigrationService {
   /**
    * Something that happened.
    *
-   * @param type state, link, dns, alert, progress
+   * @param type state, link, dns, alert, progress, hook
    * @param migration its id; empty for the host's own
    * @param state the migration's state after it
    */

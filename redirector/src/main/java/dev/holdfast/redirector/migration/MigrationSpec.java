@@ -1,6 +1,8 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.dns.DnsException;
+import dev.holdfast.redirector.dns.DnsNames;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.util.ArrayList;
@@ -8,7 +10,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.xbill.DNS.Name;
 
 /**
  * A {@link MigrationRequest} that has been checked against the config: typed, with defaults filled
@@ -37,6 +41,9 @@ record MigrationSpec(
   /** Each is a route, a neighbour and elements of sets on both hosts. */
   static final int MOST_ADDRESSES = 16;
 
+  /** Each is asked for at every server of its zone. */
+  static final int MOST_NAMES = 16;
+
   /**
    * Checks everything that can be checked without looking at the host.
    *
@@ -61,6 +68,7 @@ record MigrationSpec(
       mistakes.add("give at least one --new address");
     }
     checkAddresses(olds, news, mistakes);
+    String dnsName = dnsNames(request.dnsName(), mistakes);
     MacAddress mac = null;
     if (request.guestMac() != null) {
       List<MacAddress> parsed =
@@ -149,7 +157,7 @@ record MigrationSpec(
         request.guestPort(),
         mac,
         request.deliver(),
-        request.dnsName() == null || request.dnsName().isEmpty() ? null : request.dnsName(),
+        dnsName,
         dnsAddresses.isEmpty() ? news : dnsAddresses,
         encapsulation,
         holdPolicy,
@@ -157,6 +165,28 @@ record MigrationSpec(
         capture,
         returnPath,
         unaware);
+  }
+
+  /** The names with commas and nothing else between; null where there is none. */
+  private static @Nullable String dnsNames(@Nullable String text, List<String> mistakes) {
+    if (text == null || text.isBlank()) {
+      return null;
+    }
+    List<String> names = Stream.of(text.split(",", -1)).map(String::strip).toList();
+    var absolute = new HashSet<Name>();
+    for (String each : names) {
+      try {
+        if (!absolute.add(DnsNames.absolute(each))) {
+          mistakes.add("--dns-name " + each + " is given twice");
+        }
+      } catch (DnsException e) {
+        mistakes.add("--dns-name: " + e.getMessage());
+      }
+    }
+    if (names.size() > MOST_NAMES) {
+      mistakes.add("give at most " + MOST_NAMES + " --dns-name");
+    }
+    return String.join(",", names);
   }
 
   private static void checkAddresses(

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.migration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,6 +29,8 @@ import org.jspecify.annotations.Nullable;
  * @param sizes what was too big for its way; null from an earlier daemon
  * @param icmpErrorsKeptBack ICMP errors about the old addresses that this host's kernel has made
  *     and that were dropped, as they were counted when last asked for; null where they were not
+ * @param holdLimit what happens when nobody releases; null where it is not holding here
+ * @param hooks how the user's own hooks ran, oldest first; the last {@link HookView#KEPT}
  * @param guestUnaware whether the guest keeps its old addresses alone; null from an earlier daemon
  * @param mapping of such a guest's addresses at the endpoint: prepared, on, standing (on, and the
  *     migration is done) or removed; null elsewhere
@@ -63,78 +66,14 @@ public record MigrationView(
     @Nullable String lan,
     @Nullable SizesView sizes,
     @Nullable Long icmpErrorsKeptBack,
+    @Nullable HoldLimitView holdLimit,
+    List<HookView> hooks,
     @Nullable Boolean guestUnaware,
     @Nullable String mapping) {
 
-  /** Of a guest that knows its new addresses. */
-  public MigrationView(
-      String schema,
-      String id,
-      String name,
-      long epoch,
-      String role,
-      String remote,
-      String state,
-      List<String> legal,
-      List<String> oldAddresses,
-      List<String> newAddresses,
-      @Nullable String guestMac,
-      String encapsulation,
-      String returnPath,
-      String holdPolicy,
-      boolean linkUp,
-      List<ConnectionView> connections,
-      List<HistoryEntry> history,
-      HeldView held,
-      TrafficView traffic,
-      int flows,
-      int flowsAtHold,
-      Map<String, Long> drops,
-      @Nullable DnsView dns,
-      List<String> alerts,
-      @Nullable ContinuityReport report,
-      @Nullable String encapsulationReason,
-      @Nullable String capture,
-      @Nullable String lan,
-      @Nullable SizesView sizes,
-      @Nullable Long icmpErrorsKeptBack) {
-    this(
-        schema,
-        id,
-        name,
-        epoch,
-        role,
-        remote,
-        state,
-        legal,
-        oldAddresses,
-        newAddresses,
-        guestMac,
-        encapsulation,
-        returnPath,
-        holdPolicy,
-        linkUp,
-        connections,
-        history,
-        held,
-        traffic,
-        flows,
-        flowsAtHold,
-        drops,
-        dns,
-        alerts,
-        report,
-        encapsulationReason,
-        capture,
-        lan,
-        sizes,
-        icmpErrorsKeptBack,
-        false,
-        null);
-  }
-
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon
+    hooks = Objects.requireNonNullElse(hooks, List.of());
   }
 
   /**
@@ -175,6 +114,63 @@ public record MigrationView(
   }
 
   /**
+   * The limit of a hold ([hold] limit and no-release).
+   *
+   * @param epochNanos when it is reached, or was
+   * @param then keep: it goes on holding, and raises an alarm; rollback: it asks for the address
+   *     back
+   */
+  public record HoldLimitView(long epochNanos, String then) {}
+
+  /**
+   * One run of one of the user's hooks.
+   *
+   * @param event armed, holding, redirecting, draining, done, rolled-back or alert
+   * @param command with its arguments
+   * @param result running, ok, failed, timed-out, not-started; or unknown, where the daemon ended
+   *     before it
+   * @param exitCode its own; null where it has none
+   * @param epochNanos when it was started
+   * @param output the end of what it printed, at most 4 KiB
+   */
+  public record HookView(
+      String event,
+      String command,
+      String result,
+      @Nullable Integer exitCode,
+      long epochNanos,
+      double millis,
+      String output) {
+    /** So many of one migration. */
+    static final int KEPT = 50;
+
+    private static final String RUNNING = "running";
+
+    public static HookView begun(String event, String command, long epochNanos) {
+      return new HookView(event, command, RUNNING, null, epochNanos, 0, "");
+    }
+
+    public HookView ended(String how, @Nullable Integer code, double took, String printed) {
+      return new HookView(event, command, how, code, epochNanos, took, printed);
+    }
+
+    /** What is left to say of one that runs, when its daemon is no more. */
+    public HookView orphaned() {
+      return result.equals(RUNNING) ? ended("unknown", null, 0, output) : this;
+    }
+
+    /** Puts it in the place of what was said of the same run before. */
+    public void putInto(List<HookView> runs) {
+      runs.removeIf(run ->
+          run.epochNanos == epochNanos && run.event.equals(event) && run.command.equals(command));
+      runs.add(this);
+      if (runs.size() > KEPT) {
+        runs.removeFirst();
+      }
+    }
+  }
+
+  /**
    * What was too big for its way, in packets.
    *
    * @param innerMtu bytes of the longest packet that the tunnel carries whole
@@ -197,6 +193,8 @@ public record MigrationView(
   /**
    * How the DNS change stands; {@code state} is none, pending, updating, published, conflict,
    * failed or restored.
+   *
+   * @param further the guest's further names; null where it has one
    */
   public record DnsView(
       String name,
@@ -205,5 +203,25 @@ public record MigrationView(
       List<String> now,
       long updateMillis,
       long lastStaleEpochNanos,
-      @Nullable String problem) {}
+      @Nullable String problem,
+      @Nullable List<DnsView> further) {
+
+    /** This name and the further ones. */
+    public List<DnsView> all() {
+      return Stream.concat(Stream.of(this), further == null ? Stream.of() : further.stream())
+          .toList();
+    }
+
+    DnsView with(List<DnsView> others) {
+      return new DnsView(
+          name,
+          state,
+          before,
+          now,
+          updateMillis,
+          lastStaleEpochNanos,
+          problem,
+          others.isEmpty() ? null : others);
+    }
+  }
 }

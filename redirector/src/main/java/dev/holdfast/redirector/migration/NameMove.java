@@ -1,24 +1,17 @@
 package dev.holdfast.redirector.migration;
 
 import dev.holdfast.redirector.dns.DnsChange;
-import dev.holdfast.redirector.dns.DnsCheck;
 import dev.holdfast.redirector.dns.DnsException;
-import dev.holdfast.redirector.dns.DnsMove;
 import dev.holdfast.redirector.dns.DnsState;
 import dev.holdfast.redirector.dns.DnsUpdater;
-import dev.holdfast.tunnel.packet.IpAddress;
 import java.time.Duration;
-import java.util.List;
-import java.util.Objects;
-import java.util.function.LongConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The DNS side of one migration. At arm a mistake refuses the migration; from release on DNS never
- * delays anything: it runs on a thread of its own, and its failures are alerts.
+ * The move of one name. At arm a mistake refuses the migration; from release on DNS never delays
+ * anything: it runs on a thread of its own, and its failures are alerts.
  */
 final class NameMove {
-  private static final Duration PATIENCE = Duration.ofSeconds(3);
   private static final Duration AGAIN = Duration.ofSeconds(30);
 
   private final RedirectorMigration migration;
@@ -26,29 +19,20 @@ final class NameMove {
   private volatile @Nullable Thread publishing;
   private volatile @Nullable Thread ending;
 
-  NameMove(Host host, RedirectorMigration migration) {
+  /**
+   * @param state as the journal has it, or a fresh one
+   */
+  NameMove(RedirectorMigration migration, DnsUpdater updater, DnsState state) {
     this.migration = migration;
-    MigrationRecord record = migration.record;
-    DnsMove move = move(record);
-    DnsUpdater updater = updater(host);
-    String earlier = record.dns();
-    this.change =
-        earlier == null
-            ? updater.begin(move, this::changed)
-            : updater.resume(DnsState.fromJson(earlier), this::changed);
+    this.change = updater.resume(state, this::changed);
   }
 
-  private static DnsMove move(MigrationRecord record) {
-    List<IpAddress> published = record.dnsAddresses().stream().map(IpAddress::parse).toList();
-    return new DnsMove(Objects.requireNonNull(record.dnsName()), record.olds(), published);
+  boolean isOf(String name) {
+    return change.state().isOf(name);
   }
 
-  private static DnsUpdater updater(Host host) {
-    try {
-      return new DnsUpdater(host.config().dns(), host.clock());
-    } catch (DnsException e) {
-      throw new IllegalStateException("the config was checked, but: " + e.getMessage(), e);
-    }
+  private String name() {
+    return change.state().name();
   }
 
   /**
@@ -56,20 +40,8 @@ final class NameMove {
    * there.
    */
   private void changed(DnsState state, String text) {
-    migration.amend(record -> record.withDns(state.toJson()));
+    migration.amend(record -> record.withDns(state.amend(record.dns())));
     migration.event("dns", text);
-  }
-
-  /** Finds out whether the change could be made; changes nothing. */
-  static List<MigrationPlan.Check> checks(Host host, MigrationRecord record) {
-    String name = host.config().daemon().name();
-    try {
-      return DnsCheck.run(updater(host), name, move(record));
-    } catch (DnsException e) {
-      String fix = "correct --dns-name, or leave it out and change the name yourself";
-      return List.of(
-          new MigrationPlan.Check(name, "DNS name", "failed", String.valueOf(e.getMessage()), fix));
-    }
   }
 
   /**
@@ -92,11 +64,15 @@ final class NameMove {
         e);
   }
 
-  /** Moves the name in the background, and says when the last stale second is. */
-  void publish(LongConsumer moved) {
+  /**
+   * Moves the name in the background.
+   *
+   * @param moved runs when its last stale second is known
+   */
+  void publish(Runnable moved) {
     publishing =
         Thread.ofVirtual()
-            .name("dns-" + migration.record.name())
+            .name("dns-" + name())
             .start(() -> {
               try {
                 publishAndWait(moved);
@@ -106,7 +82,7 @@ final class NameMove {
             });
   }
 
-  private void publishAndWait(LongConsumer moved) throws InterruptedException {
+  private void publishAndWait(Runnable moved) throws InterruptedException {
     boolean published = false;
     while (true) {
       try {
@@ -115,7 +91,7 @@ final class NameMove {
           published = true;
         }
         change.awaitServers();
-        moved.accept(change.view().lastStaleEpochNanos());
+        moved.run();
         return;
       } catch (DnsException e) {
         if (e.kind() == DnsException.Kind.INTERRUPTED) {
@@ -123,8 +99,8 @@ final class NameMove {
         }
         migration.alert(
             (published
-                    ? "not every DNS server says the new address: "
-                    : "DNS still says the old address: ")
+                    ? "not every DNS server says the new address of " + name() + ": "
+                    : "DNS still says the old address of " + name() + ": ")
                 + e.getMessage()
                 + "; connections go on through the tunnel, and draining waits: holdfast dns update, or"
                 + " finish --force");
@@ -136,49 +112,29 @@ final class NameMove {
     }
   }
 
-  /** The migration is done: the TTL goes back to what it was. */
-  void finish() {
-    end(change::finish, "the TTL of the name was not restored: ", () -> {});
+  /**
+   * The migration is done: the TTL goes back to what it was, in the background.
+   *
+   * @param then runs when it is, or when nothing more can be done
+   */
+  Thread finish(Runnable then) {
+    return last(change::finish, "the TTL of " + name() + " was not restored: ", then);
   }
 
-  /**
-   * The migration is not made: names as they were.
-   *
-   * @param then runs when they are, or when nothing more can be done
-   */
-  void rollback(Runnable then) {
-    end(change::rollback, "DNS was not put back: ", then);
+  /** The migration is not made: the name as it was, in the background. */
+  Thread rollback(Runnable then) {
+    return last(change::rollback, "DNS of " + name() + " was not put back: ", then);
   }
 
-  /**
-   * Does in the background what a daemon that was killed had not come to after the migration's end.
-   *
-   * @param moved whether the name stays where it is now
-   */
+  /** Does what a daemon that was killed had not come to after the migration's end. */
   void settle(boolean moved) {
     if (change.state().isOpen(moved)) {
-      Thread unused =
-          moved
-              ? last(change::finish, "the TTL of the name was not restored: ", () -> {})
-              : last(change::rollback, "DNS was not put back: ", () -> {});
+      Thread unused = moved ? finish(() -> {}) : rollback(() -> {});
     }
   }
 
   private interface LastStep {
     void run() throws DnsException;
-  }
-
-  /** What is last is not waited for long: a server that is down must not keep a migration alive. */
-  private void end(LastStep step, String failed, Runnable then) {
-    stopPublishing();
-    try {
-      if (!last(step, failed, then).join(PATIENCE)) {
-        migration.event(
-            "dns", "the DNS server does not answer; it is asked again in the background");
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    }
   }
 
   /** Whether what was last is still to be done, as the server does not answer. */
@@ -195,7 +151,7 @@ final class NameMove {
 
   private Thread start(LastStep step, String failed, Runnable then) {
     return Thread.ofVirtual()
-        .name("dns-end-" + migration.record.name())
+        .name("dns-end-" + name())
         .start(() -> {
           try {
             step.run();
@@ -209,11 +165,18 @@ final class NameMove {
         });
   }
 
-  private void stopPublishing() {
+  void interruptPublishing() {
+    Thread running = publishing;
+    if (running != null) {
+      running.interrupt();
+    }
+  }
+
+  /** After {@link #interruptPublishing}: a step ends at once when it is interrupted. */
+  void awaitPublishingEnd() {
     Thread running = publishing;
     publishing = null;
     if (running != null) {
-      running.interrupt();
       try {
         running.join(5_000);
       } catch (InterruptedException e) {

@@ -84,8 +84,8 @@ final class Planner {
     if (record.isUnaware()) {
       checks.addAll(GuestMapping.limits(host.config().daemon().name(), record));
     }
-    if (record.dnsName() != null) {
-      checks.addAll(NameMove.checks(host, record));
+    if (!record.dnsNames().isEmpty()) {
+      checks.addAll(NameMoves.checks(host, record));
     }
     return checks;
   }
@@ -214,10 +214,8 @@ final class Planner {
                 + record.remote()
                 + " and prove the tunnel with probes",
             "close what was opened"));
-    if (record.dnsName() != null) {
-      steps.add(
-          new MigrationPlan.Step(
-              here, "armed", "lower the TTL of " + record.dnsName(), "restore it"));
+    for (String name : record.dnsNames()) {
+      steps.add(new MigrationPlan.Step(here, "armed", "lower the TTL of " + name, "restore it"));
     }
     steps.add(
         new MigrationPlan.Step(
@@ -228,16 +226,12 @@ final class Planner {
                 + (record.byPcap() ? " by pcap" : "")
                 + " on: set elements in one nft transaction",
             "switch it off"));
-    if (record.dnsName() != null) {
+    for (String name : record.dnsNames()) {
       steps.add(
           new MigrationPlan.Step(
               here,
               "redirecting",
-              "update "
-                  + record.dnsName()
-                  + " to "
-                  + record.dnsAddresses()
-                  + " by compare-and-swap",
+              "update " + name + " to " + record.dnsAddresses() + " by compare-and-swap",
               "put it back by compare-and-swap"));
     }
     return new MigrationPlan("holdfast.plan/1", record.name(), checks, steps);

@@ -25,19 +25,21 @@ final class RedirectorMigration extends LiveMigration {
   private final RedirectorSteps steps;
   private final DataConnections connections;
   private final Drain drain;
-  private final @Nullable NameMove names;
+  private final @Nullable NameMoves names;
   private final FlowKnowledge known;
   private final Rollback rollback;
   private final LeftPort leftPort;
+  private final HoldLimit limit;
   private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
 
   RedirectorMigration(Host host, MigrationRecord record) {
     super(host, record);
     this.steps = new RedirectorSteps(host, () -> this.record, this::alert);
     this.connections = new DataConnections(host, this);
-    this.names = record.dnsName() == null ? null : new NameMove(host, this);
+    this.names = record.dnsNames().isEmpty() ? null : new NameMoves(host, this);
     this.known = new FlowKnowledge(host, this);
     this.leftPort = new LeftPort(host, this);
+    this.limit = new HoldLimit(host, this);
     this.drain = new Drain(host, this, known);
     this.rollback = new Rollback(host, this, steps);
   }
@@ -145,7 +147,7 @@ final class RedirectorMigration extends LiveMigration {
       }
       event("state", "holding packets for " + record.oldAddresses());
       Thread.ofVirtual().name("held-" + record.name()).start(this::tellHeld);
-      host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+      limit.await();
     } finally {
       lock.unlock();
     }
@@ -195,26 +197,9 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  private void overdue() {
-    if (record.state() != MigrationState.HOLDING) {
-      return;
-    }
-    alert(
-        "held for "
-            + host.config().hold().limit().toSeconds()
-            + " s without a release; "
-            + (host.config().hold().noRelease()
-                    == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK
-                ? "rolling back, as hold.no-release says"
-                : "still holding, as hold.no-release says: release or roll back by hand"));
-    if (host.config().hold().noRelease()
-        == dev.holdfast.redirector.config.Config.NoRelease.ROLLBACK) {
-      try {
-        rollback(false);
-      } catch (RequestRefused e) {
-        alert("rollback was not possible: " + e.getMessage());
-      }
-    }
+  @Override
+  MigrationView.@Nullable HoldLimitView holdLimit() {
+    return limit.view();
   }
 
   /** A request here to release: the endpoint is asked, and its answer makes the transition. */
@@ -312,15 +297,19 @@ final class RedirectorMigration extends LiveMigration {
     }
   }
 
-  /** Ends what a daemon that was killed had still to do after the migration's end. */
-  void settleAfterCrash(boolean isNewestOfName) {
+  /**
+   * Ends what a daemon that was killed had still to do after the migration's end.
+   *
+   * @param ownNames those that no later migration has in hand
+   */
+  void settleAfterCrash(List<String> ownNames) {
     boolean wasCapturing = host.ledger().owners().contains(record.id());
     settle();
     if (wasCapturing && record.state() == MigrationState.ROLLED_BACK) {
       steps.announceGuest();
     }
-    if (isNewestOfName && names != null) {
-      names.settle(record.state() == MigrationState.DONE);
+    if (names != null) {
+      names.settle(record.state() == MigrationState.DONE, ownNames);
     }
   }
 
@@ -411,6 +400,11 @@ final class RedirectorMigration extends LiveMigration {
     return names != null && names.isEnding();
   }
 
+  /** Of these names, one that is still being put in order; null where none is. */
+  @Nullable String nameEnding(List<String> wanted) {
+    return names == null ? null : names.ending(wanted);
+  }
+
   @Override
   void resume() throws RequestRefused {
     try {
@@ -435,8 +429,7 @@ final class RedirectorMigration extends LiveMigration {
     connections.pathMtu().start();
     drain.start();
     switch (record.state()) {
-      case HOLDING ->
-          host.later(host.config().hold().limit().toMillis(), "hold-limit", this::overdue);
+      case HOLDING -> limit.await();
       case REDIRECTING -> {
         leftPort.watch();
         drain.released();
@@ -467,7 +460,7 @@ final class RedirectorMigration extends LiveMigration {
     return known.learner();
   }
 
-  @Nullable NameMove names() {
+  @Nullable NameMoves names() {
     return names;
   }
 

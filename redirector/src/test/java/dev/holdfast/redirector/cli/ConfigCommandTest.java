@@ -63,6 +63,24 @@ class ConfigCommandTest {
   }
 
   @Test
+  void aHookMustBeThereAndExecutable() throws Exception {
+    Path config = Configs.write(folder);
+    Path plain = Files.writeString(folder.resolve("plain"), "#!/bin/sh\n");
+    Files.writeString(
+        config,
+        Files.readString(config)
+            + "[[hook]]\nevents=['done']\ncommand=['%s']\n".formatted(folder.resolve("none"))
+            + "[[hook]]\nevents=['done']\ncommand=['%s']\n".formatted(plain)
+            + "[[hook]]\nevents=['done']\ncommand=['/bin/sh', '-c', 'true']\n");
+    CliRun run = CliRun.of("config", "check", config.toString());
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.out())
+        .contains("[[hook]] command: there is no file " + folder.resolve("none") + "\n")
+        .contains("[[hook]] command: " + plain + " may not be executed\n")
+        .endsWith("2 mistakes.\n");
+  }
+
+  @Test
   void jsonHasThePlaces() throws Exception {
     Path config = Files.writeString(folder.resolve("h.toml"), "colour = 1\n");
     CliRun run = CliRun.of("config", "check", config.toString(), "--json");

@@ -76,6 +76,45 @@ class DnsCommandTest {
   }
 
   @Test
+  void showTakesAnAddressForItsReverseName() {
+    CliRun run = dns("show 10.1.0.10");
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("10.0.1.10.in-addr.arpa is in none of the configured zones");
+  }
+
+  @Test
+  void severalNamesDoNotWaitForEachOther() {
+    CliRun dry =
+        dns("update vm.lab.test nobody.lab.test --old 10.1.0.10 --new 10.2.0.10 --dry-run");
+    assertThat(dry.exitCode()).isEqualTo(5);
+    assertThat(dry.out()).contains("A of vm.lab.test").doesNotContain("nobody");
+    assertThat(dry.err()).contains("Not every name can be moved.", "nobody.lab.test");
+
+    CliRun run = dns("update nobody.lab.test vm.lab.test --old 10.1.0.10 --new 10.2.0.10 --json");
+    assertThat(run.exitCode()).isEqualTo(5);
+    assertThat(run.err())
+        .contains(
+            "Not every name was moved. None of the old addresses is in the records of nobody");
+    JsonNode json = JsonMapper.shared().readTree(run.out());
+    assertThat(json.get("done").booleanValue()).isFalse();
+    assertThat(json.at("/names/0/state").stringValue()).isEqualTo("failed");
+    assertThat(json.at("/names/0/problem").stringValue()).contains("nothing to move");
+    assertThat(json.at("/names/1/state").stringValue()).isEqualTo("published");
+    assertThat(json.at("/names/1/now").toString()).contains("10.2.0.10");
+    assertThat(dns("show vm.lab.test").out()).contains("300", "10.1.0.99, 10.2.0.10");
+  }
+
+  @Test
+  void allOrNonePutsBackWhatWasMoved() {
+    CliRun run =
+        dns("update vm.lab.test nobody.lab.test --old 10.1.0.10 --new 10.2.0.10 --all-or-none");
+    assertThat(run.exitCode()).isNotZero().isNotEqualTo(5);
+    assertThat(run.err()).contains("nothing to move", "The others were put back.");
+    assertThat(server.counters().applied()).as("moved, and back").isEqualTo(2);
+    assertThat(dns("show vm.lab.test").out()).contains("300", "10.1.0.10, 10.1.0.99");
+  }
+
+  @Test
   void whatDoesNotFitIsRefused() {
     CliRun other = dns("update vm.lab.test --old 10.7.7.7 --new 10.2.0.10 --dry-run");
     assertThat(other.exitCode()).isEqualTo(4);

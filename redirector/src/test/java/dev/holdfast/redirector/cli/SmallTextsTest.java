@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.holdfast.redirector.control.FakeService;
+import dev.holdfast.redirector.control.Json;
+import dev.holdfast.redirector.migration.MigrationView;
+import java.nio.charset.StandardCharsets;
 import java.time.ZoneId;
 import java.util.List;
 import java.util.Map;
@@ -53,6 +56,40 @@ class SmallTextsTest {
     assertThat(Amounts.reasons(Map.of("b", 2L, "a", 2L, "c", 3L, "d", 0L)))
         .isEqualTo("3 c, 2 a, 2 b");
     assertThat(Amounts.reasons(Map.of())).isEmpty();
+  }
+
+  /** Also of a daemon that does not know of much. */
+  @Test
+  void aMigrationIsShownWithItsHooksAndTheLimitOfItsHold() {
+    MigrationView view =
+        Json.read(
+            """
+            {"name": "web1", "state": "holding", "legal": ["release"], "oldAddresses": [],
+             "id": "id-1", "role": "redirector", "remote": "host-b", "encapsulation": "tls",
+             "returnPath": "symmetric", "holdPolicy": "queue",
+             "newAddresses": [], "history": [], "drops": {}, "alerts": [],
+             "held": {}, "traffic": {},
+             "holdLimit": {"epochNanos": 1772366410000000000, "then": "keep"},
+             "hooks": [
+               {"event": "armed", "command": "/bin/tell -v", "result": "ok", "exitCode": 0,
+                "epochNanos": 1772366400000000000, "millis": 12.3, "output": ""},
+               {"event": "holding", "command": "/bin/tell -v", "result": "failed", "exitCode": 3,
+                "epochNanos": 1772366401000000000, "millis": 1300, "output": "no\\nway"}]}
+            """
+                .getBytes(StandardCharsets.UTF_8),
+            MigrationView.class);
+    assertThat(MigrationText.show(view, new When(FakeService.NOON, ZoneId.of("UTC"))))
+        .contains(
+            "hold limit  12:00:10 (in 10 s), then it goes on holding and raises an alarm\n",
+            """
+            hooks
+              AT        EVENT    RESULT       TOOK  COMMAND
+              12:00:00  armed    ok          12 ms  /bin/tell -v
+              12:00:01  holding  failed (3)  1.3 s  /bin/tell -v
+              the last one printed:
+                no
+                way
+            """);
   }
 
   @Test

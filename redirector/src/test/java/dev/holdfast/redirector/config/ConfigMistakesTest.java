@@ -85,6 +85,11 @@ class ConfigMistakesTest {
           [drain];limit = "1s"             | 8:1 [drain] has no key 'limit'; there are after, minimum, stale-syn, time-wait
           [drian];after = "1s"             | 7:1 there is no table [drian]; did you mean 'drain'?
           [[hold]];limit = "1s"            | 7:1 write [hold] once, as a table, not as an array
+          [[hook]];events = ["done"];command = ["tell"] | 9:1 [[hook]] command: 'tell' is no absolute path, and the daemon has no PATH that you can rely on
+          [[hook]];events = ["done"];command = "/x"     | 9:1 [[hook]] command: must be an array such as ["...", "..."], not the text "/x"
+          [[hook]];events = ["paused"];command = ["/x"] | 8:11 [[hook]] events: 'paused' is not one of "armed", "holding", "redirecting", "draining", "done", "rolled-back", "alert"
+          [[hook]];command = ["/x"]                     | 7:1 [[hook]] has no events, which is required
+          [[hook]];events = ["done"];command = ["/x"];timeout = "0s" | 10:1 [[hook]] timeout: must be longer than nothing
           [dns];zone = "lab.test."         | 7:1 there may be several: write [[dns]] with two brackets, not a table
           [dns.server];x = 1               | 7:1 there may be several: write [[dns]] with two brackets, not a table
           """)
@@ -213,7 +218,7 @@ class ConfigMistakesTest {
                 limit = 5
                 """))
         .containsExactly(
-            "1:1 'name' stands in no known table; there are daemon, dns, drain, hold, identity,"
+            "1:1 'name' stands in no known table; there are daemon, dns, drain, hold, hook, identity,"
                 + " remote, tunnel",
             "3:19 Unexpected end of line, expected \" or a character",
             "4:10 Unexpected 'e', expected a value",

@@ -80,6 +80,42 @@ class ConfigReaderTest {
   }
 
   @Test
+  void hooksAreTaken() throws Exception {
+    Config config =
+        ConfigReader.read(
+            write(
+                MINIMAL
+                    + """
+                    [[hook]]
+                    events = ["armed", "rolled-back"]
+                    command = ["/bin/x", "-v", "-v"]
+                    [[hook]]
+                    events = ["alert"]
+                    command = ["/bin/y"]
+                    timeout = "2m"
+                    migration = "web*.example?"
+                    """));
+
+    assertThat(config.hooks())
+        .containsExactly(
+            new Config.Hook(
+                List.of(Config.HookEvent.ARMED, Config.HookEvent.ROLLED_BACK),
+                List.of("/bin/x", "-v", "-v"),
+                Duration.ofSeconds(30),
+                "*"),
+            new Config.Hook(
+                List.of(Config.HookEvent.ALERT),
+                List.of("/bin/y"),
+                Duration.ofMinutes(2),
+                "web*.example?"));
+    assertThat(config.hooks().getFirst().isFor("rolled-back", "any")).isTrue();
+    assertThat(config.hooks().getFirst().isFor("done", "any")).isFalse();
+    assertThat(config.hooks().getLast().isFor("alert", "web12.example1")).isTrue();
+    assertThat(config.hooks().getLast().isFor("alert", "web12xexample1")).isFalse();
+    assertThat(config.hooks().getLast().isFor("alert", "web.example")).isFalse();
+  }
+
+  @Test
   void everySettingIsTaken() throws Exception {
     Config config =
         ConfigReader.read(

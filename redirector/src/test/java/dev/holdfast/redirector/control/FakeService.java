@@ -319,6 +319,7 @@ public final class FakeService implements MigrationService {
                 request.newAddresses(),
                 12,
                 NOON,
+                null,
                 null),
         List.of("The hold has lasted longer than its limit."),
         null,
@@ -326,7 +327,11 @@ public final class FakeService implements MigrationService {
         "pcap".equals(request.capture()) ? "pcap" : "tun",
         "br0",
         null,
-        3L);
+        3L,
+        null,
+        List.of(),
+        false,
+        null);
   }
 
   private MigrationView moved(MigrationView old, MigrationState to) {
@@ -360,7 +365,13 @@ public final class FakeService implements MigrationService {
         old.capture(),
         old.lan(),
         null,
-        old.icmpErrorsKeptBack());
+        old.icmpErrorsKeptBack(),
+        to == MigrationState.HOLDING
+            ? new MigrationView.HoldLimitView(clock + 300_000_000_000L, "keep")
+            : null,
+        old.hooks(),
+        old.guestUnaware(),
+        old.mapping());
   }
 
   private static ContinuityReport report() {

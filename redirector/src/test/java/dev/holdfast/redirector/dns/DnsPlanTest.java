@@ -168,6 +168,44 @@ class DnsPlanTest {
     assertThat(bench.records()).contains("30 A 10.2.0.10");
   }
 
+  @Test
+  void aPtrRecordThatCouldNotBeMovedIsTriedAgainAtTheEnd() throws Exception {
+    AuthoritativeServer fresh = reverse("0.2.10.in-addr.arpa.", "");
+    Path key = bench.file("ptr.key", DnsBench.OTHER_SECRET);
+    DnsUpdater updater =
+        bench.updater(
+            bench.zone(),
+            DnsBench.zone("0.2.10.in-addr.arpa.", fresh.address().orElseThrow(), "mv-key.", key));
+    DnsChange change = bench.begin(updater, DnsBench.move());
+    change.arm();
+    change.publish();
+    assertThat(change.view().problem()).contains("The PTR record could not be changed.", "BADSIG");
+    change.finish();
+    assertThat(change.view().problem()).as("the secret is still wrong").contains("BADSIG");
+    Path unused = bench.file("ptr.key", DnsBench.SECRET);
+    change.finish();
+    assertThat(change.view().problem()).isNull();
+    assertThat(fresh.zone().values("10.0.2.10.in-addr.arpa.", "PTR"))
+        .containsExactly("vm.lab.test.");
+  }
+
+  /** A guest with several names has one of them in its address's PTR record. */
+  @Test
+  void aPtrRecordThatIsAnotherNamesStaysThat() throws Exception {
+    AuthoritativeServer old = reverse("0.1.10.in-addr.arpa.", "10 600 IN PTR host.lab.test.\n");
+    AuthoritativeServer fresh = reverse("0.2.10.in-addr.arpa.", "");
+    DnsPlan plan =
+        bench
+            .updater(
+                bench.zone(),
+                reverseZone("0.1.10.in-addr.arpa.", old),
+                reverseZone("0.2.10.in-addr.arpa.", fresh))
+            .plan(DnsBench.move());
+    assertThat(plan.sets()).extracting(SetMove::type).containsExactly("A", "AAAA");
+    assertThat(plan.notes())
+        .containsExactly("The PTR record of 10.1.0.10 is left alone: it is host.lab.test.");
+  }
+
   private AuthoritativeServer reverse(String origin, String records) throws Exception {
     Zone zone =
         Zone.parse(

@@ -4,8 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.tunnel.endpoint.ControlMessage.ArmRequest;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
+import dev.holdfast.tunnel.endpoint.EndpointOptions;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -149,6 +152,61 @@ class GuestMappingTest {
         .singleElement()
         .asString()
         .contains("--return-path symmetric");
+  }
+
+  private static List<String> wrong(
+      Config.Capture capture, String returnPath, List<byte[]> advertisements) {
+    List<String> wrong = new ArrayList<>();
+    GuestMapping.checkGrant(
+        "host-b",
+        capture,
+        new ArmRequest(
+            1,
+            new UUID(0, 1),
+            "web",
+            7,
+            false,
+            addresses("10.1.0.10"),
+            addresses("10.2.0.10"),
+            null,
+            "br0",
+            "tls",
+            returnPath,
+            List.of(),
+            "",
+            1,
+            "",
+            true,
+            advertisements),
+        wrong);
+    return wrong;
+  }
+
+  @Test
+  void whatARemoteHostAsksForIsCheckedAgain() {
+    assertThat(wrong(Config.Capture.TUN, "symmetric", List.of())).isEmpty();
+    assertThat(wrong(Config.Capture.PCAP, "symmetric", List.of()))
+        .singleElement()
+        .asString()
+        .contains("host-b captures by pcap", "(capture tun)");
+    assertThat(wrong(Config.Capture.TUN, "direct", List.of())).hasSize(1);
+    assertThat(wrong(Config.Capture.TUN, "symmetric", List.of(new byte[56])))
+        .containsExactly("what is to be repeated to the guest are no router advertisements");
+  }
+
+  @Test
+  void anEarlierVersionIsNotAsked() {
+    MigrationRecord unaware = record("web", Role.REDIRECTOR, "10.1.0.10", "10.2.0.10");
+    assertThatThrownBy(() -> GuestMapping.requireCapable(unaware, "holdfast 0.0.9", List.of()))
+        .isInstanceOf(RequestRefused.class)
+        .hasMessageContaining("host-a (holdfast 0.0.9) is of a version that cannot map");
+    assertThatCode(
+            () -> {
+              GuestMapping.requireCapable(unaware.ofUnaware(false), "holdfast 0.0.9", List.of());
+              GuestMapping.requireCapable(
+                  unaware, "holdfast", EndpointOptions.DEFAULT.capabilities());
+            })
+        .doesNotThrowAnyException();
   }
 
   @Test

@@ -186,6 +186,10 @@ class MigrationJournalTest {
       """;
 
   private static MigrationRecord ended(String name, long epoch, String dns) {
+    return ended(name, epoch, "vm.lab.test", dns);
+  }
+
+  private static MigrationRecord ended(String name, long epoch, String dnsName, String dns) {
     MigrationRecord base = sample(name).inEpoch(epoch);
     return new MigrationRecord(
             base.id(),
@@ -205,7 +209,7 @@ class MigrationJournalTest {
             base.connections(),
             base.returnPath(),
             base.holdPolicy(),
-            "vm.lab.test",
+            dnsName,
             base.dnsAddresses(),
             null,
             "",
@@ -265,6 +269,26 @@ class MigrationJournalTest {
     }
     try (MigrationJournal journal = MigrationJournal.open(folder)) {
       assertThat(journal.records()).containsExactly(open, sample("live"));
+    }
+  }
+
+  /** Of several names a later migration may have one in hand, and the earlier one the others. */
+  @Test
+  void eachNameBelongsToTheNewestThatHasMovedIt() throws Exception {
+    String both = "[" + OPEN_NAME + "," + OPEN_NAME.replace("vm.", "www.") + "]";
+    MigrationRecord older = ended("older", 7, "vm.lab.test,WWW.lab.test.", both);
+    MigrationRecord newer = ended("newer", 8, OPEN_NAME.replace("failed", "restored"));
+    try (MigrationJournal journal = MigrationJournal.open(folder)) {
+      journal.record(older);
+      assertThat(journal.newestNames(older)).containsExactly("vm.lab.test", "www.lab.test");
+      journal.record(newer);
+      assertThat(journal.newestNames(older)).containsExactly("www.lab.test");
+      assertThat(journal.forgetEnded(List.of(older.id(), newer.id())))
+          .as("the older one has still www to put back")
+          .isEmpty();
+      journal.record(older.withDns(both.replace("failed", "restored")));
+      assertThat(journal.forgetEnded(List.of(older.id(), newer.id())))
+          .containsExactly(older.id(), newer.id());
     }
   }
 

@@ -1,6 +1,8 @@
 package dev.holdfast.redirector.migration;
 
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import dev.holdfast.redirector.config.Config;
@@ -96,6 +98,43 @@ class MigrationSpecTest {
     assertThat(spec.encapsulation()).isEqualTo(Config.Encapsulation.AUTO);
     assertThat(spec.holdPolicy()).isEqualTo(Config.HoldPolicy.QUEUE);
     assertThat(spec.dnsAddresses()).isEqualTo(spec.news());
+  }
+
+  private static MigrationSpec named(String dnsName) throws RequestRefused {
+    MigrationRequest sound =
+        request("web1", List.of("10.1.0.10"), List.of("10.2.0.10"), "host-b", null, null);
+    return MigrationSpec.of(
+        new MigrationRequest(
+            sound.name(),
+            sound.oldAddresses(),
+            sound.newAddresses(),
+            sound.remote(),
+            null,
+            sound.guestPort(),
+            null,
+            sound.deliver(),
+            dnsName,
+            List.of(),
+            null,
+            null,
+            null,
+            null),
+        CONFIG);
+  }
+
+  @Test
+  void aGuestMayHaveSeveralNames() throws RequestRefused {
+    assertThat(named("web.lab.test").dnsName()).isEqualTo("web.lab.test");
+    assertThat(named("web.lab.test, www.else.test.").dnsName())
+        .isEqualTo("web.lab.test,www.else.test.");
+    assertThat(named(" ").dnsName()).isNull();
+    assertThatThrownBy(() -> named("web.lab.test,WEB.lab.test.,www..test,"))
+        .hasMessageContaining("--dns-name WEB.lab.test. is given twice")
+        .hasMessageContaining("'www..test' is not a domain name")
+        .hasMessageContaining("'' is not a domain name");
+    String many =
+        IntStream.rangeClosed(1, 17).mapToObj(i -> "n" + i + ".test").collect(joining(","));
+    assertThatThrownBy(() -> named(many)).hasMessageContaining("at most 16 --dns-name");
   }
 
   @Test

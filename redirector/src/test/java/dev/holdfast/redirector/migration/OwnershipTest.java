@@ -7,6 +7,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.config.ConfigReader;
 import dev.holdfast.redirector.decide.Role;
+import dev.holdfast.redirector.dns.TsigKey;
+import dev.holdfast.redirector.dns.server.AuthoritativeServer;
+import dev.holdfast.redirector.dns.server.Zone;
 import dev.holdfast.redirector.path.DataLoop;
 import dev.holdfast.redirector.steer.FakeKernel;
 import dev.holdfast.redirector.steer.KernelLedger;
@@ -17,6 +20,7 @@ import dev.holdfast.tunnel.endpoint.TunnelEndpoint;
 import dev.holdfast.tunnel.identity.HostIdentity;
 import dev.holdfast.tunnel.observe.DropCounters;
 import dev.holdfast.tunnel.time.SystemClock;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -37,6 +41,8 @@ import org.junit.jupiter.api.io.TempDir;
 class OwnershipTest {
   private static final String OLD = "10.1.0.10";
 
+  private static final String SECRET = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+
   private static final String LOWERED =
       """
       {"name":"vm.lab.test.","oldAddresses":["10.1.0.10"],"newAddresses":["10.2.0.10"],\
@@ -54,13 +60,26 @@ class OwnershipTest {
   private KernelLedger ledger;
   private TunnelEndpoint endpoint;
   private MigrationEngine engine;
+  private AuthoritativeServer elsewhere;
 
   @BeforeEach
   void start() throws Exception {
+    elsewhere =
+        new AuthoritativeServer(
+            Zone.parse(
+                "else.test.",
+                """
+                @ 60 IN SOA ns admin 1 3600 600 86400 30
+                @ 60 IN NS ns
+                www 30 IN A 10.1.0.10
+                """),
+            List.of(TsigKey.of("mv-key.", "hmac-sha256", SECRET)),
+            SystemClock.INSTANCE);
+    InetSocketAddress up = elsewhere.start(new InetSocketAddress("127.0.0.1", 0));
     HostIdentity identity =
         HostIdentity.create("host-b", Duration.ofDays(9), SystemClock.INSTANCE, new SecureRandom());
     identity.save(folder.resolve("host.crt"), folder.resolve("host.key"));
-    Files.writeString(folder.resolve("tsig.key"), "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=");
+    Files.writeString(folder.resolve("tsig.key"), SECRET);
     Files.setPosixFilePermissions(
         folder.resolve("tsig.key"), PosixFilePermissions.fromString("rw-------"));
     // Nobody listens on port 1: the remote host and the name server are down.
@@ -90,8 +109,13 @@ class OwnershipTest {
         key-algorithm = "hmac-sha256"
         key-secret-file = "tsig.key"
         ttl = 30
+        [[dns]]
+        zone = "else.test."
+        server = "127.0.0.1:%d"
+        key-name = "mv-key."
+        key-secret-file = "tsig.key"
         """
-            .formatted("ab".repeat(32)));
+            .formatted("ab".repeat(32), up.getPort()));
     journal = MigrationJournal.open(folder.resolve("state"));
     var kernel = new FakeKernel();
     ledger = KernelLedger.open(folder.resolve("kernel.jsonl"), kernel);
@@ -136,6 +160,7 @@ class OwnershipTest {
   @AfterEach
   void stop() throws Exception {
     timer.shutdownNow();
+    elsewhere.close();
     endpoint.close();
     data.close();
     journal.close();
@@ -145,6 +170,18 @@ class OwnershipTest {
   private static MigrationRecord record(
       String name, Role role, MigrationState state, long epoch, String remote) {
     boolean named = role == Role.REDIRECTOR;
+    return record(
+        name, role, state, epoch, remote, named ? "vm.lab.test" : null, named ? LOWERED : null);
+  }
+
+  private static MigrationRecord record(
+      String name,
+      Role role,
+      MigrationState state,
+      long epoch,
+      String remote,
+      @Nullable String dnsName,
+      @Nullable String dns) {
     return new MigrationRecord(
         UUID.nameUUIDFromBytes(name.getBytes(java.nio.charset.StandardCharsets.UTF_8)).toString(),
         name,
@@ -163,12 +200,12 @@ class OwnershipTest {
         1,
         "symmetric",
         "queue",
-        named ? "vm.lab.test" : null,
-        named ? List.of("10.2.0.10") : List.of(),
+        dnsName,
+        dnsName == null ? List.of() : List.of("10.2.0.10"),
         null,
         "00".repeat(16),
         0,
-        named ? LOWERED : null,
+        dns,
         List.of(),
         null,
         null,
@@ -326,6 +363,62 @@ class OwnershipTest {
     assertThat(back.alerts()).anyMatch(alert -> alert.contains("cannot follow the guest back"));
   }
 
+  /** Tools say everything twice, and late. */
+  @Test
+  void whoAsksAgainGetsTheSameAnswer() throws Exception {
+    MigrationRecord held =
+        record("first", Role.REDIRECTOR, MigrationState.ARMED, 7, "host-a")
+            .entering(MigrationState.HOLDING, 5);
+    journal.record(held);
+    engine.takeOver();
+    MigrationView view = engine.hold("first");
+    assertThat(view.state()).isEqualTo("holding");
+    assertThat(view.history()).hasSize(1);
+    assertThat(view.holdLimit()).isNotNull();
+    MigrationView back = engine.rollback("first", true);
+    assertThat(back.state()).isEqualTo("rolled-back");
+    assertThat(back.holdLimit()).isNull();
+    MigrationView again = engine.rollback("first", false);
+    assertThat(again.state()).isEqualTo("rolled-back");
+    assertThat(again.history()).hasSize(2);
+    for (String verb : List.of("hold", "release")) {
+      assertThatThrownBy(
+              () -> {
+                MigrationView unused =
+                    verb.equals("hold") ? engine.hold("first") : engine.release("first");
+              })
+          .hasMessageContaining("is rolled-back here (redirector): cannot " + verb);
+    }
+  }
+
+  @Test
+  void aReleaseOfWhatIsOverIsTooLateAndHarmless() throws Exception {
+    journal.record(record("first", Role.REDIRECTOR, MigrationState.DONE, 7, "host-a"));
+    journal.record(record("there", Role.ENDPOINT, MigrationState.DONE, 7, "host-a"));
+    engine.takeOver();
+    assertThat(engine.release("first").state()).isEqualTo("done");
+    assertThat(engine.release("there").state()).isEqualTo("done");
+    assertThatThrownBy(() -> engine.rollback("first", true)).hasMessageContaining("is done here");
+  }
+
+  /** {@code hold.no-release} is "keep" here, as it is for everybody who has not chosen. */
+  @Test
+  void aHoldThatNobodyEndsIsKeptAndRaisesAnAlarm() throws Exception {
+    long began = SystemClock.INSTANCE.epochNanos();
+    MigrationRecord held =
+        record("first", Role.REDIRECTOR, MigrationState.ARMED, 7, "host-a")
+            .entering(MigrationState.HOLDING, began);
+    journal.record(held);
+    engine.takeOver();
+    LiveMigration migration = java.util.Objects.requireNonNull(engine.byId(held.id()));
+    assertThat(migration.view().holdLimit())
+        .isEqualTo(new MigrationView.HoldLimitView(began + 300_000_000_000L, "keep"));
+    new HoldLimit(engine.host(), (RedirectorMigration) migration).over();
+    assertThat(migration.state()).isEqualTo(MigrationState.HOLDING);
+    assertThat(migration.view().alerts())
+        .anyMatch(alert -> alert.contains("held for 300 s without a release; still holding"));
+  }
+
   @Test
   void oneThatIsPerhapsBackIsNotFinished() throws Exception {
     MigrationRecord asked =
@@ -339,6 +432,29 @@ class OwnershipTest {
     }
     assertThat(journal.records()).containsExactly(asked);
     assertThat(engine.rollback("first", true).state()).isEqualTo("rolled-back");
+  }
+
+  /** Of two names the one whose server answers is put back, and the other is waited for. */
+  @Test
+  void aNameDoesNotWaitForAnotherWhoseServerIsDown() throws Exception {
+    String www =
+        LOWERED.replace("vm.lab.test.", "www.else.test.").replace("lab.test.", "else.test.");
+    journal.record(
+        record(
+            "first",
+            Role.REDIRECTOR,
+            MigrationState.PLANNED,
+            7,
+            "host-a",
+            "vm.lab.test,www.else.test",
+            "[" + LOWERED + "," + www + "]"));
+    engine.takeOver();
+    long end = System.nanoTime() + Duration.ofSeconds(30).toNanos();
+    while (elsewhere.zone().ttl("www.else.test.", "A") != 300) {
+      assertThat(System.nanoTime()).as("www.else.test gets its TTL back").isLessThan(end);
+      Thread.sleep(10);
+    }
+    assertThat(journal.records()).as("vm.lab.test is still to be put back").hasSize(1);
   }
 
   /** It died while it armed: DNS is put back first, for as long as the server is away. */

@@ -125,6 +125,12 @@ public final class NameService {
     forward.replaceZone(Zone.parse(ZONE, forwardText(guest)));
   }
 
+  /** Gives the guest a further name in {@link #ZONE}, as an administrator does. */
+  public void alsoCall(String label, IpAddress guest) throws Exception {
+    String record = "%s %d IN %s %s\n".formatted(label, TTL, guest.isV4() ? "A" : "AAAA", guest);
+    forward.replaceZone(Zone.parse(ZONE, forwardText(guest) + record));
+  }
+
   /**
    * All records but SOA, whose serial counts the updates, as {@code NAME TTL TYPE DATA}, sorted.
    */
