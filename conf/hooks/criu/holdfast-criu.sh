@@ -1,11 +1,13 @@
 #!/bin/sh
 # CRIU's action script for a container that Holdfast moves, at both hosts:
 #
-#   criu dump    ... --tcp-established --action-script '/etc/holdfast/holdfast-criu.sh web1'
-#   criu restore ... --tcp-established --action-script '/etc/holdfast/holdfast-criu.sh web1'
+#   export HOLDFAST_MIGRATION=web1
+#   criu dump    ... --tcp-established --action-script /etc/holdfast/holdfast-criu.sh
+#   criu restore ... --tcp-established --action-script /etc/holdfast/holdfast-criu.sh
 #
-# web1 is the migration, armed before (or HOLDFAST_MIGRATION says it). CRIU says in CRTOOLS_SCRIPT_ACTION where it is:
-# 'holdfast hook criu --help' has what is done then. The order that no reset comes of:
+# web1 is the migration, armed before. CRIU starts the script without a shell, so it cannot be given arguments ("No such
+# file or directory"). It says in CRTOOLS_SCRIPT_ACTION where it is: 'holdfast hook criu --help' has what is done then.
+# The order that no reset comes of:
 #
 #   1 old host   criu dump             packets are held from before the freeze on
 #   2 old host   cut the container's link (ip link del), then delete its namespace: a namespace that is torn down loses
