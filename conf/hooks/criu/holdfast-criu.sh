@@ -34,7 +34,15 @@ case ${CRTOOLS_SCRIPT_ACTION:-} in
     verb=''
     case $(ask "$there") in *'"role":"endpoint"'*) verb=release ;; esac
     ;;
-  network-unlock | post-resume) verb='' ;;
+  network-unlock | post-resume)
+    # At the new host there is nothing to do before pre-resume, and nothing after it once it has released: to find that
+    # out by starting holdfast would keep the frozen container waiting.
+    verb=''
+    case $CRTOOLS_SCRIPT_ACTION:$(ask "$there") in
+      network-unlock:*'"role":"endpoint"'*) exit 0 ;;
+      post-resume:*'"role":"endpoint"'*'"state":"redirecting"'*) exit 0 ;;
+    esac
+    ;;
   *) exit 0 ;;
 esac
 

@@ -20,13 +20,13 @@ import org.jspecify.annotations.Nullable;
  * Connections that send numbered lines without waiting for the answers, and look at each answer:
  * the server's count, the connection and the line must be what is due.
  *
- * <p>Some send as fast as they get answers, with {@link #AHEAD} lines unanswered; the others a line
- * each 10 ms.
+ * <p>Some send ten lines each 10 ms, the others one, with up to {@link #AHEAD} unanswered.
  */
 public final class LineClients implements AutoCloseable {
   private static final int AHEAD = 200;
   private static final int READ_TIMEOUT_MILLIS = 30_000;
   private static final long PACE_MILLIS = 10;
+  private static final int BURST = 10;
   private static final String PADDING = "x".repeat(400);
 
   private final List<Client> clients = new ArrayList<>();
@@ -36,7 +36,7 @@ public final class LineClients implements AutoCloseable {
   private final class Client {
     private final int number;
     private final Socket socket;
-    private final boolean paced;
+    private final boolean busy;
     private final Semaphore ahead = new Semaphore(AHEAD);
     private final Thread reader;
     private final Thread writer;
@@ -46,10 +46,10 @@ public final class LineClients implements AutoCloseable {
     private volatile long gap;
     private volatile @Nullable String failure;
 
-    Client(int number, Socket socket, boolean paced) {
+    Client(int number, Socket socket, boolean busy) {
       this.number = number;
       this.socket = socket;
-      this.paced = paced;
+      this.busy = busy;
       reader = Thread.ofVirtual().unstarted(() -> guarded(this::read));
       writer = Thread.ofVirtual().unstarted(() -> guarded(this::write));
     }
@@ -78,7 +78,7 @@ public final class LineClients implements AutoCloseable {
         }
         out.write((line(sent + 1) + "\n").getBytes(StandardCharsets.US_ASCII));
         sent++;
-        if (paced) {
+        if (!busy || sent % BURST == 0) {
           Thread.sleep(PACE_MILLIS);
         }
       }
@@ -117,10 +117,10 @@ public final class LineClients implements AutoCloseable {
   /**
    * Connects and begins to send.
    *
-   * @param unpaced how many send as fast as they can
+   * @param busy how many send ten times as much as the others
    */
   public static LineClients open(
-      Namespace from, InetSocketAddress server, int connections, int unpaced) throws Exception {
+      Namespace from, InetSocketAddress server, int connections, int busy) throws Exception {
     var all = new LineClients();
     for (int i = 1; i <= connections; i++) {
       Socket socket =
@@ -130,7 +130,7 @@ public final class LineClients implements AutoCloseable {
             return made;
           });
       socket.setSoTimeout(READ_TIMEOUT_MILLIS);
-      all.clients.add(all.new Client(i, socket, i > unpaced));
+      all.clients.add(all.new Client(i, socket, i <= busy));
     }
     for (Client each : all.clients) {
       each.reader.start();

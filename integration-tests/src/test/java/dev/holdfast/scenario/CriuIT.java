@@ -50,7 +50,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(600)
 class CriuIT {
   private static final int CONNECTIONS = 20;
-  private static final int UNPACED = 4;
+  private static final int BUSY = 4;
   private static final Duration LIMIT = Duration.ofSeconds(30);
   private static final LabAddresses LAN = LabAddresses.V4;
   private static final Path SCRIPT =
@@ -100,7 +100,7 @@ class CriuIT {
       watch(lab.router(), "to-new", null);
       watch(destination.namespace(), "eth0", LAN.guestOld());
       source.serve(folder);
-      clients = LineClients.open(lab.client(), server(LAN.guestOld()), CONNECTIONS, UNPACED);
+      clients = LineClients.open(lab.client(), server(LAN.guestOld()), CONNECTIONS, BUSY);
       rest.add("the clients", clients::close);
       clients.awaitAnswers(10, 10_000);
       hosts.arm(request(encapsulation));
@@ -247,6 +247,7 @@ class CriuIT {
           round.clients.longestGapNanos() / 1e6,
           round.clients.lines(),
           round.queued());
+      hosts.old().control().finish(TwoHosts.NAME, true); // no name is moved: nothing else ends it
       hosts.awaitDone(LIMIT);
       round.destination.stop();
       round.destination.cut();
@@ -260,11 +261,10 @@ class CriuIT {
   }
 
   @Tag("suite-tools")
-  @ParameterizedTest
-  @ValueSource(strings = {"tls", "ipip"})
-  void movesTwentyTimes(String encapsulation) throws Exception {
+  @Test
+  void movesTwentyTimesInARow() throws Exception {
     for (int i = 1; i <= 20; i++) {
-      move(encapsulation, i);
+      move(i % 2 == 0 ? "ipip" : "tls", i);
     }
     hosts.nothingIsLeft();
   }
