@@ -87,6 +87,8 @@ class CriuIT {
     private final Path images;
 
     Round(String encapsulation) throws Exception {
+      cleanup.add("connections of a server", rest::close); // where this constructor fails
+      cleanup.add("the server's first container", ofSource::close);
       images = Files.createTempDirectory(folder, "images");
       source = container(ofSource, "source", lab.oldHost(), Lab.OLD_PORT);
       source
