@@ -1,11 +1,13 @@
 #!/bin/sh
 # CRIU's action script for a container that Holdfast moves, at both hosts:
 #
-#   criu dump    ... --tcp-established --action-script '/etc/holdfast/holdfast-criu.sh web1'
-#   criu restore ... --tcp-established --action-script '/etc/holdfast/holdfast-criu.sh web1'
+#   export HOLDFAST_MIGRATION=web1
+#   criu dump    ... --tcp-established --action-script /etc/holdfast/holdfast-criu.sh
+#   criu restore ... --tcp-established --action-script /etc/holdfast/holdfast-criu.sh
 #
-# web1 is the migration, armed before (or HOLDFAST_MIGRATION says it). CRIU says in CRTOOLS_SCRIPT_ACTION where it is:
-# 'holdfast hook criu --help' has what is done then. The order that no reset comes of:
+# web1 is the migration, armed before. CRIU starts the script without a shell, so it cannot be given arguments ("No such
+# file or directory"). It says in CRTOOLS_SCRIPT_ACTION where it is: 'holdfast hook criu --help' has what is done then.
+# The order that no reset comes of:
 #
 #   1 old host   criu dump             packets are held from before the freeze on
 #   2 old host   cut the container's link (ip link del), then delete its namespace: a namespace that is torn down loses
@@ -32,7 +34,15 @@ case ${CRTOOLS_SCRIPT_ACTION:-} in
     verb=''
     case $(ask "$there") in *'"role":"endpoint"'*) verb=release ;; esac
     ;;
-  network-unlock | post-resume) verb='' ;;
+  network-unlock | post-resume)
+    # At the new host there is nothing to do before pre-resume, and nothing after it once it has released: to find that
+    # out by starting holdfast would keep the frozen container waiting.
+    verb=''
+    case $CRTOOLS_SCRIPT_ACTION:$(ask "$there") in
+      network-unlock:*'"role":"endpoint"'*) exit 0 ;;
+      post-resume:*'"role":"endpoint"'*'"state":"redirecting"'*) exit 0 ;;
+    esac
+    ;;
   *) exit 0 ;;
 esac
 

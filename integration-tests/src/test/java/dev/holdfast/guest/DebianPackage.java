@@ -39,15 +39,29 @@ final class DebianPackage {
    * @throws IOException in one sentence when apt does not know the package or cannot load it
    */
   static Path unpacked(String name, Step first) throws IOException {
+    return cached(() -> version(name), folder -> load(name, folder, first));
+  }
+
+  /** Finds out what a folder of the cache is called. */
+  interface Name {
+    String get() throws IOException;
+  }
+
+  /**
+   * A folder of the cache, which is made where it is not there yet. Processes take turns.
+   *
+   * @param make leaves the folder there, or nothing
+   */
+  static Path cached(Name name, Step make) throws IOException {
     Path cache = cache();
     Files.createDirectories(cache);
     try (var channel =
             FileChannel.open(
                 cache.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         FileLock unused = channel.lock()) {
-      Path folder = cache.resolve(version(name));
+      Path folder = cache.resolve(name.get());
       if (!Files.isDirectory(folder)) {
-        load(name, folder, first);
+        make.run(folder);
       }
       return folder;
     }

@@ -366,9 +366,12 @@ class ToolHooksTest {
     assertThat(criu("pre-dump").exitCode()).isEqualTo(3);
   }
 
+  /** CRIU gives it no arguments. */
   private Ended criuScript(String action) throws Exception {
     return script(
-        "criu/holdfast-criu.sh", "", Map.of("CRTOOLS_SCRIPT_ACTION", action, "FAIL", "9"), "web1");
+        "criu/holdfast-criu.sh",
+        "",
+        Map.of("CRTOOLS_SCRIPT_ACTION", action, "HOLDFAST_MIGRATION", "web1", "FAIL", "9"));
   }
 
   /** What is quick is done by curl; what is not plain is left to holdfast. */
@@ -388,10 +391,14 @@ class ToolHooksTest {
 
     arm("web1", "endpoint", null, "holding");
     assertThat(criuScript("post-restore").status()).isZero();
+    assertThat(criuScript("network-unlock").status()).isZero();
     assertThat(state("web1")).isEqualTo("holding");
+    assertThat(criuScript("post-resume").status()).isEqualTo(9); // not released: holdfast insists
+    assertThat(called()).hasLineCount(3);
     assertThat(criuScript("pre-resume").status()).isZero();
     assertThat(state("web1")).isEqualTo("redirecting");
-    assertThat(called()).hasLineCount(2);
+    assertThat(criuScript("post-resume").status()).isZero();
+    assertThat(called()).hasLineCount(3);
   }
 
   private CliRun proxmox(@Nullable String from, String... arguments) {
