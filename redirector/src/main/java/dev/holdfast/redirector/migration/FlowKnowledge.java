@@ -105,6 +105,8 @@ final class FlowKnowledge {
             });
     try {
       learnFrom(known);
+      complete = false; // a list that came in between went nowhere
+      listInBackground();
     } catch (RequestRefused e) {
       host.data().run(() -> path.learn(known));
       migration.alert(

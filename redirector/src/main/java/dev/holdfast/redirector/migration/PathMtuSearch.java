@@ -1,6 +1,5 @@
 package dev.holdfast.redirector.migration;
 
-import dev.holdfast.redirector.decide.Fit;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.Map;
@@ -46,9 +45,8 @@ final class PathMtuSearch {
    *     may send
    */
   int measure(int tooLong) throws InterruptedException {
-    int floor = old.isV4() ? Fit.SMALLEST_V4 : Fit.SMALLEST_V6;
-    int shortest = Math.max(floor, Paths.smallestInnerMtu(host.config()));
-    return longest(shortest, tooLong - 1);
+    // What IPv6 may always send is carried in fragments of the outer packet where less passes.
+    return longest(Paths.smallestInnerMtu(host.config()), tooLong - 1);
   }
 
   /** The longest of these sizes that passes; 0 where not even {@code from} does. */
@@ -87,8 +85,10 @@ final class PathMtuSearch {
               all.countDown();
             }
           });
+          // The longest first: what a queue drops is the end of a burst.
+          int longest = to - (to - from) % step;
           for (int copy = 0; copy < copies; copy++) {
-            for (int size = from; size <= to; size += step) {
+            for (int size = longest; size >= from; size -= step) {
               long number = numbers.incrementAndGet();
               sizes.put(number, size);
               boolean unused = path.probe(old, number, size);

@@ -9,6 +9,8 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The redirector's knowledge of what IP-in-IP carries whole, from arm to the end: both hosts are
@@ -16,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * is filtered would swallow every full segment without a word. TLS needs none of it.
  */
 final class PathMtuWatch {
+  private static final Logger log = LoggerFactory.getLogger(PathMtuWatch.class);
   private static final long SOON_NANOS = 10_000_000L;
 
   private final Host host;
@@ -55,6 +58,9 @@ final class PathMtuWatch {
             turn(probing);
           } catch (InterruptedException | RejectedExecutionException e) {
             return; // the daemon is stopping
+          } catch (RuntimeException e) {
+            log.warn("the path MTU of {} could not be tried", migration.record.name(), e);
+            probing.searched(false, now()); // such as a full disk: later
           }
           next(probing);
         });
@@ -73,6 +79,7 @@ final class PathMtuWatch {
       case CONFIRM -> {
         if (search.passes(known)) {
           probing.passed(now());
+          tell(); // it does not answer, and may have been somewhere else
         } else {
           probing.lost(now());
         }
@@ -98,6 +105,9 @@ final class PathMtuWatch {
       return;
     }
     int found = search.measure(known + 1); // three lost probes may have been lost to a queue
+    if (found > 0 && found < known && search.passes(known)) {
+      found = known; // as the search's own burst may have been
+    }
     probing.searched(found > 0, now());
     if (found == 0 && !isShortAlone) {
       migration.alert("IP-in-IP carries short packets alone: see to the path between the hosts");
@@ -124,14 +134,15 @@ final class PathMtuWatch {
 
   /** Both hosts know from now on that {@code bytes} of inner packet pass whole, and no more. */
   void agree(MigrationPath path, int bytes) {
+    host.data().run(() -> path.innerMtu(bytes)); // first: packets do not wait for a disk
     migration.amend(record -> record.withInnerMtu(bytes));
-    host.data().run(() -> path.innerMtu(bytes));
     tell();
   }
 
   /**
    * Says it to the endpoint, which does not answer: said again whenever its control channel is
-   * back, since the one on which it was said may have been lost with it.
+   * back, since the one on which it was said may have been lost with it, and with each
+   * confirmation.
    */
   void tell() {
     MigrationRecord record = migration.record;

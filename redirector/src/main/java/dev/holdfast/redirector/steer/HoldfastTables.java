@@ -261,7 +261,7 @@ final class HoldfastTables {
         }
         chain postrouting {
           type filter hook postrouting priority raw; policy accept;
-          fib daddr type { multicast, broadcast } jump to_held
+          oifname @blocked fib daddr type { multicast, broadcast } jump to_held
           oifname @blocked counter drop
         }
       }

@@ -36,7 +36,7 @@ public final class InferredOffload {
     int headers = transport - view.start() + (view.isTcp() ? view.tcpHeaderLength() : 8);
     int room = view.isUdp() ? view.udpLength() : view.end() - transport;
     int pseudo = Checksums.pseudoHeader(view, view.protocol(), room);
-    boolean isLong = view.isTcp() && view.length() > mtu && isMerged(view, headers, cutTo);
+    boolean isLong = view.isTcp() && view.length() > mtu && isMerged(buf, view, headers, cutTo);
     boolean maybeLeft = buf.getUnsignedShort(field) == pseudo;
     if (!isLong && !maybeLeft) {
       return; // nearly always: nothing more than a pseudo-header was summed
@@ -49,7 +49,8 @@ public final class InferredOffload {
     int type =
         !isLong
             ? VirtioNetHeader.GSO_NONE
-            : view.isV4() ? VirtioNetHeader.GSO_TCPV4 : VirtioNetHeader.GSO_TCPV6;
+            : (view.isV4() ? VirtioNetHeader.GSO_TCPV4 : VirtioNetHeader.GSO_TCPV6)
+                | SegmentLength.ecn(view);
     VirtioNetHeader.set(
         buf,
         vnetIndex,
@@ -62,12 +63,14 @@ public final class InferredOffload {
   }
 
   /**
-   * Whether a device can have made it of shorter ones: no stack sends SYN or RST more than once,
-   * and no other host takes more segments than {@link OffloadCheck} does.
+   * Whether a device can have made it of shorter ones: no stack sends SYN or RST more than once, no
+   * other host takes more segments than {@link OffloadCheck} does, and what is signed as a whole
+   * (RFC 2385, RFC 5925) was sent as a whole.
    */
-  private static boolean isMerged(PacketView view, int headers, int mtu) {
+  private static boolean isMerged(ByteBuf buf, PacketView view, int headers, int mtu) {
     return mtu > headers
         && (view.tcpFlags() & (PacketView.SYN | PacketView.RST | PacketView.URG)) == 0
-        && view.tcpPayloadLength() <= (long) (mtu - headers) * OffloadCheck.MAX_SEGMENTS;
+        && view.tcpPayloadLength() <= (long) (mtu - headers) * OffloadCheck.MAX_SEGMENTS
+        && !SegmentLength.isVouchedFor(buf, view);
   }
 }

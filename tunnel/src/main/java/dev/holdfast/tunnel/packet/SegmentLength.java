@@ -11,15 +11,16 @@ import io.netty.buffer.ByteBuf;
  * IP packet (RFC 791 section 3.2), of which each needs all others, and which IPv6 leaves to the
  * sender alone (RFC 8200 section 4.5).
  *
- * <p>Not divided are SYN and RST, urgent data, a packet that is a fragment, a segment whose options
- * vouch for it as a whole (RFC 5925, RFC 2385), and one with a wrong checksum, which would be right
- * afterwards.
+ * <p>Not divided are SYN and RST, urgent data, a packet that is a fragment or has IPv6 extension
+ * headers, a segment whose options vouch for it as a whole (RFC 5925, RFC 2385), and one with a
+ * wrong checksum, which would be right afterwards.
  */
 public final class SegmentLength {
   private static final int END_OF_OPTIONS = 0;
   private static final int NO_OPERATION = 1;
   private static final int MD5_SIGNATURE = 19;
   private static final int AUTHENTICATION = 29;
+  private static final int CWR = 0x80;
   private static final int FIXED_HEADER = 20;
   private static final int CHECKSUM = 16;
 
@@ -46,7 +47,7 @@ public final class SegmentLength {
         buf,
         vnetIndex,
         VirtioNetHeader.FLAG_NEEDS_CHECKSUM,
-        type | (VirtioNetHeader.gsoType(buf, vnetIndex) & VirtioNetHeader.GSO_ECN),
+        type | ecn(view),
         headers,
         longest - headers,
         transport - view.start(),
@@ -56,7 +57,10 @@ public final class SegmentLength {
 
   /** What {@link #shorten} would answer. Changes nothing. */
   public static boolean mayShorten(ByteBuf buf, int vnetIndex, PacketView view, int longest) {
-    if (!view.isTcp() || view.isFragment()) {
+    // An extension header may vouch for the whole too (RFC 4302), or be one that kernels do not
+    // cut.
+    boolean isExtended = !view.isV4() && view.hasOptionsOrExtensions();
+    if (!view.isTcp() || view.isFragment() || isExtended) {
       return false;
     }
     int data = longest - headers(view);
@@ -68,12 +72,17 @@ public final class SegmentLength {
         && (VirtioNetHeader.needsChecksum(buf, vnetIndex) || Checksums.verifyTransport(view));
   }
 
+  /** Congestion Window Reduced is said once, in the first piece (RFC 3168 section 6.1.2). */
+  static int ecn(PacketView view) {
+    return (view.tcpFlags() & CWR) == 0 ? 0 : VirtioNetHeader.GSO_ECN;
+  }
+
   private static int headers(PacketView view) {
     return view.transportStart() - view.start() + view.tcpHeaderLength();
   }
 
   /** Also where the options cannot be read to their end. */
-  private static boolean isVouchedFor(ByteBuf buf, PacketView view) {
+  static boolean isVouchedFor(ByteBuf buf, PacketView view) {
     int end = view.transportStart() + view.tcpHeaderLength();
     for (int at = view.transportStart() + FIXED_HEADER; at < end; ) {
       int kind = buf.getUnsignedByte(at);

@@ -3,6 +3,7 @@ package dev.holdfast.tunnel.packet;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.netty.buffer.ByteBuf;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -28,6 +29,7 @@ class InferredOffloadTest {
         Arguments.of(
             "merged by the network card, checksum right", tcp(9000), "01012800b40514001000"),
         Arguments.of("a SYN, which no device merges", syn(9000), PLAIN),
+        Arguments.of("signed as a whole (RFC 2385)", signed().payload(9000), PLAIN),
         Arguments.of("UDP longer than the MTU is left whole", udp(9000), PLAIN),
         Arguments.of("ICMP", v4().icmp(8, 0, 1).payload(9000), PLAIN),
         Arguments.of("another protocol", v4().raw(50).payload(9000), PLAIN),
@@ -90,6 +92,11 @@ class InferredOffloadTest {
     InferredOffload.write(buf, 0, view, MTU);
     assertThat(Bytes.hexOf(buf.slice(0, 10))).isEqualTo(PLAIN);
     assertThat(buf.getShort(36)).isZero();
+  }
+
+  private static PacketBuilder signed() {
+    return v4().tcp(
+            1, 2, 3, 4, PacketView.ACK, 5, HexFormat.of().parseHex("01011312" + "ab".repeat(16)));
   }
 
   private static PacketBuilder v4() {

@@ -79,6 +79,7 @@ class SegmentLengthTest {
             v4(PacketView.RST | PacketView.ACK).payload(1_460),
             v4(PacketView.URG | PacketView.ACK).payload(1_460),
             v6(PacketView.SYN).payload(1_440),
+            v6(PacketView.ACK).extension(60, new byte[6]).payload(1_440),
             v4(PacketView.ACK).fragment(0, true).payload(1_460),
             PacketBuilder.of("192.0.2.1", "198.51.100.2").udp(1, 2).payload(1_472))) {
       ByteBuf buf = written(packet);
@@ -86,6 +87,14 @@ class SegmentLengthTest {
       assertThat(SegmentLength.shorten(buf, 0, view(buf), LAN)).isFalse();
       assertThat(Bytes.hexOf(buf)).isEqualTo(before);
     }
+  }
+
+  @Test
+  void aReducedWindowIsToldOnce() {
+    ByteBuf buf = written(v4(PacketView.ACK | 0x80).payload(1_460));
+    assertThat(SegmentLength.shorten(buf, 0, view(buf), LAN)).isTrue();
+    assertThat(VirtioNetHeader.gsoType(buf, 0))
+        .isEqualTo(VirtioNetHeader.GSO_TCPV4 | VirtioNetHeader.GSO_ECN);
   }
 
   @Test
