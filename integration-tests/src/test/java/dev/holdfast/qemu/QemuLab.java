@@ -205,28 +205,26 @@ final class QemuLab {
       prepareRoutes(LabAddresses.V6);
     }
     listFlows();
-    MigrationRequest request = request(encapsulation);
-    var unused = a.daemon.control().arm(aware ? request : request.unaware());
+    MigrationRequest.Draft draft = request(encapsulation);
+    var unused = a.daemon.control().arm((aware ? draft : draft.unaware()).request());
   }
 
-  private MigrationRequest request(String encapsulation) {
+  private MigrationRequest.Draft request(String encapsulation) {
     LabAddresses v4 = LabAddresses.V4;
     LabAddresses v6 = LabAddresses.V6;
-    return new MigrationRequest(
-        NAME,
-        List.of(v4.guestOld().toString(), v6.guestOld().toString()),
-        List.of(v4.guestNew().toString(), v6.guestNew().toString()),
-        b.daemon.plan().name(),
-        null,
-        a.port,
-        Lab.GUEST_MAC,
-        Lab.BRIDGE,
-        NameService.GUEST_NAME,
-        List.of(v4.guestNew().toString()),
-        encapsulation,
-        "queue",
-        "cat " + flows(),
-        null);
+    return MigrationRequest.of(
+            NAME,
+            List.of(v4.guestOld().toString(), v6.guestOld().toString()),
+            List.of(v4.guestNew().toString(), v6.guestNew().toString()),
+            b.daemon.plan().name(),
+            Lab.BRIDGE)
+        .guestPort(a.port)
+        .guestMac(Lab.GUEST_MAC)
+        .dnsName(NameService.GUEST_NAME)
+        .dnsAddresses(List.of(v4.guestNew().toString()))
+        .encapsulation(encapsulation)
+        .holdPolicy("queue")
+        .flowListCommand("cat " + flows());
   }
 
   private Path flows() {

@@ -126,22 +126,20 @@ class CriuIT {
     /** The list of connections is the container's, wherever it is. */
     private MigrationRequest request(String encapsulation) {
       String list = "ip netns exec %s ss -Htn";
-      return new MigrationRequest(
-          TwoHosts.NAME,
-          List.of(LAN.guestOld().toString()),
-          List.of(LAN.guestNew().toString()),
-          hosts.fresh().plan().name(),
-          null,
-          Lab.OLD_PORT,
-          Lab.GUEST_MAC,
-          Lab.BRIDGE,
-          null,
-          List.of(),
-          encapsulation,
-          "queue",
-          (list + " 2>/dev/null || " + list)
-              .formatted(source.namespace().name(), destination.namespace().name()),
-          null);
+      return MigrationRequest.of(
+              TwoHosts.NAME,
+              List.of(LAN.guestOld().toString()),
+              List.of(LAN.guestNew().toString()),
+              hosts.fresh().plan().name(),
+              Lab.BRIDGE)
+          .guestPort(Lab.OLD_PORT)
+          .guestMac(Lab.GUEST_MAC)
+          .encapsulation(encapsulation)
+          .holdPolicy("queue")
+          .flowListCommand(
+              (list + " 2>/dev/null || " + list)
+                  .formatted(source.namespace().name(), destination.namespace().name()))
+          .request();
     }
 
     /** Dumps the server, with data on its way in both directions. */

@@ -80,21 +80,14 @@ class ExpiryIT {
   }
 
   private static MigrationRequest request() {
-    return new MigrationRequest(
-        "web1",
-        List.of("10.1.0.10"),
-        List.of("10.2.0.10"),
-        "new-host",
-        null,
-        Lab.OLD_PORT,
-        Lab.GUEST_MAC,
-        Lab.BRIDGE,
-        null,
-        List.of(),
-        "tls",
-        "queue",
-        "true",
-        null);
+    return MigrationRequest.of(
+            "web1", List.of("10.1.0.10"), List.of("10.2.0.10"), "new-host", Lab.BRIDGE)
+        .guestPort(Lab.OLD_PORT)
+        .guestMac(Lab.GUEST_MAC)
+        .encapsulation("tls")
+        .holdPolicy("queue")
+        .flowListCommand("true")
+        .request();
   }
 
   private static MigrationView awaitAlert(DemoHost host, String words) throws Exception {

@@ -137,22 +137,14 @@ class GuestUnawareIT {
     List<String> news = BOTH.stream().map(lan -> lan.guestNew().toString()).toList();
     MigrationView armed =
         hosts.arm(
-            new MigrationRequest(
-                    TwoHosts.NAME,
-                    olds,
-                    news,
-                    "new-host",
-                    null,
-                    Lab.OLD_PORT,
-                    Lab.GUEST_MAC,
-                    Lab.BRIDGE,
-                    null,
-                    List.of(),
-                    encapsulation,
-                    "queue",
-                    String.join(" ", lab.guest().within("ss", "-Htn")),
-                    null)
-                .unaware());
+            MigrationRequest.of(TwoHosts.NAME, olds, news, "new-host", Lab.BRIDGE)
+                .guestPort(Lab.OLD_PORT)
+                .guestMac(Lab.GUEST_MAC)
+                .encapsulation(encapsulation)
+                .holdPolicy("queue")
+                .flowListCommand(String.join(" ", lab.guest().within("ss", "-Htn")))
+                .unaware()
+                .request());
     assertThat(armed.guestUnaware()).isTrue();
     assertThat(armed.alerts()).anyMatch(alert -> alert.contains("unmap"));
   }

@@ -277,21 +277,15 @@ class ManyMigrationsIT {
 
   private MigrationRequest request(int number) {
     ManyGuestsLab.Guest guest = ManyGuestsLab.GUESTS.get(number);
-    return new MigrationRequest(
-        "move" + number,
-        guest.olds(),
-        guest.news(),
-        guest.remote(),
-        null,
-        guest.port(),
-        guest.mac(),
-        guest.deliver(),
-        names.nameOf(number),
-        List.of(),
-        ENCAPSULATIONS.get(number),
-        null,
-        String.join(" ", lab.guest(number).within("ss", "-Htn")),
-        CAPTURES.get(number));
+    return MigrationRequest.of(
+            "move" + number, guest.olds(), guest.news(), guest.remote(), guest.deliver())
+        .guestPort(guest.port())
+        .guestMac(guest.mac())
+        .dnsName(names.nameOf(number))
+        .encapsulation(ENCAPSULATIONS.get(number))
+        .flowListCommand(String.join(" ", lab.guest(number).within("ss", "-Htn")))
+        .capture(CAPTURES.get(number))
+        .request();
   }
 
   private void enter(int number, Phase phase) {

@@ -51,39 +51,26 @@ class PreflightIT {
 
   /** As if the guest, which runs at the old host, ran at the new one and was to come. */
   private static MigrationRequest fromTheWrongHost() {
-    return new MigrationRequest(
-        "wrong",
-        List.of("10.1.0.10"),
-        List.of("10.1.0.77"),
-        "old-host",
-        Lab.BRIDGE,
-        null,
-        Lab.GUEST_MAC,
-        Lab.BRIDGE,
-        null,
-        List.of(),
-        "tls",
-        "queue",
-        "true",
-        null);
+    return MigrationRequest.of(
+            "wrong", List.of("10.1.0.10"), List.of("10.1.0.77"), "old-host", Lab.BRIDGE)
+        .from(Lab.BRIDGE)
+        .guestMac(Lab.GUEST_MAC)
+        .encapsulation("tls")
+        .holdPolicy("queue")
+        .flowListCommand("true")
+        .request();
   }
 
   private static MigrationRequest request(String mac) {
-    return new MigrationRequest(
-        "web1",
-        List.of("10.1.0.10"),
-        List.of("10.2.0.10"),
-        "new-host",
-        null,
-        Lab.OLD_PORT,
-        mac,
-        Lab.BRIDGE,
-        NameService.GUEST_NAME,
-        List.of(),
-        "tls",
-        "queue",
-        "true",
-        null);
+    return MigrationRequest.of(
+            "web1", List.of("10.1.0.10"), List.of("10.2.0.10"), "new-host", Lab.BRIDGE)
+        .guestPort(Lab.OLD_PORT)
+        .guestMac(mac)
+        .dnsName(NameService.GUEST_NAME)
+        .encapsulation("tls")
+        .holdPolicy("queue")
+        .flowListCommand("true")
+        .request();
   }
 
   /** A way to break the lab, and to mend it again. */

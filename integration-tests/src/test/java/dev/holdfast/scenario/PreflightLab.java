@@ -69,21 +69,15 @@ final class PreflightLab {
     }
 
     private MigrationRequest made() {
-      return new MigrationRequest(
-          GUEST,
-          List.of(oldAddress),
-          List.of(newAddress),
-          NEW,
-          from,
-          guestPort,
-          guestMac,
-          deliver,
-          dnsName,
-          List.of(),
-          encapsulation,
-          "queue",
-          "true",
-          null);
+      return MigrationRequest.of(GUEST, List.of(oldAddress), List.of(newAddress), NEW, deliver)
+          .from(from)
+          .guestPort(guestPort)
+          .guestMac(guestMac)
+          .dnsName(dnsName)
+          .encapsulation(encapsulation)
+          .holdPolicy("queue")
+          .flowListCommand("true")
+          .request();
     }
   }
 

@@ -77,21 +77,15 @@ class RefusalsIT {
   }
 
   private static MigrationRequest request() {
-    return new MigrationRequest(
-        "web1",
-        List.of("10.1.0.10"),
-        List.of("10.2.0.10"),
-        "new-host",
-        null,
-        Lab.OLD_PORT,
-        Lab.GUEST_MAC,
-        Lab.BRIDGE,
-        NameService.GUEST_NAME,
-        List.of(),
-        "tls",
-        "queue",
-        "true",
-        null);
+    return MigrationRequest.of(
+            "web1", List.of("10.1.0.10"), List.of("10.2.0.10"), "new-host", Lab.BRIDGE)
+        .guestPort(Lab.OLD_PORT)
+        .guestMac(Lab.GUEST_MAC)
+        .dnsName(NameService.GUEST_NAME)
+        .encapsulation("tls")
+        .holdPolicy("queue")
+        .flowListCommand("true")
+        .request();
   }
 
   private void startOld(UnaryOperator<HostPlan.Remote> knows) throws Exception {
@@ -172,21 +166,19 @@ class RefusalsIT {
   private static MigrationRequest request(
       @Nullable String guestPort, @Nullable String dnsName, String encapsulation) {
     MigrationRequest sound = request();
-    return new MigrationRequest(
-        sound.name(),
-        sound.oldAddresses(),
-        sound.newAddresses(),
-        sound.remote(),
-        null,
-        guestPort,
-        sound.guestMac(),
-        sound.deliver(),
-        dnsName,
-        List.of(),
-        encapsulation,
-        "queue",
-        "true",
-        null);
+    return MigrationRequest.of(
+            sound.name(),
+            sound.oldAddresses(),
+            sound.newAddresses(),
+            sound.remote(),
+            sound.deliver())
+        .guestPort(guestPort)
+        .guestMac(sound.guestMac())
+        .dnsName(dnsName)
+        .encapsulation(encapsulation)
+        .holdPolicy("queue")
+        .flowListCommand("true")
+        .request();
   }
 
   private static MigrationRequest request(String encapsulation) {
@@ -222,21 +214,15 @@ class RefusalsIT {
     MigrationRequest sound = request();
 
     refused(
-        new MigrationRequest(
-            sound.name(),
-            sound.oldAddresses(),
-            sound.newAddresses(),
-            sound.remote(),
-            null,
-            sound.guestPort(),
-            sound.guestMac(),
-            "br9",
-            sound.dnsName(),
-            List.of(),
-            "tls",
-            "queue",
-            "true",
-            null),
+        MigrationRequest.of(
+                sound.name(), sound.oldAddresses(), sound.newAddresses(), sound.remote(), "br9")
+            .guestPort(sound.guestPort())
+            .guestMac(sound.guestMac())
+            .dnsName(sound.dnsName())
+            .encapsulation("tls")
+            .holdPolicy("queue")
+            .flowListCommand("true")
+            .request(),
         "br9");
     refused(requestFrom("vnet9"), "vnet9");
     refused(request(sound.guestPort(), "gone.lab.test", "tls"), "DNS", "gone.lab.test");

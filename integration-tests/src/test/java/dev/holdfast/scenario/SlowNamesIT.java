@@ -109,21 +109,18 @@ class SlowNamesIT {
   }
 
   private static MigrationRequest withBothNames(MigrationRequest one) {
-    return new MigrationRequest(
-        one.name(),
-        one.oldAddresses(),
-        one.newAddresses(),
-        one.remote(),
-        one.from(),
-        one.guestPort(),
-        one.guestMac(),
-        one.deliver(),
-        one.dnsName() + "," + SECOND_NAME,
-        one.dnsAddresses(),
-        one.encapsulation(),
-        one.holdPolicy(),
-        one.flowListCommand(),
-        one.capture(),
-        one.returnPath());
+    return MigrationRequest.of(
+            one.name(), one.oldAddresses(), one.newAddresses(), one.remote(), one.deliver())
+        .from(one.from())
+        .guestPort(one.guestPort())
+        .guestMac(one.guestMac())
+        .dnsName(one.dnsName() + "," + SECOND_NAME)
+        .dnsAddresses(one.dnsAddresses())
+        .encapsulation(one.encapsulation())
+        .holdPolicy(one.holdPolicy())
+        .flowListCommand(one.flowListCommand())
+        .capture(one.capture())
+        .returnPath(one.returnPath())
+        .request();
   }
 }

@@ -333,21 +333,21 @@ class SoakSuiteIT {
 
   private static MigrationRequest request(Lab lab, Round round) {
     Namespace guest = lab.guest();
-    return new MigrationRequest(
-        NAME,
-        round.old().words(),
-        round.fresh().words(),
-        round.to().host().plan().name(),
-        null,
-        round.from().port(),
-        Lab.GUEST_MAC,
-        Lab.BRIDGE,
-        NameService.GUEST_NAME,
-        List.of(round.fresh().v4().toString()),
-        round.encapsulation(),
-        "queue",
-        String.join(" ", guest.within("ss", "-Htn")),
-        round.capture());
+    return MigrationRequest.of(
+            NAME,
+            round.old().words(),
+            round.fresh().words(),
+            round.to().host().plan().name(),
+            Lab.BRIDGE)
+        .guestPort(round.from().port())
+        .guestMac(Lab.GUEST_MAC)
+        .dnsName(NameService.GUEST_NAME)
+        .dnsAddresses(List.of(round.fresh().v4().toString()))
+        .encapsulation(round.encapsulation())
+        .holdPolicy("queue")
+        .flowListCommand(String.join(" ", guest.within("ss", "-Htn")))
+        .capture(round.capture())
+        .request();
   }
 
   private static void awaitDone(Site site, String label) throws Exception {

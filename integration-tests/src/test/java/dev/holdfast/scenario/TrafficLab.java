@@ -103,21 +103,18 @@ final class TrafficLab implements AutoCloseable {
     LabAddresses v4 = LabAddresses.V4;
     LabAddresses v6 = LabAddresses.V6;
     hosts.arm(
-        new MigrationRequest(
-            TwoHosts.NAME,
-            List.of(v4.guestOld().toString(), v6.guestOld().toString()),
-            List.of(v4.guestNew().toString(), v6.guestNew().toString()),
-            "new-host",
-            null,
-            Lab.OLD_PORT,
-            Lab.GUEST_MAC,
-            Lab.BRIDGE,
-            null,
-            List.of(),
-            encapsulation,
-            "queue",
-            String.join(" ", lab.guest().within("ss", "-Htn")),
-            null));
+        MigrationRequest.of(
+                TwoHosts.NAME,
+                List.of(v4.guestOld().toString(), v6.guestOld().toString()),
+                List.of(v4.guestNew().toString(), v6.guestNew().toString()),
+                "new-host",
+                Lab.BRIDGE)
+            .guestPort(Lab.OLD_PORT)
+            .guestMac(Lab.GUEST_MAC)
+            .encapsulation(encapsulation)
+            .holdPolicy("queue")
+            .flowListCommand(String.join(" ", lab.guest().within("ss", "-Htn")))
+            .request());
   }
 
   void hold() throws Exception {

@@ -111,21 +111,20 @@ final class TwoHosts {
 
   MigrationRequest request(
       String encapsulation, @Nullable String from, @Nullable String guestPort, String deliver) {
-    return new MigrationRequest(
-        NAME,
-        List.of(addresses.guestOld().toString()),
-        List.of(addresses.guestNew().toString()),
-        fresh.plan().name(),
-        from,
-        guestPort,
-        Lab.GUEST_MAC,
-        deliver,
-        NameService.GUEST_NAME,
-        List.of(),
-        encapsulation,
-        "queue",
-        String.join(" ", lab.guest().within("ss", "-Htn")),
-        null);
+    return MigrationRequest.of(
+            NAME,
+            List.of(addresses.guestOld().toString()),
+            List.of(addresses.guestNew().toString()),
+            fresh.plan().name(),
+            deliver)
+        .from(from)
+        .guestPort(guestPort)
+        .guestMac(Lab.GUEST_MAC)
+        .dnsName(NameService.GUEST_NAME)
+        .encapsulation(encapsulation)
+        .holdPolicy("queue")
+        .flowListCommand(String.join(" ", lab.guest().within("ss", "-Htn")))
+        .request();
   }
 
   MigrationView arm(MigrationRequest request) throws Exception {

@@ -35,22 +35,21 @@ final class GuestMigration {
   }
 
   private MigrationRequest request() {
-    return new MigrationRequest(
-        NAME,
-        stage.lans().map(lan -> lan.guestOld().toString()).toList(),
-        stage.lans().map(lan -> lan.guestNew().toString()).toList(),
-        stage.newHost().plan().name(),
-        null,
-        Lab.OLD_PORT,
-        Lab.GUEST_MAC,
-        Lab.BRIDGE,
-        NameService.GUEST_NAME,
-        List.of(stage.addresses().guestNew().toString()),
-        options.encapsulation(),
-        options.hold(),
-        String.join(" ", stage.lab().guest().within("ss", "-Htn")),
-        null,
-        options.returnPath());
+    return MigrationRequest.of(
+            NAME,
+            stage.lans().map(lan -> lan.guestOld().toString()).toList(),
+            stage.lans().map(lan -> lan.guestNew().toString()).toList(),
+            stage.newHost().plan().name(),
+            Lab.BRIDGE)
+        .guestPort(Lab.OLD_PORT)
+        .guestMac(Lab.GUEST_MAC)
+        .dnsName(NameService.GUEST_NAME)
+        .dnsAddresses(List.of(stage.addresses().guestNew().toString()))
+        .encapsulation(options.encapsulation())
+        .holdPolicy(options.hold())
+        .flowListCommand(String.join(" ", stage.lab().guest().within("ss", "-Htn")))
+        .returnPath(options.returnPath())
+        .request();
   }
 
   String hold() throws IOException, RequestRefused {

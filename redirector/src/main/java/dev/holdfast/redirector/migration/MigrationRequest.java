@@ -45,95 +45,123 @@ public record MigrationRequest(
     @Nullable String capture,
     @Nullable String returnPath,
     @Nullable Boolean guestUnaware) {
-  /** Of a guest that is given its new addresses. */
-  public MigrationRequest(
+
+  /** What must be said; all else is as if nobody had said it, until it is. */
+  public static Draft of(
       String name,
       List<String> oldAddresses,
       List<String> newAddresses,
       String remote,
-      @Nullable String from,
-      @Nullable String guestPort,
-      @Nullable String guestMac,
-      String deliver,
-      @Nullable String dnsName,
-      List<String> dnsAddresses,
-      @Nullable String encapsulation,
-      @Nullable String holdPolicy,
-      @Nullable String flowListCommand,
-      @Nullable String capture,
-      @Nullable String returnPath) {
-    this(
-        name,
-        oldAddresses,
-        newAddresses,
-        remote,
-        from,
-        guestPort,
-        guestMac,
-        deliver,
-        dnsName,
-        dnsAddresses,
-        encapsulation,
-        holdPolicy,
-        flowListCommand,
-        capture,
-        returnPath,
-        null);
+      String deliver) {
+    return new Draft(name, oldAddresses, newAddresses, remote, deliver);
   }
 
-  /** The same request, of a guest that is not touched. */
-  public MigrationRequest unaware() {
-    return new MigrationRequest(
-        name,
-        oldAddresses,
-        newAddresses,
-        remote,
-        from,
-        guestPort,
-        guestMac,
-        deliver,
-        dnsName,
-        dnsAddresses,
-        encapsulation,
-        holdPolicy,
-        flowListCommand,
-        capture,
-        returnPath,
-        true);
-  }
+  /** A request that is being written; its methods are named as what they set. */
+  public static final class Draft {
+    private final String name;
+    private final List<String> oldAddresses;
+    private final List<String> newAddresses;
+    private final String remote;
+    private final String deliver;
+    private @Nullable String from;
+    private @Nullable String guestPort;
+    private @Nullable String guestMac;
+    private @Nullable String dnsName;
+    private List<String> dnsAddresses = List.of();
+    private @Nullable String encapsulation;
+    private @Nullable String holdPolicy;
+    private @Nullable String flowListCommand;
+    private @Nullable String capture;
+    private @Nullable String returnPath;
+    private @Nullable Boolean guestUnaware;
 
-  /** One with the config's return path. */
-  public MigrationRequest(
-      String name,
-      List<String> oldAddresses,
-      List<String> newAddresses,
-      String remote,
-      @Nullable String from,
-      @Nullable String guestPort,
-      @Nullable String guestMac,
-      String deliver,
-      @Nullable String dnsName,
-      List<String> dnsAddresses,
-      @Nullable String encapsulation,
-      @Nullable String holdPolicy,
-      @Nullable String flowListCommand,
-      @Nullable String capture) {
-    this(
-        name,
-        oldAddresses,
-        newAddresses,
-        remote,
-        from,
-        guestPort,
-        guestMac,
-        deliver,
-        dnsName,
-        dnsAddresses,
-        encapsulation,
-        holdPolicy,
-        flowListCommand,
-        capture,
-        null,
-        null);
+    private Draft(
+        String name,
+        List<String> oldAddresses,
+        List<String> newAddresses,
+        String remote,
+        String deliver) {
+      this.name = name;
+      this.oldAddresses = oldAddresses;
+      this.newAddresses = newAddresses;
+      this.remote = remote;
+      this.deliver = deliver;
+    }
+
+    public Draft from(@Nullable String value) {
+      from = value;
+      return this;
+    }
+
+    public Draft guestPort(@Nullable String value) {
+      guestPort = value;
+      return this;
+    }
+
+    public Draft guestMac(@Nullable String value) {
+      guestMac = value;
+      return this;
+    }
+
+    public Draft dnsName(@Nullable String value) {
+      dnsName = value;
+      return this;
+    }
+
+    public Draft dnsAddresses(List<String> value) {
+      dnsAddresses = value;
+      return this;
+    }
+
+    public Draft encapsulation(@Nullable String value) {
+      encapsulation = value;
+      return this;
+    }
+
+    public Draft holdPolicy(@Nullable String value) {
+      holdPolicy = value;
+      return this;
+    }
+
+    public Draft flowListCommand(@Nullable String value) {
+      flowListCommand = value;
+      return this;
+    }
+
+    public Draft capture(@Nullable String value) {
+      capture = value;
+      return this;
+    }
+
+    public Draft returnPath(@Nullable String value) {
+      returnPath = value;
+      return this;
+    }
+
+    /** Of a guest that is not touched. */
+    public Draft unaware() {
+      guestUnaware = true;
+      return this;
+    }
+
+    public MigrationRequest request() {
+      return new MigrationRequest(
+          name,
+          oldAddresses,
+          newAddresses,
+          remote,
+          from,
+          guestPort,
+          guestMac,
+          deliver,
+          dnsName,
+          dnsAddresses,
+          encapsulation,
+          holdPolicy,
+          flowListCommand,
+          capture,
+          returnPath,
+          guestUnaware);
+    }
   }
 }

@@ -61,21 +61,21 @@ class ClientCommandsTest {
     assertThat(run.err()).isEmpty();
     assertThat(service.lastRequest())
         .isEqualTo(
-            new MigrationRequest(
-                "web1",
-                List.of("10.1.0.10", "fd00:1::10"),
-                List.of("10.2.0.10", "fd00:2::10"),
-                "host-b",
-                "br0",
-                "vnet3",
-                "52:54:00:10:00:10",
-                "br1",
-                "vm.lab.test",
-                List.of("192.0.2.1"),
-                "ipip",
-                "drop",
-                "ss -Htn",
-                null));
+            MigrationRequest.of(
+                    "web1",
+                    List.of("10.1.0.10", "fd00:1::10"),
+                    List.of("10.2.0.10", "fd00:2::10"),
+                    "host-b",
+                    "br1")
+                .from("br0")
+                .guestPort("vnet3")
+                .guestMac("52:54:00:10:00:10")
+                .dnsName("vm.lab.test")
+                .dnsAddresses(List.of("192.0.2.1"))
+                .encapsulation("ipip")
+                .holdPolicy("drop")
+                .flowListCommand("ss -Htn")
+                .request());
   }
 
   @Test
@@ -83,21 +83,8 @@ class ClientCommandsTest {
     assertThat(run(ARM).exitCode()).isZero();
     assertThat(service.lastRequest())
         .isEqualTo(
-            new MigrationRequest(
-                "web1",
-                List.of("10.1.0.10"),
-                List.of("10.2.0.10"),
-                "host-b",
-                null,
-                null,
-                null,
-                "br0",
-                null,
-                List.of(),
-                null,
-                null,
-                null,
-                null));
+            MigrationRequest.of("web1", List.of("10.1.0.10"), List.of("10.2.0.10"), "host-b", "br0")
+                .request());
   }
 
   @Test

@@ -29,21 +29,13 @@ class GuestCommandTest {
     server = new ControlServer(socket, service);
     server.start();
     service.arm(
-        new MigrationRequest(
-            "web1",
-            List.of("10.1.0.10", "fd00:1::10"),
-            List.of("10.2.0.10", "fd00:2::10"),
-            "host-b",
-            null,
-            null,
-            null,
-            "br0",
-            null,
-            List.of(),
-            null,
-            null,
-            null,
-            null));
+        MigrationRequest.of(
+                "web1",
+                List.of("10.1.0.10", "fd00:1::10"),
+                List.of("10.2.0.10", "fd00:2::10"),
+                "host-b",
+                "br0")
+            .request());
   }
 
   @AfterEach

@@ -72,21 +72,8 @@ class HookQmpTest {
   private void arm(String role) throws Exception {
     service.role(role);
     service.arm(
-        new MigrationRequest(
-            "web1",
-            List.of("10.1.0.10"),
-            List.of("10.2.0.10"),
-            "host-b",
-            null,
-            null,
-            null,
-            "br0",
-            null,
-            List.of(),
-            null,
-            null,
-            null,
-            null));
+        MigrationRequest.of("web1", List.of("10.1.0.10"), List.of("10.2.0.10"), "host-b", "br0")
+            .request());
   }
 
   private FakeQmp qemu() throws Exception {

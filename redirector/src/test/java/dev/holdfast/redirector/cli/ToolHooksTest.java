@@ -66,21 +66,10 @@ class ToolHooksTest {
     String id =
         service
             .arm(
-                new MigrationRequest(
-                    name,
-                    List.of("10.1.0.10"),
-                    List.of("10.2.0.10"),
-                    "host-b",
-                    null,
-                    null,
-                    mac,
-                    "br0",
-                    null,
-                    List.of(),
-                    null,
-                    null,
-                    null,
-                    null))
+                MigrationRequest.of(
+                        name, List.of("10.1.0.10"), List.of("10.2.0.10"), "host-b", "br0")
+                    .guestMac(mac)
+                    .request())
             .id();
     MigrationState wanted = MigrationState.ofLabel(state);
     for (MigrationState next : List.of(MigrationState.HOLDING, MigrationState.REDIRECTING)) {

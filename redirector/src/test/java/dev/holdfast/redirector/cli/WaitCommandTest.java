@@ -43,21 +43,8 @@ class WaitCommandTest {
 
   private void arm(String name) throws Exception {
     service.arm(
-        new MigrationRequest(
-            name,
-            List.of("10.1.0.10"),
-            List.of("10.2.0.10"),
-            "host-b",
-            null,
-            null,
-            null,
-            "br0",
-            null,
-            List.of(),
-            null,
-            null,
-            null,
-            null));
+        MigrationRequest.of(name, List.of("10.1.0.10"), List.of("10.2.0.10"), "host-b", "br0")
+            .request());
   }
 
   /** Begins to wait, and returns when the daemon was asked how far the migration is. */

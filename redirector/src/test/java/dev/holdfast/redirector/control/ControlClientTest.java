@@ -26,21 +26,18 @@ import org.junit.jupiter.api.io.TempDir;
 class ControlClientTest {
   private static final Duration LONG = Duration.ofSeconds(30);
   private static final MigrationRequest FULL =
-      new MigrationRequest(
-          "web1",
-          List.of("10.1.0.10", "fd00:1::10"),
-          List.of("10.2.0.10"),
-          "host-b",
-          "br0",
-          "vnet3",
-          "52:54:00:10:00:10",
-          "br1",
-          "vm.lab.test",
-          List.of("192.0.2.1"),
-          "ipip",
-          "drop",
-          "ss -Htn \"state established\"",
-          "pcap");
+      MigrationRequest.of(
+              "web1", List.of("10.1.0.10", "fd00:1::10"), List.of("10.2.0.10"), "host-b", "br1")
+          .from("br0")
+          .guestPort("vnet3")
+          .guestMac("52:54:00:10:00:10")
+          .dnsName("vm.lab.test")
+          .dnsAddresses(List.of("192.0.2.1"))
+          .encapsulation("ipip")
+          .holdPolicy("drop")
+          .flowListCommand("ss -Htn \"state established\"")
+          .capture("pcap")
+          .request();
 
   @TempDir private Path folder;
   private final FakeService service = new FakeService();

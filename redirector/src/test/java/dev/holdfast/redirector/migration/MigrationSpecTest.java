@@ -65,21 +65,11 @@ class MigrationSpecTest {
       String remote,
       @Nullable String mac,
       @Nullable String encapsulation) {
-    return new MigrationRequest(
-        name,
-        old,
-        fresh,
-        remote,
-        null,
-        "vnet3",
-        mac,
-        "br0",
-        null,
-        List.of(),
-        encapsulation,
-        null,
-        null,
-        null);
+    return MigrationRequest.of(name, old, fresh, remote, "br0")
+        .guestPort("vnet3")
+        .guestMac(mac)
+        .encapsulation(encapsulation)
+        .request();
   }
 
   @Test
@@ -104,21 +94,15 @@ class MigrationSpecTest {
     MigrationRequest sound =
         request("web1", List.of("10.1.0.10"), List.of("10.2.0.10"), "host-b", null, null);
     return MigrationSpec.of(
-        new MigrationRequest(
-            sound.name(),
-            sound.oldAddresses(),
-            sound.newAddresses(),
-            sound.remote(),
-            null,
-            sound.guestPort(),
-            null,
-            sound.deliver(),
-            dnsName,
-            List.of(),
-            null,
-            null,
-            null,
-            null),
+        MigrationRequest.of(
+                sound.name(),
+                sound.oldAddresses(),
+                sound.newAddresses(),
+                sound.remote(),
+                sound.deliver())
+            .guestPort(sound.guestPort())
+            .dnsName(dnsName)
+            .request(),
         CONFIG);
   }
 
