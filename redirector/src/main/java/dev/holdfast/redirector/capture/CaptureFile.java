@@ -1,17 +1,12 @@
 package dev.holdfast.redirector.capture;
 
-import java.io.EOFException;
+import dev.holdfast.redirector.capturefile.CaptureReader;
+import dev.holdfast.redirector.capturefile.Frame;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.concurrent.TimeoutException;
-import org.pcap4j.core.NotOpenException;
-import org.pcap4j.core.PcapHandle;
-import org.pcap4j.core.PcapNativeException;
-import org.pcap4j.core.Pcaps;
 
-/** Packets of a capture file, pcap or pcapng, as libpcap reads it. */
+/** Packets of a capture file, pcap or pcapng, packed by gzip or not. */
 public final class CaptureFile {
   private CaptureFile() {}
 
@@ -34,47 +29,31 @@ public final class CaptureFile {
     if (number < 1) {
       throw new IOException("Packets are counted from 1, so there is no packet " + number + ".");
     }
-    if (!Files.isRegularFile(file)) {
-      throw new IOException(
-          Files.exists(file) ? file + " is not a file." : "There is no file " + file + ".");
-    }
-    if (!Files.isReadable(file)) {
-      throw new IOException("No permission to read " + file + ".");
-    }
-    try (PcapHandle handle = Pcaps.openOffline(file.toString())) {
-      return packet(handle, file, number);
-    } catch (PcapNativeException e) {
-      throw new IOException(file + " cannot be read as a capture: " + e.getMessage(), e);
-    } catch (NotOpenException | TimeoutException e) {
-      throw new IOException(file + " cannot be read: " + e.getMessage(), e);
-    } catch (LinkageError e) {
-      throw new IOException(
-          "libpcap cannot be loaded, which reads capture files: install it (package libpcap0.8): "
-              + e.getMessage(),
-          e);
+    try (CaptureReader reader = CaptureReader.open(file)) {
+      return packet(reader, file, number);
     } catch (IllegalArgumentException e) {
       throw new IOException(
           "Packet " + number + " of " + file + " cannot be explained: " + e.getMessage() + ".", e);
     }
   }
 
-  private static Captured packet(PcapHandle handle, Path file, int number)
-      throws IOException, PcapNativeException, NotOpenException, TimeoutException {
-    int seen = 0;
-    byte[] frame = {};
-    int original = 0;
-    try {
-      for (; seen < number; seen++) {
-        frame = handle.getNextRawPacketEx();
-        original = handle.getOriginalLength();
+  private static Captured packet(CaptureReader reader, Path file, int number) throws IOException {
+    while (reader.frames() < number) {
+      if (!reader.next()) {
+        CaptureReader.Problem problem = reader.problem();
+        throw new IOException(
+            problem != null
+                ? problem.text()
+                : "There is no packet %d in %s: it has %d."
+                    .formatted(number, file, reader.frames()));
       }
-    } catch (EOFException e) {
-      throw new IOException(
-          "There is no packet %d in %s: it has %d.".formatted(number, file, seen), e);
     }
-    byte[] packet = LinkLayer.packet(handle.getDlt().value(), frame);
+    Frame captured = reader.frame();
+    int from = captured.offset();
+    byte[] frame = Arrays.copyOfRange(captured.array(), from, from + captured.length());
+    byte[] packet = LinkLayer.packet(captured.linkType(), frame);
     int length = LinkLayer.lengthByHeader(packet);
-    boolean isCutOff = frame.length < original && length > packet.length;
+    boolean isCutOff = frame.length < captured.originalLength() && length > packet.length;
     if (length == 0 || (length > packet.length && !isCutOff)) {
       return new Captured(packet, 0); // what is wrong with it is said by whoever looks at it
     }

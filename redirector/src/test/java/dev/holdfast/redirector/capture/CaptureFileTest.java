@@ -131,12 +131,16 @@ class CaptureFileTest {
     refuses(file, 3, "There is no packet 3", "it has 2");
     refuses(file, 2, "Packet 2", "it ends within its link-layer header");
     refuses(folder.resolve("none.pcap"), 1, "There is no file", "none.pcap");
-    refuses(folder, 1, "is not a file");
-    refuses(Files.writeString(folder.resolve("text"), "no capture, this"), 1, "cannot be read");
+    refuses(folder, 1, "is a directory");
+    refuses(Files.writeString(folder.resolve("text"), "no capture, this"), 1, "is no capture file");
     refuses(pcap(1, 0, hex("ffffffffffff525400010002 0806 0001")), 1, "its type is 0x0806");
     refuses(pcap(147, 0, V4), 1, "its link type 147 is not known here");
     Path cut = pcap(101, 0, V4);
     byte[] bytes = Files.readAllBytes(cut);
-    refuses(Files.write(cut, Arrays.copyOf(bytes, bytes.length - 5)), 1, "cannot be read", "trunc");
+    refuses(
+        Files.write(cut, Arrays.copyOf(bytes, bytes.length - 5)),
+        1,
+        "damaged at byte 24",
+        "ends within");
   }
 }
