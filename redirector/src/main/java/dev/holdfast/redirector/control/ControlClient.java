@@ -87,6 +87,10 @@ public final class ControlClient implements AutoCloseable {
     return act(id, "hold");
   }
 
+  public MigrationView holdToReturn(String id) throws IOException, RequestRefused {
+    return act(id, "hold?to-return=true");
+  }
+
   public MigrationView release(String id) throws IOException, RequestRefused {
     return act(id, "release");
   }

@@ -159,6 +159,8 @@ final class ControlRoutes {
     String verb = ask.path().get(3);
     if (verb.equals("finish") || verb.equals("rollback") || verb.equals("unmap")) {
       refuseParameters(ask, "force");
+    } else if (verb.equals("hold")) {
+      refuseParameters(ask, "to-return");
     } else {
       refuseParameters(ask);
     }
@@ -166,7 +168,7 @@ final class ControlRoutes {
     return new Answer(
         200,
         switch (verb) {
-          case "hold" -> service.hold(id);
+          case "hold" -> flag(ask, "to-return") ? service.holdToReturn(id) : service.hold(id);
           case "release" -> service.release(id);
           case "rollback" -> service.rollback(id, flag(ask, "force"));
           case "unmap" -> service.unmap(id, flag(ask, "force"));

@@ -28,7 +28,9 @@ final class ControlCalls {
           ControlMessage.TakenBack.class,
           ControlMessage.Fault.TAKE_BACK,
           ControlMessage.Finished.class,
-          ControlMessage.Fault.FINISH);
+          ControlMessage.Fault.FINISH,
+          ControlMessage.HeldToReturn.class,
+          ControlMessage.Fault.HOLD_TO_RETURN);
 
   private final AtomicLong nextRequest = new AtomicLong(1);
   private final Map<Object, CompletableFuture<ControlMessage>> waiting = new ConcurrentHashMap<>();
@@ -77,6 +79,8 @@ final class ControlCalls {
               new Topic(remote, ControlMessage.TakenBack.class, m.migration());
           case ControlMessage.Finished m ->
               new Topic(remote, ControlMessage.Finished.class, m.migration());
+          case ControlMessage.HeldToReturn m ->
+              new Topic(remote, ControlMessage.HeldToReturn.class, m.migration());
           default -> "none";
         };
     CompletableFuture<ControlMessage> future = waiting.get(key);

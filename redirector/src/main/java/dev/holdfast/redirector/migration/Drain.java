@@ -82,7 +82,7 @@ final class Drain {
       return;
     }
     host.data().post(() -> tend(path));
-    if (!wasReleased || migration.record.takingBack() != null) {
+    if (!wasReleased || migration.record.takingBack() != null || migration.returning().isOn()) {
       return; // not there yet, or perhaps on the way back
     }
     int remaining =

@@ -90,7 +90,11 @@ final class DressRehearsal {
     }
     await(clock, () -> here.show(NAME).state().equals(MigrationState.REDIRECTING.label()));
     await(clock, () -> isMoved(here.show(NAME).dns()));
-    MigrationView done = here.finish(NAME, true);
+    MigrationView paused = there.holdToReturn(NAME);
+    old.kernelSends(packet(PEER, GUEST, 4000, 80, paused.epoch()));
+    MigrationView goesOn = there.release(NAME);
+    await(clock, () -> here.show(NAME).wayBack() == null);
+    MigrationView done = here.finish(NAME, goesOn.wayBack() == null);
     if (!MigrationState.ofLabel(done.state()).isEnded()) {
       throw new IllegalStateException("the rehearsed migration is " + done.state());
     }
@@ -107,7 +111,7 @@ final class DressRehearsal {
         .payload(32);
   }
 
-  private static MigrationRecord record(Role role, @Nullable String name) {
+  static MigrationRecord record(Role role, @Nullable String name) {
     return new MigrationRecord(
         "00000000-0000-0000-0000-000000000001",
         NAME,

@@ -25,9 +25,6 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
   private static final long REPEAT_MILLIS = 500;
   private static final long HELD_SECONDS = 3;
 
-  /** A guest that was silent for so long may have been paused or stopped. */
-  private static final long GUEST_GONE_NANOS = 1_000_000_000L;
-
   /** How often the redirector is asked whether it still knows of it. */
   private static final long ASK_MILLIS = 10_000;
 
@@ -36,6 +33,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
 
   private final EndpointSteps steps;
   private final EndpointMapping mapping;
+  private final GuestPause pause;
   private final AtomicLong flowsTold = new AtomicLong();
   private final AtomicBoolean noted = new AtomicBoolean();
   private final CountDownLatch heldKnown = new CountDownLatch(1);
@@ -49,6 +47,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     super(host, record);
     this.steps = new EndpointSteps(host, record);
     this.mapping = new EndpointMapping(host, this, steps);
+    this.pause = new GuestPause(host, this, steps);
     this.probes = new SpoofedProbes(host);
     this.news = new LinkNews(record.connections(), "from " + record.remote());
   }
@@ -227,6 +226,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     try {
       switch (record.state()) {
         case REDIRECTING, DRAINING -> {
+          pause.end();
           mapping.on();
           tellReleased();
         }
@@ -253,6 +253,16 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     } finally {
       lock.unlock();
     }
+  }
+
+  /** Its guest's pause, from release on. */
+  GuestPause pause() {
+    return pause;
+  }
+
+  @Override
+  MigrationView.@Nullable WayBackView wayBack() {
+    return pause.view();
   }
 
   /** The word of the hold may still be on its way, when a quick tool releases right after it. */
@@ -372,7 +382,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
           return new ControlMessage.TakenBack(
               record.uuid(), asked, "epoch " + next + " is not later than " + asked, List.of());
         }
-        String heard = force ? "" : heard();
+        String heard = force ? "" : pause.heard();
         if (!heard.isEmpty()) {
           return new ControlMessage.TakenBack(record.uuid(), asked, heard, List.of());
         }
@@ -386,6 +396,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
           returnedUpTo =
               host.data()
                   .call(() -> {
+                    there.wayBack().returnAll(); // ahead of the answer, as far as there is room
                     there.enter(MigrationState.ROLLED_BACK); // delivers nothing from here on
                     return there.deliveredUpTo();
                   });
@@ -394,32 +405,11 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
         // The guest's peers wait for the answer, and not for this: it takes processes.
         host.later(0, "returned-" + record.name(), this::countAndSettle);
       }
-      return new ControlMessage.TakenBack(record.uuid(), asked, "", returnedUpTo);
+      return new ControlMessage.TakenBack(
+          record.uuid(), asked, "", returnedUpTo, steps.answeredFor());
     } finally {
       lock.unlock();
     }
-  }
-
-  /** Why the guest is thought to run here; empty when nothing says so. */
-  private String heard() {
-    MigrationPath there = path;
-    if (there == null) {
-      return "";
-    }
-    long silence = host.data().call(() -> there.flows().guestSilence(host.clock().nanoTime()));
-    String sign =
-        silence <= GUEST_GONE_NANOS
-            ? String.format(Locale.ROOT, "was heard %.1f s ago", silence / 1e9)
-            : steps.guestAnswers() ? "answers" : "";
-    return sign.isEmpty()
-        ? ""
-        : "the guest runs at "
-            + host.config().daemon().name()
-            + ", where "
-            + String.join(", ", record.oldAddresses())
-            + " "
-            + sign
-            + ": stop it there before it runs elsewhere; if that is not the guest, use --force";
   }
 
   /** No connection is left, says the redirector. */
@@ -467,7 +457,7 @@ final class EndpointMigration extends LiveMigration implements InboundPath.LinkE
     if (record.isStanding()) {
       verbs.add("unmap");
     }
-    if (record.state() == MigrationState.HOLDING) {
+    if (record.state() == MigrationState.HOLDING || wayBack() != null) {
       verbs.add("release");
     }
     return verbs;

@@ -124,6 +124,12 @@ final class EndpointSteps {
     }
   }
 
+  /** Which neighbours of its old LAN the guest was told to be at this host's MAC. */
+  List<IpAddress> answeredFor() {
+    MacAddress guest = record.mac();
+    return guest == null ? List.of() : answers.told(guest);
+  }
+
   /** Whether the guest says that it is here; false too where it cannot be asked. */
   boolean guestAnswers() {
     MacAddress guest = record.mac();

@@ -380,6 +380,11 @@ final class HostObjects {
     return outbound(path).deliverStaged(path, questions);
   }
 
+  /** Gives the guest, which goes on here, what has come during its pause. Data loop. */
+  long deliverKept(MigrationPath path) {
+    return outbound(path).deliverKept(path);
+  }
+
   /**
    * Gives the guest, which runs here again, what was held for it. Data loop; returns how many
    * packets.

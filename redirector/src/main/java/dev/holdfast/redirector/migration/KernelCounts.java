@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.redirector.steer.NftCounts;
 import dev.holdfast.tunnel.observe.DropReason;
 import java.io.IOException;
@@ -11,20 +12,20 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What our tables in this host's kernel have dropped for one migration, and the packet path never
- * sees: ICMP errors that the kernel has made about the old addresses, what the guest sends to
- * groups, and what groups it does not hear while it is held. The kernel counts it; a process is
- * started to read that, so it is read for who asks about this one migration, and never on the way
- * of a hold or a release.
+ * sees: packets whose TTL was used up, ICMP errors that the kernel has made about the old
+ * addresses, what the guest sends to groups, and what groups it does not hear while it is held. It
+ * is read for who asks about this one migration, and never on the way of a hold or a release.
  */
 final class KernelCounts {
   private static final Logger log = LoggerFactory.getLogger(KernelCounts.class);
 
-  /** Who looks again and again shall not cost a process each time. */
+  /** Who looks again and again shall not make the kernel list its sets each time. */
   private static final long FRESH_NANOS = 200_000_000L;
 
   private final Host host;
   private @Nullable Long errorsKeptBack;
   private long groupPackets;
+  private long spent;
   private long readNanos;
 
   KernelCounts(Host host) {
@@ -53,9 +54,33 @@ final class KernelCounts {
     }
   }
 
+  /**
+   * Brings packets whose TTL was used up since the last call, which never came as far as the TUN,
+   * into the counters of {@code path}.
+   */
+  synchronized void countSpent(MigrationRecord record, MigrationPath path) {
+    if (record.byPcap()) {
+      return; // which takes the hop itself, and counts
+    }
+    try {
+      long now = new NftCounts(host.kernel()).spent(record.olds());
+      long more = now < spent ? now : now - spent; // somebody has flushed the kernel's counters
+      spent = now;
+      if (more > 0) {
+        host.data().run(() -> path.drops().count(DropReason.TTL_EXCEEDED, more));
+      }
+    } catch (IOException e) {
+      log.debug("[{}] what the kernel dropped cannot be read: {}", record.name(), e.getMessage());
+    }
+  }
+
   /** Reads them for the last time, before what counts them is taken away. */
   synchronized void read(LiveMigration migration) {
     MigrationRecord record = migration.record;
+    MigrationPath path = migration.path;
+    if (path != null) {
+      countSpent(record, path);
+    }
     NftCounts counts = new NftCounts(host.kernel());
     try {
       // By pcap the kernel sees no packet that it could say anything about.

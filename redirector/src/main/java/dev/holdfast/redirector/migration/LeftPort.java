@@ -55,7 +55,7 @@ final class LeftPort {
     if (!wanted) {
       return;
     }
-    if (!heard) {
+    if (!heard || migration.wayBack() != null) { // expected here
       again();
       return;
     }

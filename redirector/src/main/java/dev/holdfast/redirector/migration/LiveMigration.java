@@ -30,8 +30,6 @@ abstract class LiveMigration {
   private volatile boolean settled;
   private volatile Figures last = Figures.NONE;
 
-  final KernelDrops kernelDrops = new KernelDrops();
-
   LiveMigration(Host host, MigrationRecord record) {
     this.host = host;
     this.record = record;
@@ -215,6 +213,9 @@ abstract class LiveMigration {
     return null;
   }
 
+  /** Null where it does not hold for the way back. */
+  abstract MigrationView.@Nullable WayBackView wayBack();
+
   /** Says what preflight has warned of. */
   final void warn(List<MigrationPlan.Check> checks) {
     for (MigrationPlan.Check check : checks) {
@@ -251,9 +252,6 @@ abstract class LiveMigration {
   final MigrationView view() {
     MigrationRecord now = record;
     MigrationPath there = path;
-    if (there != null) {
-      kernelDrops.count(host, now, there);
-    }
     List<String> notes;
     synchronized (alerts) {
       notes = List.copyOf(alerts);
@@ -302,7 +300,8 @@ abstract class LiveMigration {
         holdLimit(),
         runs,
         now.isUnaware(),
-        GuestMapping.label(now));
+        GuestMapping.label(now),
+        wayBack());
   }
 
   /** What the packet path counted, taken on the data loop. */

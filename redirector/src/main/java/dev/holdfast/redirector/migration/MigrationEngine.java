@@ -280,6 +280,17 @@ final class MigrationEngine implements MigrationService {
   }
 
   @Override
+  public MigrationView holdToReturn(String id) throws RequestRefused {
+    LiveMigration migration = find(id);
+    switch (migration) {
+      case RedirectorMigration redirector -> redirector.returning().request();
+      case EndpointMigration endpoint -> endpoint.pause().begin();
+      default -> throw migration.illegal("hold to return");
+    }
+    return migration.view();
+  }
+
+  @Override
   public MigrationView release(String id) throws RequestRefused {
     LiveMigration migration = find(id);
     switch (migration) {

@@ -18,6 +18,12 @@ public interface MigrationService {
 
   MigrationView hold(String id) throws RequestRefused;
 
+  /**
+   * The guest, which lives at the endpoint, is paused there and may be on its way back. At either
+   * host; a release ends it where the guest stays there, a rollback where it has come back.
+   */
+  MigrationView holdToReturn(String id) throws RequestRefused;
+
   MigrationView release(String id) throws RequestRefused;
 
   /**

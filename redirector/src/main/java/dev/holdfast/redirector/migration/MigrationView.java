@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  * @param guestUnaware whether the guest keeps its old addresses alone; null from an earlier daemon
  * @param mapping of such a guest's addresses at the endpoint: prepared, on, standing (on, and the
  *     migration is done) or removed; null elsewhere
+ * @param wayBack a hold for the way back, after release; null where there is none
  */
 public record MigrationView(
     String schema,
@@ -69,7 +70,8 @@ public record MigrationView(
     @Nullable HoldLimitView holdLimit,
     List<HookView> hooks,
     @Nullable Boolean guestUnaware,
-    @Nullable String mapping) {
+    @Nullable String mapping,
+    @Nullable WayBackView wayBack) {
 
   public MigrationView {
     connections = Objects.requireNonNullElse(connections, List.of()); // of an earlier daemon
@@ -121,6 +123,19 @@ public record MigrationView(
    *     back
    */
   public record HoldLimitView(long epochNanos, String then) {}
+
+  /**
+   * The guest is paused at the endpoint, and may be on its way back: packets are held until it is
+   * known where it runs.
+   *
+   * @param limitEpochNanos when the hold's limit is reached, or was
+   * @param then keep: it goes on holding, and raises an alarm; release: packets go to the endpoint
+   *     again
+   * @param returned packets since arm that had been tunnelled when the guest was paused, and were
+   *     kept at the endpoint or returned from there
+   */
+  public record WayBackView(
+      long sinceEpochNanos, long limitEpochNanos, String then, long returned) {}
 
   /**
    * One run of one of the user's hooks.

@@ -14,9 +14,17 @@ import org.jspecify.annotations.Nullable;
 final class NameMove {
   private static final Duration AGAIN = Duration.ofSeconds(30);
 
+  /** What only somebody else can mend is tried again too, and not so often. */
+  private static final Duration LATER = Duration.ofMinutes(5);
+
+  /** Trouble that lasts longer is told, though it may pass by itself. */
+  private static final long PATIENCE_NANOS = 5_000_000_000L;
+
   private final RedirectorMigration migration;
   private final DnsChange change;
   private volatile @Nullable Thread publishing;
+  private volatile @Nullable String told;
+  private volatile long beganNanos;
   private volatile @Nullable Thread ending;
 
   /**
@@ -42,6 +50,29 @@ final class NameMove {
   private void changed(DnsState state, String text) {
     migration.amend(record -> record.withDns(state.amend(record.dns())));
     migration.event("dns", text);
+    String trouble = state.problem();
+    if (trouble != null
+        && state.isUpdating()
+        && migration.host.clock().nanoTime() - beganNanos > PATIENCE_NANOS) {
+      tell(notYet(false, trouble));
+    }
+  }
+
+  /** Once, however often it is tried. */
+  private void tell(String text) {
+    if (!text.equals(told)) {
+      told = text;
+      migration.alert(text);
+    }
+  }
+
+  private String notYet(boolean published, String why) {
+    return (published
+            ? "not every DNS server says the new address of " + name() + ": "
+            : "DNS still says the old address of " + name() + ": ")
+        + why
+        + " It is tried again; connections go on through the tunnel, and draining waits: mend that,"
+        + " or change the name (holdfast dns update), or finish --force";
   }
 
   /**
@@ -70,6 +101,7 @@ final class NameMove {
    * @param moved runs when its last stale second is known
    */
   void publish(Runnable moved) {
+    beganNanos = migration.host.clock().nanoTime();
     publishing =
         Thread.ofVirtual()
             .name("dns-" + name())
@@ -89,6 +121,14 @@ final class NameMove {
         if (!published) {
           change.publish();
           published = true;
+          if (change.state().owesReverse()) {
+            tell(
+                name()
+                    + " is moved, but its PTR record is not: "
+                    + change.view().problem()
+                    + " It is tried again at the end of the migration and when the daemon starts,"
+                    + " or: holdfast dns update");
+          }
         }
         change.awaitServers();
         moved.run();
@@ -97,17 +137,18 @@ final class NameMove {
         if (e.kind() == DnsException.Kind.INTERRUPTED) {
           return; // the migration is ending
         }
-        migration.alert(
-            (published
-                    ? "not every DNS server says the new address of " + name() + ": "
-                    : "DNS still says the old address of " + name() + ": ")
-                + e.getMessage()
-                + "; connections go on through the tunnel, and draining waits: holdfast dns update, or"
-                + " finish --force");
-        if (!e.mayPass() && !published) {
+        if (e.kind() == DnsException.Kind.CONFLICT && !published) {
+          migration.alert(
+              "DNS says of "
+                  + name()
+                  + " what somebody else has made it say, and it stays so: "
+                  + e.sentence()
+                  + " Connections go on through the tunnel, and draining waits: change the name"
+                  + " (holdfast dns update) and finish --force");
           return;
         }
-        Thread.sleep(AGAIN);
+        tell(notYet(published, e.sentence()));
+        Thread.sleep(published || e.mayPass() ? AGAIN : LATER);
       }
     }
   }

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
 import dev.holdfast.tunnel.endpoint.ControlChannel;
 import dev.holdfast.tunnel.endpoint.ControlMessage;
+import dev.holdfast.tunnel.endpoint.ControlMessage.HeldToReturn;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
@@ -28,6 +29,7 @@ final class RedirectorMigration extends LiveMigration {
   private final @Nullable NameMoves names;
   private final FlowKnowledge known;
   private final Rollback rollback;
+  private final WayBack wayBack;
   private final LeftPort leftPort;
   private final HoldLimit limit;
   private volatile boolean takenOver; // what an earlier daemon told neighbours is not known
@@ -41,7 +43,8 @@ final class RedirectorMigration extends LiveMigration {
     this.leftPort = new LeftPort(host, this);
     this.limit = new HoldLimit(host, this);
     this.drain = new Drain(host, this, known);
-    this.rollback = new Rollback(host, this, steps);
+    this.wayBack = new WayBack(host, this);
+    this.rollback = new Rollback(host, this, steps, wayBack);
   }
 
   /**
@@ -195,6 +198,17 @@ final class RedirectorMigration extends LiveMigration {
     if (record.state() == MigrationState.HOLDING) {
       tellHeld();
     }
+    wayBack.controlUp();
+  }
+
+  /** What is held when the guest may be on its way back from the endpoint. */
+  WayBack returning() {
+    return wayBack;
+  }
+
+  @Override
+  MigrationView.@Nullable WayBackView wayBack() {
+    return wayBack.view();
   }
 
   @Override
@@ -207,7 +221,10 @@ final class RedirectorMigration extends LiveMigration {
     switch (record.state()) {
       case HOLDING -> {}
       case REDIRECTING, DRAINING, DONE -> {
-        return; // the same answer again
+        if (wayBack.isOn()) {
+          HeldToReturn unused = wayBack.asked(false);
+        }
+        return; // else the same answer again
       }
       default -> throw illegal("release");
     }
@@ -321,13 +338,7 @@ final class RedirectorMigration extends LiveMigration {
           && record.state() != MigrationState.DRAINING) {
         throw illegal("finish");
       }
-      if (record.takingBack() != null) {
-        throw new RequestRefused(
-            RequestRefused.Kind.CONFLICT,
-            record.remote()
-                + " was asked for the address back and may have agreed, so the guest may run here again: it is asked"
-                + " until it answers; if it is gone for good, rollback --force ends it");
-      }
+      wayBack.requireNone();
       MigrationPath there = path;
       if (there == null && !force) {
         throw new RequestRefused(
@@ -470,7 +481,8 @@ final class RedirectorMigration extends LiveMigration {
     switch (record.state()) {
       case ARMED -> verbs.addAll(List.of("hold", "rollback"));
       case HOLDING -> verbs.addAll(List.of("release", "rollback"));
-      case REDIRECTING, DRAINING -> verbs.addAll(List.of("rollback", "finish"));
+      case REDIRECTING, DRAINING ->
+          verbs.addAll(List.of("rollback", wayBack.isOn() ? "release" : "finish"));
       default -> {}
     }
     return verbs;

@@ -6,6 +6,7 @@ import dev.holdfast.redirector.steer.AnswerTable;
 import dev.holdfast.redirector.steer.CaptureSteering;
 import dev.holdfast.redirector.steer.HostFacts;
 import dev.holdfast.redirector.steer.KernelChange;
+import dev.holdfast.redirector.steer.NeighbourNotices;
 import dev.holdfast.redirector.steer.NeighbourResponder;
 import dev.holdfast.redirector.steer.NftCounts;
 import dev.holdfast.redirector.steer.PcapSteering;
@@ -35,6 +36,12 @@ import org.slf4j.LoggerFactory;
 final class RedirectorSteps {
   private static final Logger log = LoggerFactory.getLogger(RedirectorSteps.class);
 
+  /** A neighbour on the same LAN answers within that, mostly; what was held waits for it. */
+  private static final long REMINDER_NANOS = 8_000_000;
+
+  private static final long REMIND_AGAIN_MILLIS = 100;
+  private static final long LATE_REMINDER_NANOS = 1_000_000_000;
+
   private final Host host;
   private final Supplier<MigrationRecord> records;
   private final Consumer<String> alerts;
@@ -43,6 +50,8 @@ final class RedirectorSteps {
   private volatile @Nullable SteeringPlan plan;
   private volatile @Nullable MacAddress here;
   private volatile @Nullable GroupMembership groups;
+  private volatile @Nullable NeighbourNotices notices;
+  private volatile List<IpAddress> misled = List.of();
   private volatile boolean capturing;
   private volatile boolean announced;
   private final AnswerTable answers = new AnswerTable();
@@ -111,6 +120,10 @@ final class RedirectorSteps {
       plan = made;
       steering = steers;
       here = ownMac(made);
+      notices =
+          here == null
+              ? null
+              : NeighbourNotices.of(new HostFacts(host.kernel()), made, here, host.clock());
       if (record.state() == MigrationState.PLANNED || record.state() == MigrationState.ARMED) {
         // The library is loaded and its context made now, not while the guest is paused. One that
         // is taken over in a later state is being captured, and stays so.
@@ -294,6 +307,40 @@ final class RedirectorSteps {
       return;
     }
     announcing.now(record.from(), record.olds(), guest);
+    remind();
+  }
+
+  /** At the new host the guest was told that these are at that one's MAC. */
+  void misled(List<IpAddress> neighbours) {
+    misled = neighbours;
+  }
+
+  /**
+   * Tells the guest where its neighbours are, before it answers what was held for it. A neighbour
+   * that takes longer to say so is waited for by nobody; all is said twice, since nobody
+   * acknowledges it. One that has been told nothing elsewhere, as far as is known, has time.
+   */
+  private void remind() {
+    NeighbourNotices saying = notices;
+    List<IpAddress> about = misled;
+    if (saying == null) {
+      return;
+    }
+    if (!about.isEmpty()) {
+      remind(saying, about, REMINDER_NANOS);
+    }
+    host.later(
+        about.isEmpty() ? 0 : REMIND_AGAIN_MILLIS,
+        "remind-" + records.get().name(),
+        () -> remind(saying, about, LATE_REMINDER_NANOS));
+  }
+
+  private static void remind(NeighbourNotices saying, List<IpAddress> about, long nanos) {
+    try {
+      saying.tell(about, nanos);
+    } catch (IOException e) {
+      log.warn("the guest was not told where its neighbours are: {}", e.getMessage());
+    }
   }
 
   /** True when this daemon has told a neighbour this host's MAC for the old address. */

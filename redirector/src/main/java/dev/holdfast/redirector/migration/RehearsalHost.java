@@ -205,6 +205,11 @@ final class RehearsalHost implements AutoCloseable {
     }
 
     @Override
+    public String nftListNow(String script) throws IOException {
+      return kernel.nftListNow(script);
+    }
+
+    @Override
     public void tc(String arguments) {}
 
     @Override

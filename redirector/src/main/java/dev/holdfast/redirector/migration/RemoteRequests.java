@@ -72,6 +72,15 @@ final class RemoteRequests implements EndpointHandler {
         .computeIfAbsent(channel.remoteName(), name -> new CopyOnWriteArrayList<>())
         .add(channel);
     redirectors(channel, RedirectorMigration::controlUp);
+    MigrationEngine running = engine;
+    if (running != null) {
+      for (LiveMigration migration : running.live()) {
+        if (migration instanceof EndpointMigration endpoint
+            && endpoint.record.remote().equals(channel.remoteName())) {
+          later(channel, endpoint.record.id(), CHANNEL, 0, endpoint.pause()::controlUp);
+        }
+      }
+    }
   }
 
   private void redirectors(ControlChannel channel, Consumer<RedirectorMigration> action) {
@@ -184,6 +193,18 @@ final class RemoteRequests implements EndpointHandler {
               wanted.migration(),
               () -> epochOf(running, wanted),
               m -> channel.send(m.takeBack(wanted.nextEpoch(), wanted.force())));
+      case ControlMessage.HoldToReturn wanted -> holdToReturn(running, channel, wanted);
+      case ControlMessage.HeldToReturn held -> {
+        if (!host.calls().complete(channel.remoteName(), held)) {
+          endpoint(
+              running,
+              channel,
+              held,
+              held.migration(),
+              held::epoch,
+              m -> m.pause().told(held.on()));
+        }
+      }
       case ControlMessage.Finish(UUID id, long epoch) ->
           endpoint(
               running,
@@ -227,6 +248,23 @@ final class RemoteRequests implements EndpointHandler {
     if (migration instanceof RedirectorMigration redirector
         && redirector.record.remote().equals(channel.remoteName())) {
       later(channel, redirector.record.id(), REQUESTS, 1, () -> redirector.released(message));
+    }
+  }
+
+  /** An endpoint sees its guest pause, or go on. */
+  private void holdToReturn(
+      MigrationEngine running, ControlChannel channel, ControlMessage.HoldToReturn wanted) {
+    UUID id = wanted.migration();
+    if (!(running.byId(id.toString()) instanceof RedirectorMigration redirector)
+        || !redirector.record.remote().equals(channel.remoteName())) {
+      channel.send(ControlMessage.Fault.unknown(id));
+    } else if (redirector.record.epoch() == wanted.epoch()) { // else it has been taken back
+      later(
+          channel,
+          redirector.record.id(),
+          REQUESTS,
+          1,
+          () -> channel.send(redirector.returning().asked(wanted.on())));
     }
   }
 

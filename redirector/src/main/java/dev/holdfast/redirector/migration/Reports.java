@@ -24,8 +24,8 @@ final class Reports {
       return null;
     }
     MigrationRecord record = migration.record;
-    migration.kernelDrops.count(host, record, path);
     KernelCounts counts = migration.kernelCounts;
+    counts.countSpent(record, path);
     return host.data().call(() -> build(path, record, counts, host.clock().nanoTime()));
   }
 

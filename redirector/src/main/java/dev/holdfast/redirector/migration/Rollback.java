@@ -41,13 +41,15 @@ final class Rollback {
   private final Host host;
   private final RedirectorMigration migration;
   private final RedirectorSteps steps;
+  private final WayBack wayBack;
   private boolean waiting;
   private volatile long strays;
 
-  Rollback(Host host, RedirectorMigration migration, RedirectorSteps steps) {
+  Rollback(Host host, RedirectorMigration migration, RedirectorSteps steps, WayBack wayBack) {
     this.host = host;
     this.migration = migration;
     this.steps = steps;
+    this.wayBack = wayBack;
   }
 
   /**
@@ -148,10 +150,11 @@ final class Rollback {
         queue(true);
         TakenBack answer = Asking.takeBack(host, channel, record, next, force, ANSWER_MILLIS);
         if (answer.refusal().isEmpty()) {
+          steps.misled(answer.answeredFor());
           return answer.deliveredUpTo();
         }
         migration.amend(refused -> refused.takingBack(null));
-        queue(false);
+        queue(wayBack.isOn());
         if (tries == TRIES) {
           throw new RequestRefused(RequestRefused.Kind.CONFLICT, answer.refusal());
         }
@@ -181,7 +184,7 @@ final class Rollback {
   private void queue(boolean on) {
     MigrationPath there = migration.path;
     if (there != null) {
-      host.data().run(() -> there.queueForReturn(on));
+      host.data().run(() -> there.wayBack().queue(on));
     }
   }
 
@@ -228,6 +231,7 @@ final class Rollback {
   private void complete(long epoch, List<Long> deliveredUpTo, String why) {
     boolean wasCaptured = migration.state() != MigrationState.ARMED;
     boolean wasReleased = wasCaptured && migration.state() != MigrationState.HOLDING;
+    boolean wasAwaited = wayBack.isOn(); // the last of what the endpoint returns may come late
     migration.report = Reports.of(host, migration);
     migration.journalled(
         MigrationState.ROLLED_BACK, host.clock().epochNanos(), record -> record.inEpoch(epoch));
@@ -235,7 +239,7 @@ final class Rollback {
     if (wasCaptured) {
       try {
         steps.captureOff();
-        lingers = migration.path != null && migration.mayHaveBeenAnnounced();
+        lingers = migration.path != null && (wasAwaited || migration.mayHaveBeenAnnounced());
       } catch (RuntimeException e) {
         migration.alert("capture was not switched off at once: " + e.getMessage());
       }

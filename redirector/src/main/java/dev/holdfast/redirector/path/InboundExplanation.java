@@ -121,6 +121,12 @@ final class InboundExplanation {
     judged.inbound(path, direction, payload, now);
     account.flow(path, known, judged.known(), now);
     account.decide(judged.rule());
+    if (direction == Direction.TO_GUEST
+        && path.back.isPaused()
+        && judged.verdict() == Verdict.PASS) {
+      return account.end(
+          "held", "It is kept or returned: the guest is paused here, on its way back perhaps");
+    }
     String because = ", because " + judged.rule().reason();
     return switch (judged.verdict()) {
       case Verdict.Pass pass -> sized(path, known, direction);

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *
  * <pre>
  * onFrame -> packet: check -> probe? -> track flow -> decide -> fit? -> deliver | drop
- *         -> stage | unstage | marker
+ *         -> stage | unstage | marker | returned
  * </pre>
  *
  * <p>That the host is proven says who sent the bytes, not that they are sound: every length and the
@@ -119,6 +119,7 @@ public final class InboundPath implements LinkReceiver {
           }
         }
       }
+      case RETURNED -> returned(payload);
       case CONTROL, BIND, BOUND -> path.drops.count(DropReason.FRAME_UNKNOWN);
     }
   }
@@ -149,6 +150,10 @@ public final class InboundPath implements LinkReceiver {
     switch (judged.verdict()) {
       case Verdict.Pass pass -> {
         path.flows.track(judged.known(), view, direction, now, Origin.SEEN);
+        if (toGuest && path.back.isPaused()) {
+          keep(payload);
+          return;
+        }
         if (toGuest) {
           path.toGuestPackets++;
           path.toGuestBytes += view.length();
@@ -256,12 +261,48 @@ public final class InboundPath implements LinkReceiver {
       // The release overtook it: it is next in order, and the guest waits for it.
       lane.delivered(id);
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
+      if (path.back.isPaused()) {
+        keep(payload); // from here on it is this host that sees to it
+        return;
+      }
       path.toGuestPackets++;
       path.toGuestBytes += view.length();
       deliver(payload);
     } else {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
       path.staging.add(id, number, path.flows.hash(view, Direction.TO_GUEST), payload);
+    }
+  }
+
+  /** The guest is paused here, and may be on its way back to the redirector. */
+  private void keep(ByteBuf payload) {
+    path.back.keep(view, payload);
+    replied = true;
+  }
+
+  /** The endpoint could not deliver it, since the guest is on its way back here. */
+  private void returned(ByteBuf payload) {
+    if (!staging || path.role != Role.REDIRECTOR) {
+      path.drops.count(DropReason.WRONG_STATE);
+      return;
+    }
+    if (!isSound(payload)) {
+      return;
+    }
+    if (!isGranted(true) || isGranted(false)) {
+      path.drops.count(DropReason.NOT_GRANTED);
+      return;
+    }
+    switch (path.state) {
+      case REDIRECTING, DRAINING -> path.back.returned(view, payload); // unasked after a restart
+      case ROLLED_BACK -> {
+        if (path.back.isExpecting()) {
+          write(payload); // the guest was quicker
+        } else {
+          path.drops.count(DropReason.WRONG_STATE);
+        }
+      }
+      default -> path.drops.count(DropReason.WRONG_STATE);
     }
   }
 
@@ -336,6 +377,7 @@ public final class InboundPath implements LinkReceiver {
   @Override
   public void onWritable() {
     lane.catchUp();
+    path.back.giveBack(lane);
   }
 
   @Override

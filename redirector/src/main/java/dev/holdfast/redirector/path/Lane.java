@@ -89,7 +89,7 @@ final class Lane {
 
   Wait waitsFor() {
     Link link = live;
-    if (path.returning) {
+    if (path.back.isQueueing()) {
       return Wait.RETURNING;
     }
     if (link == null || !link.isUp()) {
@@ -115,7 +115,7 @@ final class Lane {
     lastHeld = id;
     Link link = stage;
     gap = // if true, catchUp sends it later
-        gap || path.returning || link == null || !link.isUp() || !send(link, id, packet);
+        gap || path.back.isQueueing() || link == null || !link.isUp() || !send(link, id, packet);
   }
 
   private boolean send(Link link, long id, ByteBuf packet) {
@@ -142,7 +142,7 @@ final class Lane {
   /** Sends ahead what could not be sent when it was held, and what is due after it. */
   void catchUp() {
     Link link = stage;
-    if (link == null || !link.isUp() || path.returning) {
+    if (link == null || !link.isUp() || path.back.isQueueing()) {
       return;
     }
     if (lastHeld > sentUpTo) {
@@ -200,6 +200,10 @@ final class Lane {
   /** The guest has that packet now. */
   void delivered(long id) {
     deliveredUpTo = Math.max(deliveredUpTo, id);
+  }
+
+  int number() {
+    return number;
   }
 
   long deliveredUpTo() {

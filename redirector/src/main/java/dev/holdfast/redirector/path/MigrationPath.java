@@ -9,6 +9,7 @@ import dev.holdfast.redirector.flow.Lanes;
 import dev.holdfast.redirector.hold.HoldBudget;
 import dev.holdfast.redirector.hold.HoldLimits;
 import dev.holdfast.redirector.hold.HoldQueue;
+import dev.holdfast.redirector.hold.ReturnedQueue;
 import dev.holdfast.redirector.hold.StagingQueue;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
@@ -86,8 +87,7 @@ public final class MigrationPath {
         }
       };
 
-  /** The endpoint is being asked for the address: nothing more is sent there. */
-  boolean returning;
+  final WayBack back;
 
   boolean flushWanted;
 
@@ -136,6 +136,7 @@ public final class MigrationPath {
             new StagingQueue(
                 limits.packets(), limits.bytes(), budget, allocator, drops, connections);
     this.staging = stages.get();
+    this.back = new WayBack(this, new ReturnedQueue(limits, budget, allocator, drops, connections));
   }
 
   public UUID id() {
@@ -231,23 +232,14 @@ public final class MigrationPath {
     return delivered[0];
   }
 
-  /**
-   * While the endpoint is asked to give the address back, what comes is queued: it belongs to
-   * whichever host has the guest then. When it is over without that, all of it goes there. Only on
-   * the data loop.
-   */
-  public void queueForReturn(boolean on) {
-    returning = on;
-    if (!on) {
-      for (Lane lane : lanes) {
-        lane.catchUp();
-      }
-    }
+  /** What it does while its guest may be on its way back. Only on the data loop. */
+  public WayBack wayBack() {
+    return back;
   }
 
   /** The guest runs here again: what is held goes to it, once. Only on the data loop. */
   public long reinject(Consumer<ByteBuf> guest) {
-    long[] count = new long[1];
+    long[] count = {back.giveTo(guest)};
     hold.forEachInOrder((id, lane, packet) -> {
       guest.accept(packet);
       count[0]++;
@@ -260,14 +252,19 @@ public final class MigrationPath {
   public MigrationView.HeldView held() {
     return role == Role.REDIRECTOR
         ? new MigrationView.HeldView(
-            hold.packets(),
-            hold.bytes(),
+            hold.packets() + back.packets(),
+            hold.bytes() + back.bytes(),
             stagedTotal,
             hold.replaced(),
             hold.dropped() + drops.get(DropReason.HOLD_POLICY_DROP),
             hold.total())
         : new MigrationView.HeldView(
-            staging.packets(), staging.bytes(), stagedTotal, 0, 0, stagedTotal);
+            staging.packets() + back.packets(),
+            staging.bytes() + back.bytes(),
+            stagedTotal,
+            0,
+            0,
+            stagedTotal);
   }
 
   /** Its data connections as they stand, by number. Only on the data loop. */
@@ -333,6 +330,7 @@ public final class MigrationPath {
   public void tend(long nowNanos) {
     hold.expire(nowNanos, mirror);
     for (Lane lane : lanes) {
+      back.sendAgain(lane);
       lane.catchUp();
     }
     flush();
@@ -369,6 +367,7 @@ public final class MigrationPath {
    */
   public void linkUp(int lane, Link stageLink, Link liveLink) {
     lanes[lane].linkUp(stageLink, liveLink);
+    back.giveBack(lanes[lane]);
   }
 
   /**
@@ -446,6 +445,7 @@ public final class MigrationPath {
   /** Frees every buffer. Only on the data loop. */
   public void close() {
     hold.close();
+    back.close();
     staging.discard();
   }
 

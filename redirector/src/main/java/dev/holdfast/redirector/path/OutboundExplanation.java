@@ -185,7 +185,7 @@ final class OutboundExplanation {
         number(path, lane),
         known.assumed()
             ? "it is taken to be up: a copy goes ahead by it"
-            : up && !path.returning
+            : up && !path.back.isQueueing()
                 ? "a copy goes ahead to the remote host by it"
                 : "it is down or may not be used: the copy goes ahead when it can");
     return queued(path, known, "while the guest is paused");

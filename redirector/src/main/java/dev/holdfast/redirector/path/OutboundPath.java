@@ -134,6 +134,15 @@ public final class OutboundPath {
   }
 
   /**
+   * Gives the guest, which was paused here and goes on, what has come for it meanwhile.
+   *
+   * @return how many packets
+   */
+  public long deliverKept(MigrationPath path) {
+    return path.back.resume(packet -> deliver(path, packet));
+  }
+
+  /**
    * Gives the guest, which runs here again, what was held for it.
    *
    * @return how many packets

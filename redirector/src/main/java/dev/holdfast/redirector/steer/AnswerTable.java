@@ -15,6 +15,9 @@ import org.jspecify.annotations.Nullable;
  * may change it while it is in use.
  */
 public final class AnswerTable {
+  /** Of one guest so many neighbours are remembered. */
+  static final int MOST_TOLD = 64;
+
   /**
    * @param answer the MAC that is told
    * @param guest is not answered: when it is back, it asks whether somebody has its address
@@ -26,7 +29,8 @@ public final class AnswerTable {
       Set<IpAddress> news,
       List<IpPrefix> oldLans,
       Set<IpAddress> hosts,
-      MacAddress answer) {
+      MacAddress answer,
+      Set<IpAddress> told) {
 
     /** Asks as one of its old addresses; or, to find out whether we are still here, just us. */
     boolean mayAsk(IpAddress as, MacAddress whom) {
@@ -35,6 +39,12 @@ public final class AnswerTable {
 
     boolean isOwn(IpAddress target) {
       return olds.contains(target) || news.contains(target);
+    }
+
+    void note(IpAddress target) {
+      if (told.size() < MOST_TOLD) {
+        told.add(target);
+      }
     }
   }
 
@@ -73,11 +83,22 @@ public final class AnswerTable {
     guests.put(
         guest,
         new Guest(
-            Set.copyOf(olds), Set.copyOf(news), List.copyOf(oldLans), Set.copyOf(hosts), answer));
+            Set.copyOf(olds),
+            Set.copyOf(news),
+            List.copyOf(oldLans),
+            Set.copyOf(hosts),
+            answer,
+            ConcurrentHashMap.newKeySet()));
   }
 
   public void stopServing(MacAddress guest) {
     guests.remove(guest);
+  }
+
+  /** Which neighbours of its old LAN {@code guest} was told to be here; the first ones of many. */
+  public List<IpAddress> told(MacAddress guest) {
+    Guest served = guests.get(guest);
+    return served == null ? List.of() : List.copyOf(served.told());
   }
 
   boolean isCaptured(IpAddress address) {
@@ -115,6 +136,7 @@ public final class AnswerTable {
     }
     for (IpPrefix lan : guest.oldLans()) {
       if (lan.contains(target)) {
+        guest.note(target);
         return guest.answer();
       }
     }

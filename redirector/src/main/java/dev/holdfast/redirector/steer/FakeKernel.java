@@ -108,6 +108,11 @@ public final class FakeKernel implements Kernel {
   }
 
   @Override
+  public String nftListNow(String script) {
+    return answers.getOrDefault("nft " + script.strip(), "");
+  }
+
+  @Override
   public String nftQuery(String arguments) throws IOException {
     String answer = answers.get("nft " + arguments);
     return answer != null ? answer : facts != null ? facts.nftQuery(arguments) : "{}";

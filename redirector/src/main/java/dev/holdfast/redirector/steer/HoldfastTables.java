@@ -173,6 +173,7 @@ final class HoldfastTables {
           oifname @blocked counter drop
           ether daddr & 01:00:00:00:00:00 == 01:00:00:00:00:00 oifname @behind jump to_unaware
           icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
+          ether type arp oifname . ether saddr @announced counter drop
         }
       }
 

@@ -9,8 +9,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -22,8 +20,6 @@ import tools.jackson.databind.json.JsonMapper;
  */
 public final class HostFacts {
   private static final JsonMapper JSON = new JsonMapper();
-  private static final Pattern COUNTED = // an element of a set that counts
-      Pattern.compile("([0-9a-f.:]+) counter packets (\\d+)");
 
   private final Kernel kernel;
 
@@ -341,26 +337,6 @@ public final class HostFacts {
       }
     }
     return families;
-  }
-
-  /**
-   * How many packets of {@code olds} were dropped because their TTL was used up. No process is
-   * started for it.
-   *
-   * @throws IOException where the tables are not there
-   */
-  public long spent(List<IpAddress> olds) throws IOException {
-    long packets = 0;
-    for (String width : families()) {
-      String list = "list set inet " + SteeringNames.TABLE + " spent" + width + "\n";
-      Matcher element = COUNTED.matcher(kernel.nftListNow(list));
-      while (element.find()) {
-        if (olds.contains(IpAddress.parse(element.group(1)))) {
-          packets += Long.parseLong(element.group(2));
-        }
-      }
-    }
-    return packets;
   }
 
   /** The packet filters of others. */

@@ -33,18 +33,30 @@ final class NeighbourQuestion {
   private static final int LONGEST_FRAME = 2048;
   private static final IpAddress NOBODY = IpAddress.v4(0);
 
+  /** Is told of every answer, as soon as it comes. */
+  @FunctionalInterface
+  interface Listener {
+    /**
+     * @param router whether the neighbour says that it is one; IPv6 alone tells
+     */
+    void answered(IpAddress address, MacAddress mac, boolean router) throws IOException;
+  }
+
   private final PacketSocket socket;
   private final @Nullable IpAddress own6;
   private final Clock clock;
+  private final Listener listener;
   private final Map<IpAddress, Set<MacAddress>> answers = new LinkedHashMap<>();
   private final ByteBuf frame = Unpooled.directBuffer(LONGEST_FRAME, LONGEST_FRAME);
   private final ArpMessage arp = new ArpMessage();
   private final NeighbourMessage neighbour = new NeighbourMessage();
 
-  private NeighbourQuestion(PacketSocket socket, @Nullable IpAddress own6, Clock clock) {
+  private NeighbourQuestion(
+      PacketSocket socket, @Nullable IpAddress own6, Clock clock, Listener listener) {
     this.socket = socket;
     this.own6 = own6;
     this.clock = clock;
+    this.listener = listener;
   }
 
   /**
@@ -57,20 +69,56 @@ final class NeighbourQuestion {
   static Map<IpAddress, Set<MacAddress>> ask(
       String device, @Nullable IpAddress own6, List<IpAddress> addresses, Clock clock)
       throws IOException {
+    Map<IpAddress, Set<MacAddress>> answers = new LinkedHashMap<>();
+    run(
+        device,
+        own6,
+        clock,
+        (address, mac, router) -> {},
+        question -> {
+          question.ask(addresses);
+          answers.putAll(question.answers);
+        });
+    return answers;
+  }
+
+  /**
+   * The same, for who is content with each neighbour's first answer: ends when all have answered,
+   * or {@code nanos} are over.
+   *
+   * @throws IOException as above, and what {@code listener} throws
+   */
+  static void ask(
+      String device,
+      @Nullable IpAddress own6,
+      List<IpAddress> addresses,
+      Clock clock,
+      long nanos,
+      Listener listener)
+      throws IOException {
+    run(device, own6, clock, listener, question -> question.askOnce(addresses, nanos));
+  }
+
+  private interface Course {
+    void run(NeighbourQuestion question) throws IOException;
+  }
+
+  private static void run(
+      String device, @Nullable IpAddress own6, Clock clock, Listener listener, Course course)
+      throws IOException {
     try (PacketSocket socket = PacketSocket.open(device, FrameFilter.ARP_AND_NEIGHBOR_DISCOVERY)) {
       socket.ignoreOutgoing();
       socket.joinAllMulticast();
-      NeighbourQuestion question = new NeighbourQuestion(socket, own6, clock);
+      NeighbourQuestion question = new NeighbourQuestion(socket, own6, clock, listener);
       try {
-        question.ask(addresses);
-        return question.answers;
+        course.run(question);
       } finally {
         question.frame.release();
       }
     }
   }
 
-  private void ask(List<IpAddress> addresses) throws IOException {
+  private List<IpAddress> askable(List<IpAddress> addresses) {
     List<IpAddress> asked = new ArrayList<>();
     for (IpAddress address : addresses) {
       if (address.isV4() || own6 != null) {
@@ -78,13 +126,35 @@ final class NeighbourQuestion {
         answers.put(address, new LinkedHashSet<>());
       }
     }
+    return asked;
+  }
+
+  private void askOnce(List<IpAddress> addresses, long nanos) throws IOException {
+    List<IpAddress> asked = askable(addresses);
+    long end = clock.nanoTime() + nanos;
+    while (isAnyoneSilent() && end - clock.nanoTime() > 0) {
+      for (IpAddress address : asked) {
+        if (answers.getOrDefault(address, Set.of()).isEmpty()) {
+          send(address);
+        }
+      }
+      listen(Math.min(ROUND_NANOS, end - clock.nanoTime()), true);
+    }
+  }
+
+  private boolean isAnyoneSilent() {
+    return answers.values().stream().anyMatch(Set::isEmpty);
+  }
+
+  private void ask(List<IpAddress> addresses) throws IOException {
+    List<IpAddress> asked = askable(addresses);
     for (int round = 0; round < ROUNDS && !asked.isEmpty(); round++) {
       for (IpAddress address : asked) {
         send(address);
       }
-      listen(ROUND_NANOS);
-      if (answers.values().stream().noneMatch(Set::isEmpty)) {
-        listen(AFTER_NANOS); // a second owner may be slower
+      listen(ROUND_NANOS, false);
+      if (!isAnyoneSilent()) {
+        listen(AFTER_NANOS, false); // a second owner may be slower
         return;
       }
     }
@@ -100,7 +170,10 @@ final class NeighbourQuestion {
     boolean unused = socket.send(frame); // one that is lost is asked again
   }
 
-  private void listen(long nanos) throws IOException {
+  /**
+   * @param onlyUntilAll ends as soon as everybody has answered
+   */
+  private void listen(long nanos, boolean onlyUntilAll) throws IOException {
     long end = clock.nanoTime() + nanos;
     try {
       while (clock.nanoTime() - end < 0) {
@@ -109,6 +182,9 @@ final class NeighbourQuestion {
           Thread.sleep(1);
         } else {
           note(length);
+          if (onlyUntilAll && !isAnyoneSilent()) {
+            return;
+          }
         }
       }
     } catch (InterruptedException e) {
@@ -118,19 +194,20 @@ final class NeighbourQuestion {
     }
   }
 
-  private void note(int length) {
+  private void note(int length) throws IOException {
     if (arp.check(frame, 0, length)) {
-      note(arp.senderAddress(), arp.senderMac());
+      note(arp.senderAddress(), arp.senderMac(), false);
     } else if (neighbour.check(frame, 0, length) && neighbour.isAdvertisement()) {
       MacAddress given = neighbour.linkLayerAddress();
-      note(neighbour.target(), given == null ? neighbour.frameSource() : given);
+      MacAddress mac = given == null ? neighbour.frameSource() : given;
+      note(neighbour.target(), mac, neighbour.isRouter());
     }
   }
 
-  private void note(IpAddress address, MacAddress mac) {
+  private void note(IpAddress address, MacAddress mac, boolean router) throws IOException {
     Set<MacAddress> macs = answers.get(address);
-    if (macs != null && !mac.isGroup()) {
-      macs.add(mac);
+    if (macs != null && !mac.isGroup() && macs.add(mac)) {
+      listener.answered(address, mac, router);
     }
   }
 }

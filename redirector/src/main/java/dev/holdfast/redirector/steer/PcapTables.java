@@ -136,6 +136,7 @@ final class PcapTables {
           ether daddr and 01:00:00:00:00:00 == 01:00:00:00:00:00 jump to_held
           oifname @blocked counter drop
           icmpv6 type nd-neighbor-advert oifname . ether saddr @announced counter drop
+          ether type arp oifname . ether saddr @announced counter drop
         }
       }
       table netdev holdfast_pcap {

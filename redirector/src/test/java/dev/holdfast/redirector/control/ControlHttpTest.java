@@ -84,7 +84,8 @@ class ControlHttpTest {
           POST   | /v1/migrations/none/hold    | 404 | unknown | There is no migration 'none'.
           POST   | /v1/migrations/none/explode | 404 | unknown | There is nothing at /v1/migrations/none/explode in this API.
           POST   | /v1/migrations/none/finish?force=yes | 400 | invalid | The parameter 'force' must be true or false, not 'yes'.
-          POST   | /v1/migrations/none/hold?force=true  | 400 | invalid | There is no parameter 'force' here.
+          POST   | /v1/migrations/none/hold?force=true  | 400 | invalid | There is no parameter 'force' here, only to-return.
+          POST   | /v1/migrations/none/hold?to-return=1 | 400 | invalid | The parameter 'to-return' must be true or false, not '1'.
           GET    | /v1/flows?remaning=true     | 400 | invalid | There is no parameter 'remaning' here, only migration and remaining.
           GET    | /v1/flows?remaining=true&remaining=true | 400 | invalid | The parameter 'remaining' is there twice.
           GET    | /v1/events?since=0          | 400 | invalid | There is no parameter 'since' here.

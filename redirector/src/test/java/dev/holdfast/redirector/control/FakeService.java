@@ -35,6 +35,7 @@ public final class FakeService implements MigrationService {
   private volatile int remaining = 1;
   private volatile String role = "redirector";
   private volatile boolean holds = true;
+  private volatile boolean toReturn;
   private final AtomicInteger shows = new AtomicInteger();
   private long clock = NOON;
 
@@ -123,8 +124,25 @@ public final class FakeService implements MigrationService {
   }
 
   @Override
-  public MigrationView release(String id) throws RequestRefused {
-    return once(id, MigrationState.REDIRECTING);
+  public synchronized MigrationView holdToReturn(String id) throws RequestRefused {
+    return toReturn(id, true);
+  }
+
+  private MigrationView toReturn(String id, boolean held) throws RequestRefused {
+    MigrationView old = show(id);
+    MigrationState state = MigrationState.ofLabel(old.state());
+    if (!holds || (state != MigrationState.REDIRECTING && state != MigrationState.DRAINING)) {
+      throw new RequestRefused(Kind.CONFLICT, "'" + old.name() + "' is " + old.state() + ".");
+    }
+    toReturn = held;
+    MigrationView view = moved(old, state);
+    migrations.set(migrations.indexOf(old), view);
+    return view;
+  }
+
+  @Override
+  public synchronized MigrationView release(String id) throws RequestRefused {
+    return toReturn ? toReturn(id, false) : once(id, MigrationState.REDIRECTING);
   }
 
   @Override
@@ -331,6 +349,7 @@ public final class FakeService implements MigrationService {
         null,
         List.of(),
         false,
+        null,
         null);
   }
 
@@ -371,7 +390,10 @@ public final class FakeService implements MigrationService {
             : null,
         old.hooks(),
         old.guestUnaware(),
-        old.mapping());
+        old.mapping(),
+        toReturn && !to.isEnded()
+            ? new MigrationView.WayBackView(clock, clock + 300_000_000_000L, "keep", 3)
+            : null);
   }
 
   private static ContinuityReport report() {

@@ -362,7 +362,7 @@ class ExplainerTest {
         site(Role.REDIRECTOR, MigrationState.REDIRECTING, StaleSyn.TUNNEL, Links.DOWN)) {
       Explanation said = fromLan(site, between(PEER, OLD).udp(1, 2));
       assertThat(said.outcome()).contains("until it may go: its data connection is down");
-      site.path.queueForReturn(true);
+      site.path.wayBack().queue(true);
       assertThat(fromLan(site, between(PEER, OLD).udp(1, 2)).outcome())
           .contains("the guest may be on its way back");
     }

@@ -112,14 +112,14 @@ class ReturnTest {
   @Test
   void nothingIsSentWhileItIsAskedAndAllOfItAfterARefusal() throws IOException {
     arrives(1_000);
-    path.queueForReturn(true);
+    path.wayBack().queue(true);
     arrives(1_100);
     arrives(1_200);
     path.tend(SystemClock.INSTANCE.nanoTime());
     assertThat(sent).containsExactly(FrameType.PACKET);
     assertThat(path.hold().packets()).isEqualTo(2);
 
-    path.queueForReturn(false);
+    path.wayBack().queue(false);
     arrives(1_300);
     assertThat(sent)
         .containsExactly(
@@ -129,10 +129,10 @@ class ReturnTest {
 
   @Test
   void theGuestGetsWhatTheEndpointHasNotDelivered() throws IOException {
-    path.queueForReturn(true);
+    path.wayBack().queue(true);
     arrives(1_000);
-    path.queueForReturn(false);
-    path.queueForReturn(true);
+    path.wayBack().queue(false);
+    path.wayBack().queue(true);
     arrives(1_100);
     arrives(1_200);
     path.delivered(List.of(101L));

@@ -59,6 +59,24 @@ class AnswerTableTest {
   }
 
   @Test
+  void remembersWhomTheGuestWasToldToBeHere() {
+    IpAddress host = IpAddress.parse("10.2.0.2");
+    table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(host), BRIDGE);
+    assertThat(table.told(GUEST)).isEmpty();
+    answer(GUEST, GATEWAY);
+    answer(GUEST, GATEWAY);
+    answer(GUEST, host); // it is here
+    answer(GUEST, OLD);
+    answer(OTHER, IpAddress.parse("10.1.0.7"));
+    assertThat(table.told(GUEST)).containsExactly(GATEWAY);
+    assertThat(table.told(OTHER)).isEmpty();
+    for (int i = 0; i < 2 * AnswerTable.MOST_TOLD; i++) {
+      answer(GUEST, IpAddress.parse("10.1.0." + (20 + i)));
+    }
+    assertThat(table.told(GUEST)).hasSize(AnswerTable.MOST_TOLD);
+  }
+
+  @Test
   void answersTheGuestForThisHostWhereItsKernelDoesNotHearIt() {
     IpAddress host = IpAddress.parse("10.2.0.2");
     table.serve(GUEST, Set.of(OLD), Set.of(NEW), LANS, List.of(host), BRIDGE);

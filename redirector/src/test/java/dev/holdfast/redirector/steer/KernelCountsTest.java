@@ -9,35 +9,34 @@ import org.junit.jupiter.api.Test;
 
 /** What nft 1.0.6 prints of the sets in which the kernel counts for us. */
 class KernelCountsTest {
-  private static final String SET =
-      """
-      {"nftables": [{"metainfo": {"version": "1.0.6", "json_schema_version": 1}},
-        {"set": {"family": "inet", "name": "%s", "table": "holdfast", "type": "integer",
-          "elem": [%s], "stmt": [{"counter": null}]}}]}
-      """;
+  private static String set(String... elements) {
+    return """
+    table inet holdfast {
+    \tset name {
+    \t\ttype ipv4_addr
+    \t\tcounter
+    \t\telements = { %s }
+    \t}
+    }
+    """
+        .formatted(String.join(",\n\t\t\t     ", elements));
+  }
 
-  private static String element(String value, int packets) {
-    return "{\"elem\": {\"val\": %s, \"counter\": {\"packets\": %d, \"bytes\": 84}}}"
-        .formatted(value, packets);
+  private static String element(String key, int packets) {
+    return key + " counter packets " + packets + " bytes 84";
   }
 
   @Test
   void whatTheGuestSendsToGroupsIsItsOwn() throws IOException {
     FakeKernel kernel = new FakeKernel();
-    String concat = "{\"concat\": [\"52:54:00:10:00:10\", \"%s\"]}";
+    String concat = "52:54:00:10:00:10 . ";
+    kernel.answer("nft list set bridge holdfast grouped4", set(element(concat + "10.1.0.10", 5)));
     kernel.answer(
-        "nft list set bridge holdfast grouped4",
-        SET.formatted("grouped4", element(concat.formatted("10.1.0.10"), 5)));
+        "nft list set bridge holdfast_pcap grouped6", set(element(concat + "fd00:1::10", 6)));
+    String routed = "\"tap3\" . ";
+    kernel.answer("nft list set inet holdfast grouped4", set(element(routed + "10.1.0.10", 50)));
     kernel.answer(
-        "nft list set bridge holdfast_pcap grouped6",
-        SET.formatted("grouped6", element(concat.formatted("fd00:1::10"), 6)));
-    String routed = "{\"concat\": [\"tap3\", \"%s\"]}";
-    kernel.answer(
-        "nft list set inet holdfast grouped4",
-        SET.formatted("grouped4", element(routed.formatted("10.1.0.10"), 50)));
-    kernel.answer(
-        "nft list set netdev holdfast_pcap grouped6",
-        SET.formatted("grouped6", element(concat.formatted("fd00:1::10"), 60)));
+        "nft list set netdev holdfast_pcap grouped6", set(element(concat + "fd00:1::10", 60)));
     NftCounts facts = new NftCounts(kernel);
     assertThat(facts.groupPackets(List.of(IpAddress.parse("10.1.0.10")), false)).isEqualTo(55);
     assertThat(facts.groupPackets(List.of(IpAddress.parse("fd00:1::10")), true)).isEqualTo(66);
@@ -47,11 +46,10 @@ class KernelCountsTest {
   @Test
   void whatAHeldGuestDoesNotHearIsThatOfItsPort() throws IOException {
     FakeKernel kernel = new FakeKernel();
-    String two = element("\"tap3\"", 7) + "," + element("\"tap4\"", 100);
-    kernel.answer("nft list set bridge holdfast missed", SET.formatted("missed", two));
-    kernel.answer(
-        "nft list set inet holdfast missed", SET.formatted("missed", element("\"tap3\"", 70)));
-    kernel.answer("nft list set bridge holdfast_pcap missed", SET.formatted("missed", two));
+    String two = set(element("\"tap3\"", 7), element("\"tap4\"", 100));
+    kernel.answer("nft list set bridge holdfast missed", two);
+    kernel.answer("nft list set inet holdfast missed", set(element("\"tap3\"", 70)));
+    kernel.answer("nft list set bridge holdfast_pcap missed", two);
     NftCounts facts = new NftCounts(kernel);
     assertThat(facts.groupPacketsMissed("tap3", false)).isEqualTo(77);
     assertThat(facts.groupPacketsMissed("tap4", true)).isEqualTo(100);
@@ -63,17 +61,28 @@ class KernelCountsTest {
     FakeKernel kernel = new FakeKernel();
     kernel.answer(
         "nft list set inet holdfast silenced4",
-        SET.formatted(
-            "silenced4",
-            element("167837706", 3) + "," + element("167837707", 100))); // 10.1.0.10, .11
+        set(element("0xa01000a", 3), element("0xa01000b", 100))); // 10.1.0.10, .11
     kernel.answer(
         "nft list set inet holdfast silenced6",
-        SET.formatted("silenced6", element("\"0xfd000001000000000000000000000010\"", 4)));
+        set(element("0xfd000001000000000000000000000010", 4)));
     NftCounts facts = new NftCounts(kernel);
     IpAddress four = IpAddress.parse("10.1.0.10");
     IpAddress six = IpAddress.parse("fd00:1::10");
     assertThat(facts.errorsKeptBack(List.of(four))).isEqualTo(3);
     assertThat(facts.errorsKeptBack(List.of(four, six))).isEqualTo(7);
     assertThat(facts.errorsKeptBack(List.of(IpAddress.parse("10.1.0.12")))).isZero();
+  }
+
+  @Test
+  void whoseTtlWasUsedUpIsToldByItsAddress() throws IOException {
+    FakeKernel kernel = new FakeKernel();
+    kernel.answer(
+        "nft list set inet holdfast spent4", set(element("10.1.0.10", 3), element("10.1.0.1", 50)));
+    kernel.answer("nft list set inet holdfast spent6", set(element("fd00:1::10", 4)));
+    NftCounts facts = new NftCounts(kernel);
+    IpAddress four = IpAddress.parse("10.1.0.10");
+    IpAddress six = IpAddress.parse("fd00:1::10");
+    assertThat(facts.spent(List.of(four, six))).isEqualTo(7);
+    assertThat(facts.spent(List.of(IpAddress.parse("10.1.0.100")))).isZero();
   }
 }

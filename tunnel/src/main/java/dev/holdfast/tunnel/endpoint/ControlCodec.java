@@ -12,7 +12,9 @@ import dev.holdfast.tunnel.endpoint.ControlMessage.Finished;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowEntry;
 import dev.holdfast.tunnel.endpoint.ControlMessage.FlowSnapshot;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Held;
+import dev.holdfast.tunnel.endpoint.ControlMessage.HeldToReturn;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Hello;
+import dev.holdfast.tunnel.endpoint.ControlMessage.HoldToReturn;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Inquiry;
 import dev.holdfast.tunnel.endpoint.ControlMessage.PathMtu;
 import dev.holdfast.tunnel.endpoint.ControlMessage.Ping;
@@ -62,6 +64,8 @@ public final class ControlCodec {
   private static final int PATH_MTU = 18;
   private static final int SPOOF_PROBE = 19;
   private static final int DIRECT_RETURN = 20;
+  private static final int HOLD_TO_RETURN = 21;
+  private static final int HELD_TO_RETURN = 22;
 
   private ControlCodec() {}
 
@@ -139,6 +143,8 @@ public final class ControlCodec {
       case PathMtu m -> PATH_MTU;
       case SpoofProbe m -> SPOOF_PROBE;
       case DirectReturn m -> DIRECT_RETURN;
+      case HoldToReturn m -> HOLD_TO_RETURN;
+      case HeldToReturn m -> HELD_TO_RETURN;
     };
   }
 
@@ -231,6 +237,7 @@ public final class ControlCodec {
         out.s64(m.epoch());
         out.text(m.refusal());
         out.list(m.deliveredUpTo(), BodyWriter::s64);
+        out.list(m.answeredFor(), BodyWriter::address);
       }
       case PathMtu m -> {
         out.uuid(m.migration());
@@ -246,6 +253,17 @@ public final class ControlCodec {
       case DirectReturn m -> {
         out.uuid(m.migration());
         out.s64(m.epoch());
+      }
+      case HoldToReturn m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.flag(m.on());
+      }
+      case HeldToReturn m -> {
+        out.uuid(m.migration());
+        out.s64(m.epoch());
+        out.flag(m.on());
+        out.text(m.refusal());
       }
     }
   }
@@ -322,11 +340,19 @@ public final class ControlCodec {
           new Fault(in.text(), in.text(), in.optional(BodyReader::uuid), in.appendedText());
       case INQUIRY -> new Inquiry(in.uuid(), in.s64());
       case TAKE_BACK -> new TakeBack(in.uuid(), in.s64(), in.s64(), in.flag());
-      case TAKEN_BACK -> new TakenBack(in.uuid(), in.s64(), in.text(), in.list(BodyReader::s64));
+      case TAKEN_BACK ->
+          new TakenBack(
+              in.uuid(),
+              in.s64(),
+              in.text(),
+              in.list(BodyReader::s64),
+              in.hasMore() ? in.list(BodyReader::address) : List.of());
       case PATH_MTU -> new PathMtu(in.uuid(), in.s64(), in.u16());
       case SPOOF_PROBE ->
           new SpoofProbe(in.uuid(), in.s64(), in.s64(), in.list(BodyReader::address));
       case DIRECT_RETURN -> new DirectReturn(in.uuid(), in.s64());
+      case HOLD_TO_RETURN -> new HoldToReturn(in.uuid(), in.s64(), in.flag());
+      case HELD_TO_RETURN -> new HeldToReturn(in.uuid(), in.s64(), in.flag(), in.text());
       default -> null;
     };
   }

@@ -18,6 +18,9 @@ public sealed interface ControlMessage {
   /** Capability: can map new addresses to the old ones of a guest that is not touched. */
   String GUEST_UNAWARE = "guest-unaware";
 
+  /** Capability: as a redirector, can hold for a guest that is on its way back. */
+  String HOLD_TO_RETURN = "hold-to-return";
+
   /** First message, both ways. Both take the highest version that both know. */
   record Hello(
       int minVersion, int maxVersion, String hostName, String software, List<String> capabilities)
@@ -239,13 +242,42 @@ public sealed interface ControlMessage {
    * @param refusal empty when it agrees, otherwise one sentence for the person who asked
    * @param deliveredUpTo for each data connection the id up to which held packets have reached the
    *     guest
+   * @param answeredFor neighbours of the old LAN that the guest was told to be at the endpoint's
+   *     MAC; empty of a daemon that does not say
    */
-  record TakenBack(UUID migration, long epoch, String refusal, List<Long> deliveredUpTo)
+  record TakenBack(
+      UUID migration,
+      long epoch,
+      String refusal,
+      List<Long> deliveredUpTo,
+      List<IpAddress> answeredFor)
       implements ControlMessage {
     public TakenBack {
       deliveredUpTo = List.copyOf(deliveredUpTo);
+      answeredFor = List.copyOf(answeredFor);
+    }
+
+    /** By who has told the guest nothing. */
+    public TakenBack(UUID migration, long epoch, String refusal, List<Long> deliveredUpTo) {
+      this(migration, epoch, refusal, deliveredUpTo, List.of());
     }
   }
+
+  /**
+   * Endpoint to redirector, after release: the guest is paused here and may be on its way back, so
+   * hold; or it goes on here, so hold no more. Said again when the channel is back. Answered with
+   * {@link HeldToReturn}; only to a daemon with that {@link #HOLD_TO_RETURN capability}.
+   */
+  record HoldToReturn(UUID migration, long epoch, boolean on) implements ControlMessage {}
+
+  /**
+   * Redirector to endpoint: whether it holds for the way back from now on, unasked too. While it
+   * does, it takes packets for the guest back (frame type RETURNED).
+   *
+   * @param refusal why it does not, where it was asked to; otherwise empty
+   */
+  record HeldToReturn(UUID migration, long epoch, boolean on, String refusal)
+      implements ControlMessage {}
 
   /** Redirector to endpoint: no connection is left; tear down. */
   record Finish(UUID migration, long epoch) implements ControlMessage {}
@@ -275,6 +307,7 @@ public sealed interface ControlMessage {
     public static final String ROLLBACK = "rollback";
     public static final String TAKE_BACK = "take-back";
     public static final String FINISH = "finish";
+    public static final String HOLD_TO_RETURN = "hold-to-return";
 
     /** Of what was said, and has no answer of its own that somebody waits for. */
     public static final String NOTHING_ASKED = "nothing-asked";
@@ -291,6 +324,7 @@ public sealed interface ControlMessage {
             case Rollback m -> ROLLBACK;
             case TakeBack m -> TAKE_BACK;
             case Finish m -> FINISH;
+            case HoldToReturn m -> HOLD_TO_RETURN;
             default -> NOTHING_ASKED;
           };
       return new Fault(code, text, migration, request);

@@ -53,7 +53,7 @@ public record EndpointOptions(
   public static final EndpointOptions DEFAULT =
       new EndpointOptions(
           "holdfast",
-          List.of(ControlMessage.GUEST_UNAWARE),
+          List.of(ControlMessage.GUEST_UNAWARE, ControlMessage.HOLD_TO_RETURN),
           Duration.ofSeconds(5),
           Duration.ofSeconds(5),
           Duration.ofSeconds(1),

@@ -68,7 +68,7 @@ final class Greeting implements FrameConnection.Listener {
     switch (type) {
       case CONTROL -> hello(name, payload);
       case BIND -> bind(name, Bind.decode(payload));
-      case BOUND, PACKET, STAGE, UNSTAGE, MARKER, MARKER_REPLY ->
+      case BOUND, PACKET, STAGE, UNSTAGE, MARKER, MARKER_REPLY, RETURNED ->
           connection.broken(
               DropReason.FRAME_UNKNOWN, "(" + name + ") began with a frame of type " + type);
     }

@@ -25,7 +25,7 @@ final class FrameLengths {
     return switch (type) {
       case CONTROL, BOUND -> 1;
       case BIND -> BIND;
-      case PACKET -> VirtioNetHeader.LENGTH + SMALLEST_PACKET;
+      case PACKET, RETURNED -> VirtioNetHeader.LENGTH + SMALLEST_PACKET;
       case STAGE -> ID + VirtioNetHeader.LENGTH + SMALLEST_PACKET;
       case UNSTAGE, MARKER, MARKER_REPLY -> ID;
     };
@@ -36,7 +36,7 @@ final class FrameLengths {
       case CONTROL -> TlsFrame.MAX_CONTROL_FRAME - 1;
       case BIND -> BIND + LANE;
       case BOUND -> BOUND;
-      case PACKET -> TlsFrame.MAX_PACKET_FRAME - 1 - ID;
+      case PACKET, RETURNED -> TlsFrame.MAX_PACKET_FRAME - 1 - ID;
       case STAGE -> TlsFrame.MAX_PACKET_FRAME - 1;
       case UNSTAGE, MARKER, MARKER_REPLY -> ID;
     };

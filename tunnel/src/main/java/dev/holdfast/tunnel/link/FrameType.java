@@ -25,7 +25,12 @@ public enum FrameType {
   /** Staging id (8 bytes): all of this connection's up to it stand before it. */
   MARKER(7),
   /** The same 8 bytes, sent back when everything before the MARKER has been handled. */
-  MARKER_REPLY(8);
+  MARKER_REPLY(8),
+  /**
+   * virtio_net_hdr, packet: back to the redirector, which holds for a guest on its way back. Only
+   * to one that has said so ({@code ControlMessage.HeldToReturn}).
+   */
+  RETURNED(9);
 
   private static final FrameType[] BY_CODE = new FrameType[16];
 

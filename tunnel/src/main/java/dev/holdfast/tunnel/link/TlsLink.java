@@ -130,7 +130,8 @@ public final class TlsLink implements Link, FrameConnection.Listener {
   @Override
   public void onFrame(FrameType type, ByteBuf payload) {
     switch (type) {
-      case PACKET, STAGE, UNSTAGE, MARKER, MARKER_REPLY -> receiver.onFrame(type, payload);
+      case PACKET, STAGE, UNSTAGE, MARKER, MARKER_REPLY, RETURNED ->
+          receiver.onFrame(type, payload);
       case CONTROL, BIND, BOUND ->
           connection.broken(
               DropReason.FRAME_UNKNOWN, "sent a frame of type " + type + " on a data connection");

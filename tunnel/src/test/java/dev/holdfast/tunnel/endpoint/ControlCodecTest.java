@@ -90,10 +90,13 @@ class ControlCodecTest {
         new RolledBack(ID, 3, "already released"),
         new ControlMessage.TakeBack(ID, 3, 4, true),
         new ControlMessage.TakenBack(ID, 3, "the guest is heard here", List.of(77L, 5L)),
+        new ControlMessage.TakenBack(ID, 3, "", List.of(), List.of(v4, v6)),
         new ControlMessage.PathMtu(ID, 3, 1380),
         new ControlMessage.SpoofProbe(
             ID, 3, 5, List.of(IpAddress.parse("10.1.0.2"), IpAddress.parse("fd00:1::2"))),
         new ControlMessage.DirectReturn(ID, 3),
+        new ControlMessage.HoldToReturn(ID, 3, true),
+        new ControlMessage.HeldToReturn(ID, 3, false, "no"),
         new Finish(ID, 3),
         new Finished(ID, 3, "{\"packets\":1}"),
         new ControlMessage.Inquiry(ID, 7),
@@ -146,6 +149,8 @@ class ControlCodecTest {
         yield List.of(last, before, before + 2);
       }
       case Released released -> List.of(4 + 8 * (released.stagedUpTo().size() - 1));
+      case ControlMessage.TakenBack back ->
+          List.of(4 + back.answeredFor().stream().mapToInt(each -> each.isV4() ? 5 : 17).sum());
       case Fault fault -> List.of(4 + length(fault.request()));
       default -> List.of();
     };
@@ -177,6 +182,7 @@ class ControlCodecTest {
         assertThat(reply.encapsulationReason()).isEmpty();
       }
       case Released released -> assertThat(released.stagedUpTo()).containsExactly(7L);
+      case ControlMessage.TakenBack back -> assertThat(back.answeredFor()).isEmpty();
       case Fault fault -> assertThat(fault.request()).isEmpty();
       case null, default -> throw new AssertionError("not what was written: " + message);
     }
