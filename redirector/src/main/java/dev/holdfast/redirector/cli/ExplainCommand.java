@@ -60,7 +60,7 @@ final class ExplainCommand extends Verb {
   @Option(
       names = "--capture",
       paramLabel = "FILE",
-      description = "Takes the packet out of a capture file, pcap or pcapng.")
+      description = "Takes the packet out of a capture file: pcap, pcapng, or either by gzip.")
   private @Nullable Path capture;
 
   @Option(

@@ -99,7 +99,8 @@ final class HookCommand extends Noun {
         description =
             "source or destination. Default: source at the redirector, destination at the"
                 + " endpoint. A destination at the redirector, after release, is the way back: the"
-                + " migration is rolled back when the guest runs there.")
+                + " migration is rolled back when the guest runs there. A source at the endpoint, after"
+                + " release, is the other end of that way: it holds.")
     private @Nullable String role;
 
     @Option(

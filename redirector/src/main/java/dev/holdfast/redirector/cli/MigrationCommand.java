@@ -82,15 +82,22 @@ final class MigrationCommand extends Noun {
   /** {@code migration hold}. */
   @Command(
       name = "hold",
-      description = "The guest is about to pause: keeps what arrives for it.",
-      footerHeading = "%nExample:%n",
-      footer = "  holdfast migration hold web1")
+      description = {
+        "The guest is about to pause: keeps what arrives for it.",
+        "With --to-return the guest, which lives at the new host, is about to move back: at either"
+            + " host. A rollback gives it what was kept; a release ends it where the guest stays."
+      },
+      footerHeading = "%nExamples:%n",
+      footer = {"  holdfast migration hold web1", "  holdfast migration hold web1 --to-return"})
   static final class Hold extends Verb {
     @Mixin private MigrationId id;
 
+    @Option(names = "--to-return", description = "For the way back, after release.")
+    private boolean toReturn;
+
     @Override
     public Integer call() throws Exception {
-      MigrationView held = client().hold(id.text());
+      MigrationView held = toReturn ? client().holdToReturn(id.text()) : client().hold(id.text());
       answer(held, MigrationText.sentence(held));
       return ExitCode.OK;
     }

@@ -89,6 +89,7 @@ final class MigrationText {
             .add("flows", migration.flows() + ", " + migration.flowsAtHold() + " of them at hold")
             .add("held", held(migration.held()))
             .add("hold limit", holdLimit(migration.holdLimit(), when))
+            .add("way back", wayBack(migration.wayBack(), when))
             .add("tunnelled", traffic(migration.traffic()))
             .add("too big", sizes(migration.sizes()))
             .add("dropped", Amounts.reasons(migration.drops()))
@@ -114,6 +115,21 @@ final class MigrationText {
         : when.at(limit.epochNanos())
             + (limit.then().equals("rollback")
                 ? ", then it is rolled back if the other host agrees"
+                : ", then it goes on holding and raises an alarm");
+  }
+
+  /** Empty where nothing is held for it. */
+  private static String wayBack(MigrationView.@Nullable WayBackView held, When when) {
+    return held == null
+        ? ""
+        : "held since "
+            + when.at(held.sinceEpochNanos())
+            + ", "
+            + held.returned()
+            + " packets out of the tunnel; limit "
+            + when.at(held.limitEpochNanos())
+            + (held.then().equals("release")
+                ? ", then they go to the new host again"
                 : ", then it goes on holding and raises an alarm");
   }
 

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.dns.ServerWatch.Wanted;
 import dev.holdfast.redirector.migration.MigrationView;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
@@ -33,7 +34,6 @@ public final class DnsChange {
   private final DnsUpdater dns;
   private final DnsListener listener;
   private final ReentrantLock stepping = new ReentrantLock();
-  private boolean owesReverse; // guarded by stepping
   private volatile DnsState state;
 
   DnsChange(DnsState state, DnsUpdater dns, DnsListener listener) {
@@ -81,6 +81,9 @@ public final class DnsChange {
   public void publish() throws DnsException {
     step(() -> {
       if (state.publishedEpochNanos() != 0) {
+        if (state.owesReverse()) {
+          swapReverse(SetSwap::moved);
+        }
         return;
       }
       long began = dns.client().clock().nanoTime();
@@ -98,7 +101,8 @@ public final class DnsChange {
           state
               .withNow(forward(SetMove::after))
               .withProblem(null)
-              .withPublished(dns.client().clock().epochNanos(), millis),
+              .withPublished(dns.client().clock().epochNanos(), millis)
+              .withReverseOwed(hasReverse()),
           "%s is %s now.".formatted(name(), String.join(", ", forward(SetMove::after))));
       swapReverse(SetSwap::moved);
     });
@@ -128,7 +132,7 @@ public final class DnsChange {
    */
   public void finish() throws DnsException {
     step(() -> {
-      if (owesReverse && state.publishedEpochNanos() != 0) {
+      if (state.owesReverse() && state.publishedEpochNanos() != 0) {
         swapReverse(SetSwap::moved);
       }
       if (state.sets().stream().noneMatch(SetMove::lowersTtl)) {
@@ -138,7 +142,7 @@ public final class DnsChange {
       persist(() -> swapForward(SetMove::withTtlBack));
       DnsState finished = state.withPhase(DnsState.FINISHED);
       say(
-          owesReverse ? finished : finished.withProblem(null),
+          state.owesReverse() ? finished : finished.withProblem(null),
           "The TTL of " + name() + " is restored.");
     });
   }
@@ -152,6 +156,10 @@ public final class DnsChange {
    */
   public void rollback() throws DnsException {
     step(() -> {
+      if (state.phase().equals(DnsState.RESTORED) && state.owesReverse()) {
+        swapReverse(SetSwap::undone); // the name itself may be somebody else's by now
+        return;
+      }
       boolean touched = !state.sets().isEmpty();
       boolean mayBeUnderWay = state.publishedEpochNanos() == 0;
       if (touched) {
@@ -163,7 +171,11 @@ public final class DnsChange {
         }
       }
       say(
-          state.withPhase(DnsState.RESTORED).withNow(forward(SetMove::before)).withProblem(null),
+          state
+              .withPhase(DnsState.RESTORED)
+              .withNow(forward(SetMove::before))
+              .withProblem(null)
+              .withReverseOwed(hasReverse()),
           touched ? name() + " is as it was." : "Nothing was changed in DNS.");
       swapReverse(SetSwap::undone);
     });
@@ -286,24 +298,47 @@ public final class DnsChange {
     SetSwap.all(dns, state.sets(), false, becomes);
   }
 
+  private boolean hasReverse() {
+    return state.sets().stream().anyMatch(SetMove::isReverse);
+  }
+
   /**
-   * Reverse records are a courtesy: where they cannot be moved, that is said, and it is tried again
-   * at the end.
+   * Reverse records are a courtesy: where they cannot be moved, that is said and journalled, and it
+   * is tried again: when publishing is resumed, at the end, and after the end by the next daemon.
+   * What somebody else has changed stays.
    */
   private void swapReverse(SetSwap.Becomes becomes) throws DnsException {
-    owesReverse = false;
-    for (List<SetMove> each : SetSwap.byZone(dns, state.sets(), true).values()) {
+    boolean owed = false;
+    boolean done = true;
+    for (List<SetMove> each : reverseByZone()) {
       try {
         swapShared(each, becomes);
       } catch (DnsException e) {
         if (e.kind() == Kind.INTERRUPTED) {
           throw e;
         }
-        owesReverse = true;
+        done = false;
+        owed |= e.kind() != Kind.CONFLICT;
         String text = "The PTR record could not be changed. " + e.sentence();
         say(state.withProblem(text), text);
       }
     }
+    if (done && state.owesReverse()) {
+      say(state.withReverseOwed(false).withProblem(null), "The PTR records follow.");
+    } else if (owed != state.owesReverse()) {
+      say(state.withReverseOwed(owed), "The PTR records stay as somebody else has made them.");
+    }
+  }
+
+  /** A zone that is not in the configuration any more is in nobody else's way. */
+  private List<List<SetMove>> reverseByZone() {
+    Map<String, List<SetMove>> zones = new LinkedHashMap<>();
+    for (SetMove set : state.sets()) {
+      if (set.isReverse()) {
+        zones.computeIfAbsent(set.zone(), key -> new ArrayList<>()).add(set);
+      }
+    }
+    return List.copyOf(zones.values());
   }
 
   /** Several names of a guest share an address's PTR set, and each may be moved at this moment. */

@@ -22,6 +22,8 @@ import tools.jackson.databind.json.JsonMapper;
  * @param newSeenEpochNanos when the last authoritative server was first seen with the new address
  * @param lastStaleEpochNanos after this no compliant cache has the old address
  * @param problem the newest trouble; null when there is none
+ * @param reverseOwed true while the PTR records do not follow yet: to the new address, or back once
+ *     the phase is restored; null otherwise
  */
 public record DnsState(
     String name,
@@ -35,7 +37,8 @@ public record DnsState(
     long updateMillis,
     long newSeenEpochNanos,
     long lastStaleEpochNanos,
-    @Nullable String problem) {
+    @Nullable String problem,
+    @Nullable Boolean reverseOwed) {
 
   static final String PENDING = "pending";
   static final String UPDATING = "updating";
@@ -68,6 +71,7 @@ public record DnsState(
         0,
         0,
         0,
+        null,
         null);
   }
 
@@ -79,6 +83,9 @@ public record DnsState(
   public boolean isOpen(boolean moved) {
     if (phase.equals(CONFLICT)) {
       return false; // somebody else has the name in hand, and it stays as they made it
+    }
+    if (owesReverse()) {
+      return true;
     }
     return moved
         ? !phase.equals(FINISHED) && sets.stream().anyMatch(SetMove::lowersTtl)
@@ -175,7 +182,8 @@ public record DnsState(
         updateMillis,
         newSeenEpochNanos,
         lastStaleEpochNanos,
-        problem);
+        problem,
+        reverseOwed);
   }
 
   DnsState withSets(List<SetMove> value) {
@@ -191,7 +199,8 @@ public record DnsState(
         updateMillis,
         newSeenEpochNanos,
         lastStaleEpochNanos,
-        problem);
+        problem,
+        reverseOwed);
   }
 
   DnsState withNow(List<String> value) {
@@ -207,7 +216,8 @@ public record DnsState(
         updateMillis,
         newSeenEpochNanos,
         lastStaleEpochNanos,
-        problem);
+        problem,
+        reverseOwed);
   }
 
   DnsState withTtlSeen(long value) {
@@ -223,7 +233,8 @@ public record DnsState(
         updateMillis,
         newSeenEpochNanos,
         lastStaleEpochNanos,
-        problem);
+        problem,
+        reverseOwed);
   }
 
   DnsState withPublished(long epochNanos, long millis) {
@@ -239,7 +250,8 @@ public record DnsState(
         millis,
         newSeenEpochNanos,
         lastStaleEpochNanos,
-        problem);
+        problem,
+        reverseOwed);
   }
 
   DnsState withNewSeen(long seen, long lastStale) {
@@ -255,7 +267,8 @@ public record DnsState(
         updateMillis,
         seen,
         lastStale,
-        problem);
+        problem,
+        reverseOwed);
   }
 
   DnsState withProblem(@Nullable String value) {
@@ -271,6 +284,34 @@ public record DnsState(
         updateMillis,
         newSeenEpochNanos,
         lastStaleEpochNanos,
-        value);
+        value,
+        reverseOwed);
+  }
+
+  /** Whether the new address is still to be published. */
+  public boolean isUpdating() {
+    return phase.equals(UPDATING);
+  }
+
+  /** Whether the PTR records do not follow yet, as far as others have left them alone. */
+  public boolean owesReverse() {
+    return Boolean.TRUE.equals(reverseOwed);
+  }
+
+  DnsState withReverseOwed(boolean owed) {
+    return new DnsState(
+        name,
+        oldAddresses,
+        newAddresses,
+        phase,
+        sets,
+        now,
+        ttlSeenEpochNanos,
+        publishedEpochNanos,
+        updateMillis,
+        newSeenEpochNanos,
+        lastStaleEpochNanos,
+        problem,
+        owed ? true : null);
   }
 }

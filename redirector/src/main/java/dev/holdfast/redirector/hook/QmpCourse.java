@@ -204,6 +204,13 @@ final class QmpCourse {
                       + ". The source's QEMU goes on with it, and the hook there rolls back"))
           : List.of();
     }
+    if ((FAILED.contains(next) || next.equals("completed")) && !begun && !held) {
+      return List.of(
+          new Step.Remark(
+              "A migration that was not seen to begin has "
+                  + past(next)
+                  + ": nothing is changed."));
+    }
     if (FAILED.contains(next)) {
       return List.of(new Step.RollBack("QEMU's migration has " + past(next), false, false));
     }

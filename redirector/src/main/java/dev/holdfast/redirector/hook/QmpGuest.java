@@ -58,6 +58,11 @@ final class QmpGuest implements AutoCloseable {
     return monitor().next(within);
   }
 
+  /** Whether QEMU has said something that nobody has heard yet. */
+  boolean hasNews() throws IOException {
+    return monitor().hasNews();
+  }
+
   /** Lines of QEMU's that nobody could read. */
   long unreadable() {
     QmpMonitor open = monitor;

@@ -177,6 +177,11 @@ final class QmpMonitor implements AutoCloseable {
     return events.removeFirst();
   }
 
+  /** Whether QEMU has said something that nobody has heard yet. */
+  boolean hasNews() {
+    return !events.isEmpty() || !lines.isEmpty();
+  }
+
   /** Lines that were passed over: too long, or no JSON object. */
   long unreadable() {
     return unreadable;

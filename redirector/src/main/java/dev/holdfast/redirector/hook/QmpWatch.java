@@ -21,7 +21,8 @@ import java.util.function.Consumer;
 /**
  * Watches one end of a QEMU guest's migration through its monitor, and triggers what it means. When
  * the guest pauses, its peers wait for what happens here. So everything that can be done before is:
- * both connections stand and have just been used, and every class has been run once.
+ * both connections stand and have just been used, and the code has run so often that it is
+ * compiled: interpreted it took 10 ms of a processor that the guest needs.
  */
 public final class QmpWatch {
   private static final Duration AGAIN = Duration.ofMillis(50);
@@ -39,7 +40,6 @@ public final class QmpWatch {
 
   private static final long RELEASED_WITHIN = 10_000_000_000L;
 
-  private static final int REHEARSALS = 5;
   private static final Duration RUNS_WITHIN = Duration.ofSeconds(2);
 
   private final WatchOptions options;
@@ -52,7 +52,7 @@ public final class QmpWatch {
   private MigrationView known;
   private QmpCourse course;
   private final long deadline;
-  private boolean comesHome;
+  private QmpWay way = QmpWay.THERE;
   private boolean tellsMigrations;
   private long warmed;
   private long completedSince;
@@ -116,7 +116,6 @@ public final class QmpWatch {
       news.follow();
       warm(); // a state that was entered before the stream began
       requirePart();
-      comesHome = end == End.DESTINATION && End.of(known) == End.SOURCE && isReleased();
       connect(options.connectWithin());
       begin();
       while (true) {
@@ -130,27 +129,15 @@ public final class QmpWatch {
   }
 
   private void requirePart() throws Over {
-    if (end == End.SOURCE && End.of(known) == End.DESTINATION) {
-      throw new Over(
-          Verdict.REFUSED,
-          "This host is the endpoint of "
-              + known.name()
-              + ": a source is watched at its redirector, "
-              + known.remote()
-              + ".");
+    String refusal = QmpWay.refusal(end, known);
+    if (refusal != null) {
+      throw new Over(Verdict.REFUSED, refusal);
     }
-    if (state().isEnded()) {
-      throw new Over(
-          Verdict.REFUSED, known.name() + " is " + known.state() + " already: arm it anew.");
-    }
+    way = QmpWay.of(end, known);
   }
 
   private MigrationState state() {
     return MigrationState.ofLabel(known.state());
-  }
-
-  private boolean isReleased() {
-    return state() == MigrationState.REDIRECTING || state() == MigrationState.DRAINING;
   }
 
   /** Tries again as long as the socket is not there. */
@@ -192,7 +179,8 @@ public final class QmpWatch {
       course = new QmpCourse(end, options.gate() && guest.waitsBeforeSwitchover());
       requireRightEnd();
       look(true);
-      rehearse();
+      QmpRehearsal.play(end, triggers, guest, known.id(), clock);
+      warmed = clock.nanoTime();
     } catch (IOException | QmpRefused e) {
       throw new Over(Verdict.FAILED, e.getMessage() + whatNow());
     }
@@ -240,7 +228,7 @@ public final class QmpWatch {
   private boolean isArriving(boolean running) throws IOException, QmpRefused, Over {
     String migration = guest.migration();
     boolean came = migration.equals("completed") || migration.startsWith("postcopy");
-    if (running && came && (comesHome || state() == MigrationState.HOLDING)) {
+    if (running && came && (way == QmpWay.BACK || state() == MigrationState.HOLDING)) {
       release();
     }
     return came || migration.equals("active") || migration.equals("device");
@@ -259,18 +247,6 @@ public final class QmpWatch {
     } catch (IOException e) {
       reconnect(e);
     }
-  }
-
-  /** Runs once, without consequence, what must be quick when it counts. */
-  private void rehearse() throws IOException, QmpRefused {
-    QmpCourse.rehearse(end);
-    var silent = new HookLog(clock, line -> {});
-    for (int i = 0; i < REHEARSALS; i++) {
-      silent.begin("STOP", 1);
-      silent.tell(Verb.HOLD, triggers.show(known.id()));
-      QmpGuest.Run same = guest.run();
-    }
-    warmed = clock.nanoTime();
   }
 
   private void turn() throws Over {
@@ -321,21 +297,20 @@ public final class QmpWatch {
     switch (state()) {
       case HOLDING -> course.held();
       case REDIRECTING, DRAINING, DONE -> {
-        if (!comesHome || state() == MigrationState.DONE) {
+        if (way == QmpWay.THERE || state() == MigrationState.DONE) {
           throw moved("it was released");
         }
       }
-      case ROLLED_BACK ->
-          throw new Over(Verdict.ROLLED_BACK, known.name() + " was rolled back meanwhile.");
+      case ROLLED_BACK -> {
+        if (end == End.SOURCE && way == QmpWay.BACK) {
+          throw moved("it is back at " + known.remote());
+        }
+        throw new Over(Verdict.ROLLED_BACK, known.name() + " was rolled back meanwhile.");
+      }
       default -> {}
     }
     if (completedSince != 0 && now - completedSince >= RELEASED_WITHIN) {
-      throw new Over(
-          Verdict.MOVED,
-          "QEMU's migration is complete, but nobody has released "
-              + known.name()
-              + " yet: the hook at the destination does, or: holdfast migration release "
-              + known.name());
+      throw new Over(Verdict.MOVED, way.left(known));
     }
   }
 
@@ -377,11 +352,11 @@ public final class QmpWatch {
   }
 
   private void hold() {
-    Result result = ask(Verb.HOLD);
+    Result result = ask(way.hold);
     if (result.outcome().isGood()) {
       course.held();
     }
-    log.tell(Verb.HOLD, result);
+    log.tell(way.hold, result);
   }
 
   private void switchOverOrNot() throws Over {
@@ -426,7 +401,7 @@ public final class QmpWatch {
   /** The guest runs here: at the new host, or back at the old one. */
   private void release() throws Over {
     Duration left = Duration.ofNanos(deadline - clock.nanoTime());
-    Verb verb = comesHome ? Verb.TAKE_BACK : Verb.RELEASE;
+    Verb verb = way.arrive;
     Result result =
         triggers.insist(
             verb,
@@ -444,7 +419,7 @@ public final class QmpWatch {
               + result.text()
               + whatNow());
     }
-    throw moved(comesHome ? "it is back" : "it runs at the destination, and was released");
+    throw moved(way == QmpWay.BACK ? "it is back" : "it runs at the destination, and was released");
   }
 
   /** Only on proof that the guest runs here; QEMU may need a moment to start it again. */
@@ -457,14 +432,19 @@ public final class QmpWatch {
     if (back.migrates() && options.withoutHold() == WithoutHold.CANCEL) {
       cancel(back.why() + ", and its connections would not follow it now");
     }
-    Result result = ask(Verb.ROLLBACK);
-    log.tell(Verb.ROLLBACK, result);
+    Result result = ask(way.undo);
+    log.tell(way.undo, result);
     if (!result.outcome().isGood()) {
       throw new Over(
           Verdict.FAILED,
-          back.why() + ", but the rollback was not possible: " + result.text() + whatNow());
+          back.why()
+              + ", but the "
+              + way.undo.label()
+              + " was not possible: "
+              + result.text()
+              + whatNow());
     }
-    throw new Over(Verdict.ROLLED_BACK, known.name() + " was rolled back: " + back.why() + ".");
+    throw new Over(Verdict.ROLLED_BACK, way.undone(known) + back.why() + ".");
   }
 
   /** The guest is paused, and no event has said that it is being migrated. */

@@ -3,9 +3,11 @@ package dev.holdfast.redirector.hook;
 import dev.holdfast.redirector.control.ControlClient;
 import dev.holdfast.redirector.control.EventLine;
 import dev.holdfast.redirector.control.EventStream;
+import dev.holdfast.redirector.control.Json;
 import dev.holdfast.redirector.migration.RequestRefused;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
@@ -51,6 +53,16 @@ final class StateNews implements AutoCloseable {
   /** What was said last; null while nothing was. */
   @Nullable String state() {
     return state;
+  }
+
+  /** Reads a line as the daemon writes them, so many times, without consequence. */
+  static void rehearse(int times) {
+    byte[] line =
+        Json.line(new EventLine("holdfast.event/1", 1, "state", "", "", "", "as before"))
+            .getBytes(StandardCharsets.UTF_8);
+    for (int i = 0; i < times; i++) {
+      EventLine unused = Json.read(line, EventLine.class);
+    }
   }
 
   private void read(EventStream opened) {

@@ -30,11 +30,19 @@ public final class Triggers implements AutoCloseable {
      * A rollback on the proof that the guest runs here, though the endpoint has just heard it: it
      * has come home by a tool that never runs it twice.
      */
-    TAKE_BACK;
+    TAKE_BACK,
+    /** After release: the guest is paused at the endpoint, and may be on its way back. */
+    HOLD_TO_RETURN,
+    /** After that: it goes on at the endpoint. */
+    STAY;
 
     /** As people and JSON see it. */
     public String label() {
-      return this == TAKE_BACK ? "rollback" : name().toLowerCase(Locale.ROOT);
+      return switch (this) {
+        case HOLD, HOLD_TO_RETURN -> "hold";
+        case RELEASE, STAY -> "release";
+        case ROLLBACK, TAKE_BACK -> "rollback";
+      };
     }
   }
 
@@ -112,20 +120,20 @@ public final class Triggers implements AutoCloseable {
    * @param known the migration as it was last seen
    */
   public Result ask(Verb verb, MigrationView known) {
-    MigrationState before = MigrationState.ofLabel(known.state());
     try {
       MigrationView view =
           switch (verb) {
             case HOLD -> daemon.hold(known.id());
-            case RELEASE -> daemon.release(known.id());
+            case HOLD_TO_RETURN -> daemon.holdToReturn(known.id());
+            case RELEASE, STAY -> daemon.release(known.id());
             case ROLLBACK -> daemon.rollback(known.id(), false);
             case TAKE_BACK -> daemon.rollback(known.id(), true);
           };
-      boolean already = isAtOrPast(verb, before);
+      boolean already = isAtOrPast(verb, known);
       return new Result(
           already ? Outcome.ALREADY : Outcome.DONE,
           view,
-          view.name() + (already ? " was already " : " is ") + view.state() + ".");
+          view.name() + (already ? " was already " : " is ") + how(view) + ".");
     } catch (RequestRefused refused) {
       return refused.kind() == RequestRefused.Kind.CONFLICT
           ? conflict(verb, known, refused)
@@ -174,7 +182,7 @@ public final class Triggers implements AutoCloseable {
     if (view == null) {
       return refused(refused, known);
     }
-    if (isAtOrPast(verb, MigrationState.ofLabel(view.state()))) {
+    if (isAtOrPast(verb, view)) {
       return new Result(
           Outcome.LATE,
           view,
@@ -183,9 +191,17 @@ public final class Triggers implements AutoCloseable {
     return refused(refused, view);
   }
 
+  /** Its state, and whether that is held for the way back. */
+  private static String how(MigrationView view) {
+    return view.state() + (view.wayBack() == null ? "" : ", held for the way back");
+  }
+
   /** Whether what {@code verb} wants is so, or was. */
-  private static boolean isAtOrPast(Verb verb, MigrationState state) {
+  private static boolean isAtOrPast(Verb verb, MigrationView view) {
+    MigrationState state = MigrationState.ofLabel(view.state());
     return switch (verb) {
+      case HOLD_TO_RETURN -> view.wayBack() != null || state.isEnded();
+      case STAY -> view.wayBack() == null;
       case HOLD ->
           switch (state) {
             case HOLDING, REDIRECTING, DRAINING, DONE -> true;

@@ -38,7 +38,20 @@ public record WatchEnd(Verdict verdict, @Nullable MigrationView migration, Strin
               + name
               + " there.";
       case ARMED -> " " + name + " is armed as before, and nothing is held.";
-      default -> " " + name + " is " + migration.state() + ".";
+      default ->
+          " "
+              + name
+              + " is "
+              + migration.state()
+              + "."
+              + (migration.wayBack() == null
+                  ? ""
+                  : " It goes on holding for the way back. If the guest runs at the new host:"
+                      + " holdfast migration release "
+                      + name
+                      + ". If it runs at the old one: holdfast migration rollback "
+                      + name
+                      + " there.");
     };
   }
 

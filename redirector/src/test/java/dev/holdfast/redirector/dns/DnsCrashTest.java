@@ -2,6 +2,10 @@ package dev.holdfast.redirector.dns;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.redirector.config.Config;
+import dev.holdfast.redirector.dns.server.AuthoritativeServer;
+import dev.holdfast.redirector.dns.server.Zone;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -77,6 +81,72 @@ class DnsCrashTest {
           .as("a field of a later version is passed over")
           .isEqualTo(change.state());
     }
+  }
+
+  /** Refused at first, and cut right after; the next daemon owes them, and moves them. */
+  @Test
+  void reverseRecordsThatAreOwedAreMovedByWhoeverComesNext() throws Exception {
+    try (DnsBench bench = new DnsBench(folder);
+        AuthoritativeServer reverse = new AuthoritativeServer(reverseZone(), keys(), bench.clock)) {
+      Config.DnsZone at =
+          DnsBench.zone(
+              "in-addr.arpa.",
+              reverse.start(new InetSocketAddress("127.0.0.1", 0)),
+              "mv-key.",
+              bench.file("other.key", DnsBench.OTHER_SECRET + "\n"));
+      DnsUpdater updater = bench.updater(bench.zone(), at);
+      DnsMove move = DnsBench.move(List.of("10.1.0.10"), List.of("10.2.0.10"));
+      DnsChange change = bench.begin(updater, move);
+      change.arm();
+      change.publish();
+      assertThat(change.view().state()).isEqualTo("published");
+      assertThat(change.view().problem()).contains("PTR record could not be changed", "BADSIG");
+      assertThat(bench.journal.getLast().owesReverse()).isTrue();
+      assertThat(pointers(reverse)).containsExactly("10.0.1.10.in-addr.arpa.");
+
+      DnsState left = bench.journal.getLast(); // its finish has come, and failed as well
+      updater.resume(left, bench::heard).finish();
+      assertThat(bench.journal.getLast().view().state()).isEqualTo("finished");
+      assertThat(bench.journal.getLast().isOpen(true)).isTrue();
+
+      bench.file("other.key", DnsBench.SECRET + "\n");
+      updater.resume(bench.journal.getLast(), bench::heard).finish();
+      assertThat(pointers(reverse)).containsExactly("10.0.2.10.in-addr.arpa.");
+      assertThat(bench.journal.getLast().isOpen(true)).isFalse();
+      assertThat(bench.journal.getLast().problem()).isNull();
+
+      bench.file("other.key", DnsBench.OTHER_SECRET + "\n");
+      updater.resume(left, bench::heard).rollback();
+      assertThat(bench.journal.getLast().isOpen(false)).isTrue();
+      bench.edit("10.1.0.10", "10.1.0.77"); // the name is somebody else's by now
+      bench.file("other.key", DnsBench.SECRET + "\n");
+      updater.resume(bench.journal.getLast(), bench::heard).rollback();
+      assertThat(pointers(reverse)).containsExactly("10.0.1.10.in-addr.arpa.");
+      assertThat(bench.records()).contains("300 A 10.1.0.77").doesNotContain("300 A 10.1.0.10");
+      assertThat(bench.journal.getLast().isOpen(false)).isFalse();
+    }
+  }
+
+  private static List<TsigKey> keys() throws DnsException {
+    return List.of(DnsBench.key(DnsBench.SECRET));
+  }
+
+  private static Zone reverseZone() throws Exception {
+    return Zone.parse(
+        "in-addr.arpa.",
+        """
+        $TTL 300
+        @ IN SOA ns1.lab.test. admin.lab.test. 7 3600 600 86400 30
+        @ IN NS ns1.lab.test.
+        10.0.1.10 IN PTR vm.lab.test.
+        """);
+  }
+
+  private static List<String> pointers(AuthoritativeServer at) {
+    return at.zone().lines().stream()
+        .filter(each -> each.contains(" PTR "))
+        .map(each -> each.substring(0, each.indexOf(' ')))
+        .toList();
   }
 
   /** How many entries there were to be cut at. */

@@ -45,6 +45,21 @@ public final class GuestCable {
   }
 
   /**
+   * Moves the guest to the new host while its own card has carrier all the time, as under QEMU:
+   * nothing tells its kernel that the neighbours it knows may be others.
+   */
+  public void carryToNewHost() throws IOException, InterruptedException {
+    lab.cable().ip("link set old down", "link set new up");
+    awaitForwarding(lab.newHost(), Lab.NEW_PORT, "new");
+  }
+
+  /** The same, back to the old host. */
+  public void carryToOldHost() throws IOException, InterruptedException {
+    lab.cable().ip("link set new down", "link set old up");
+    awaitForwarding(lab.oldHost(), Lab.OLD_PORT, "old");
+  }
+
+  /**
    * The kernel tells a bridge of a carrier when it finds the time, up to a second later; a machine
    * that is resumed has its port from its first instruction on.
    */
