@@ -14,7 +14,7 @@ import org.xbill.DNS.Opcode;
 /**
  * Passes UDP on to a server, and loses the answers to the first updates, or makes others of them.
  */
-final class LossyProxy implements AutoCloseable {
+public final class LossyProxy implements AutoCloseable {
   private final DatagramSocket front;
   private final DatagramSocket back = new DatagramSocket();
   private final AtomicInteger toLose;
@@ -23,8 +23,13 @@ final class LossyProxy implements AutoCloseable {
 
   /** What becomes of an answer; null loses it. */
   @FunctionalInterface
-  interface Fate {
+  public interface Fate {
     byte @Nullable [] of(byte[] request, byte[] answer) throws IOException;
+
+    /** Whether the server hears the request at all; where it does not, its answer is empty. */
+    default boolean passesOn(byte[] request) throws IOException {
+      return true;
+    }
   }
 
   LossyProxy(InetSocketAddress server, int losses) throws IOException {
@@ -37,7 +42,18 @@ final class LossyProxy implements AutoCloseable {
   }
 
   private LossyProxy(InetSocketAddress server, int losses, Fate fate) throws IOException {
-    front = new DatagramSocket(0, InetAddress.getLoopbackAddress());
+    this(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), server, losses, fate);
+  }
+
+  /** Where others can ask it too. */
+  public LossyProxy(InetSocketAddress listen, InetSocketAddress server, Fate fate)
+      throws IOException {
+    this(listen, server, 0, fate);
+  }
+
+  private LossyProxy(InetSocketAddress listen, InetSocketAddress server, int losses, Fate fate)
+      throws IOException {
+    front = new DatagramSocket(listen);
     back.connect(server);
     toLose = new AtomicInteger(losses);
     this.fate = fate;
@@ -54,7 +70,7 @@ final class LossyProxy implements AutoCloseable {
     return toLose.get();
   }
 
-  static boolean isUpdate(byte[] request) throws IOException {
+  public static boolean isUpdate(byte[] request) throws IOException {
     return new Header(request).getOpcode() == Opcode.UPDATE;
   }
 
@@ -65,9 +81,13 @@ final class LossyProxy implements AutoCloseable {
         DatagramPacket from = new DatagramPacket(buffer, buffer.length);
         front.receive(from);
         byte[] request = Arrays.copyOf(buffer, from.getLength());
-        back.send(new DatagramPacket(request, request.length));
         DatagramPacket to = new DatagramPacket(buffer, buffer.length);
-        back.receive(to);
+        if (fate.passesOn(request)) {
+          back.send(new DatagramPacket(request, request.length));
+          back.receive(to);
+        } else {
+          to.setLength(0);
+        }
         boolean isLost =
             isUpdate(request) && toLose.getAndUpdate(left -> Math.max(0, left - 1)) != 0;
         byte[] answer = isLost ? null : fate.of(request, Arrays.copyOf(buffer, to.getLength()));

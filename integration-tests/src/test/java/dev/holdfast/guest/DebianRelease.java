@@ -7,11 +7,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 
 /**
- * A program of another Debian release than this machine's, with all the libraries that it needs,
+ * Programs of another Debian release than this machine's, with all the libraries that they need,
  * down to the C library: unpacked into the cache of {@link DebianPackage} and not installed.
  *
  * <p>This machine's apt fetches it, with lists of its own, from the mirror that it uses anyway and
@@ -35,16 +34,36 @@ public final class DebianRelease {
    */
   public static List<String> program(String release, String name, String program)
       throws IOException {
-    Path root =
-        DebianPackage.cached(() -> release + "-" + name, folder -> load(release, name, folder));
+    Path root = unpacked(release, List.of(name));
+    List<String> command = new ArrayList<>(loader(root));
+    command.add(root.resolve(program).toString());
+    return command;
+  }
+
+  /**
+   * Packages whose programs a guest may have, all with the same libraries.
+   *
+   * @param release codename: trixie
+   * @param names of the packages
+   * @throws IOException in one sentence when the release or a package cannot be loaded
+   */
+  public static ProgramSource programs(String release, List<String> names) throws IOException {
+    Path root = unpacked(release, names);
+    List<String> lister = new ArrayList<>(loader(root));
+    lister.add("--list");
+    return new ProgramSource(root, lister);
+  }
+
+  private static Path unpacked(String release, List<String> names) throws IOException {
+    return DebianPackage.cached(
+        () -> release + "-" + String.join("-", names), folder -> load(release, names, folder));
+  }
+
+  private static List<String> loader(Path root) throws IOException {
     // Debian has them by architecture, and this machine's is the only one that can run here.
     Path loader = only(root.resolve("usr/lib64"), "ld-linux-.*[.]so[.][0-9]+", root);
     Path libraries = only(root.resolve("usr/lib"), ".*-linux-gnu.*", root);
-    return List.of(
-        loader.toString(),
-        "--library-path",
-        libraries + ":" + root.resolve("usr/lib"),
-        root.resolve(program).toString());
+    return List.of(loader.toString(), "--library-path", libraries + ":" + root.resolve("usr/lib"));
   }
 
   private static Path only(Path folder, String pattern, Path root) throws IOException {
@@ -57,7 +76,7 @@ public final class DebianRelease {
     return found[0].toPath();
   }
 
-  private static void load(String release, String name, Path folder) throws IOException {
+  private static void load(String release, List<String> names, Path folder) throws IOException {
     Path making = Files.createTempDirectory(folder.getParent(), "making-");
     Path files = Files.createDirectory(making.resolve("files"));
     try {
@@ -68,8 +87,11 @@ public final class DebianRelease {
       Files.writeString(
           making.resolve("sources.list"),
           "deb [signed-by=%s] %s %s main%n".formatted(KEYS, mirror(), release));
-      Tool.run(apt(making, "update"));
-      Tool.run(apt(making, "--no-install-recommends", "--download-only", "-y", "install", name));
+      Tool.run(apt(making, List.of("update")));
+      List<String> install =
+          new ArrayList<>(List.of("--no-install-recommends", "--download-only", "-y", "install"));
+      install.addAll(names);
+      Tool.run(apt(making, install));
       File[] loaded = archives.toFile().listFiles((parent, file) -> file.endsWith(".deb"));
       if (loaded == null || loaded.length == 0) {
         throw new IOException("apt-get install gave no file");
@@ -79,7 +101,8 @@ public final class DebianRelease {
       }
       Files.move(files, folder, StandardCopyOption.ATOMIC_MOVE);
     } catch (IOException e) {
-      throw new IOException(name + " of Debian " + release + " cannot be loaded", e);
+      throw new IOException(
+          String.join(" and ", names) + " of Debian " + release + " cannot be loaded", e);
     } finally {
       Tool.run(List.of("rm", "-rf", making.toString()));
     }
@@ -96,7 +119,7 @@ public final class DebianRelease {
             () -> new IOException("apt knows no mirror of Debian: run 'apt-get update' as root"));
   }
 
-  private static List<String> apt(Path making, String... arguments) {
+  private static List<String> apt(Path making, List<String> arguments) {
     List<String> command = new ArrayList<>(List.of("apt-get", "-qq"));
     for (String option :
         List.of(
@@ -109,7 +132,7 @@ public final class DebianRelease {
             "Debug::NoLocking=1")) {
       command.addAll(List.of("-o", option));
     }
-    command.addAll(Arrays.asList(arguments));
+    command.addAll(arguments);
     return command;
   }
 }

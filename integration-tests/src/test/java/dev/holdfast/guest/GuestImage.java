@@ -16,13 +16,11 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
  * What a test guest boots: Debian's kernel, and a root file system in memory with busybox, some
- * programs of this machine and some of the kernel's modules.
+ * programs and some of the kernel's modules.
  *
  * @param kernel for QEMU's {@code -kernel}
  * @param initramfs for QEMU's {@code -initrd}
@@ -34,18 +32,14 @@ public record GuestImage(Path kernel, Path initramfs) {
   private static final String UNCOMPRESSED = "vmlinux";
   private static final byte[] XZ = {(byte) 0xfd, '7', 'z', 'X', 'Z', 0};
   private static final byte[] ELF = {0x7f, 'E', 'L', 'F'};
-  private static final Pattern LIBRARY = Pattern.compile("(/\\S+) \\(0x");
 
   /**
    * Makes one.
    *
    * @param folder gets the initramfs
-   * @param modules of the kernel, by name; not loaded until the guest is told {@code load NAME}
-   * @param programs of this machine, by name, in the guest with the libraries that they need
    * @throws IOException in one sentence that says what is missing
    */
-  public static GuestImage make(Path folder, List<String> modules, List<String> programs)
-      throws IOException {
+  public static GuestImage make(Path folder, GuestContents contents) throws IOException {
     Path busybox = DebianPackage.unpacked("busybox-static", files -> {});
     Path kernel = DebianPackage.unpacked(DebianPackage.kernel(), GuestImage::uncompress);
     Files.createDirectories(folder);
@@ -56,8 +50,11 @@ public record GuestImage(Path kernel, Path initramfs) {
             Objects.requireNonNull(GuestImage.class.getResourceAsStream("init"), "init")) {
       archive.file(Path.of("/init"), init.readAllBytes());
       archive.file(Path.of("/bin/busybox"), Files.readAllBytes(existing(busybox, "bin/busybox")));
-      addPrograms(archive, programs);
-      addModules(archive, kernel, modules);
+      addPrograms(archive, contents.source(), contents.programs());
+      addModules(archive, kernel, contents.modules());
+      for (Map.Entry<Path, byte[]> file : contents.files().entrySet()) {
+        archive.file(file.getKey(), file.getValue());
+      }
     }
     return new GuestImage(bootable(kernel), initramfs);
   }
@@ -185,29 +182,18 @@ public record GuestImage(Path kernel, Path initramfs) {
 
   // ---- programs ----
 
-  private static void addPrograms(Initramfs archive, List<String> programs) throws IOException {
-    Set<Path> libraries = new TreeSet<>();
+  private static void addPrograms(Initramfs archive, ProgramSource source, List<String> programs)
+      throws IOException {
+    Map<Path, Path> libraries = new TreeMap<>();
     for (String name : programs) {
-      Path program = find(name);
-      archive.file(Path.of("/tools", name), Files.readAllBytes(program));
-      Matcher matcher = LIBRARY.matcher(Tool.run(List.of("ldd", program.toString())));
-      while (matcher.find()) {
-        libraries.add(Path.of(matcher.group(1)));
-      }
+      Path program = source.find(name);
+      Path there = name.contains("/") ? Path.of("/").resolve(name) : Path.of("/tools", name);
+      archive.file(there, Files.readAllBytes(program));
+      libraries.putAll(source.libraries(program));
     }
-    for (Path library : libraries) {
-      archive.file(library, Files.readAllBytes(library));
+    for (Map.Entry<Path, Path> library : libraries.entrySet()) {
+      archive.file(library.getKey(), Files.readAllBytes(library.getValue()));
     }
-  }
-
-  private static Path find(String program) throws IOException {
-    for (String folder : List.of("/usr/bin", "/usr/sbin", "/bin", "/sbin")) {
-      Path file = Path.of(folder, program);
-      if (Files.isExecutable(file)) {
-        return file;
-      }
-    }
-    throw new IOException("the guest needs " + program + ", which is not on this machine");
   }
 
   private static Path existing(Path folder, String name) throws IOException {

@@ -3,6 +3,7 @@ package dev.holdfast.interop;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.guest.Guest;
+import dev.holdfast.guest.GuestContents;
 import dev.holdfast.guest.GuestImage;
 import dev.holdfast.lab.Namespace;
 import dev.holdfast.tunnel.link.Link.Sent;
@@ -100,7 +101,8 @@ class InteropSuiteIT {
   static void boot() throws Exception {
     long begin = System.nanoTime();
     GuestImage image =
-        GuestImage.make(folder, List.of("ipip", "sit", "ip6_tunnel"), List.of("ip", "ping"));
+        GuestImage.make(
+            folder, GuestContents.of(List.of("ipip", "sit", "ip6_tunnel"), List.of("ip", "ping")));
     long made = System.nanoTime();
     peer = keep(Namespace.create("peer"));
     site = keep(Namespace.create("site"));

@@ -1,10 +1,8 @@
 package dev.holdfast.lab;
 
+import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.tunnel.device.NetworkNamespace;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -36,7 +34,7 @@ public final class Namespace implements AutoCloseable {
     requireRoot();
     String name =
         "hft-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet() + "-" + label;
-    execute(List.of("ip", "netns", "add", name));
+    Tool.run(List.of("ip", "netns", "add", name));
     var namespace = new Namespace(name, NetworkNamespace.open(name));
     namespace.ip("link set lo up");
     return namespace;
@@ -66,14 +64,18 @@ public final class Namespace implements AutoCloseable {
   public String ip(String arguments) throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("ip", "-n", name));
     command.addAll(List.of(arguments.split(" ", -1)));
-    return execute(command);
+    return Tool.run(command);
   }
 
-  /** Runs a program here and gives what it printed; it must end with status 0. */
+  /**
+   * Runs a program here and gives what it printed; it must end with status 0. What it complained of
+   * is not in that: {@code ip link} names the namespaces of its links, looks at all that the
+   * machine has for that, and complains about one that another test is just making.
+   */
   public String run(String... command) throws IOException, InterruptedException {
     var entered = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + name));
     entered.addAll(List.of(command));
-    return execute(entered);
+    return Tool.run(entered);
   }
 
   /** Runs {@code body} here, on a thread of its own. */
@@ -86,20 +88,9 @@ public final class Namespace implements AutoCloseable {
     return network;
   }
 
-  private static String execute(List<String> command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-    process.getOutputStream().close();
-    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-    int status = process.waitFor();
-    if (status != 0) {
-      throw new IOException(String.join(" ", command) + " ended with " + status + ": " + output);
-    }
-    return output;
-  }
-
   @Override
   public void close() throws IOException, InterruptedException {
     network.close();
-    execute(List.of("ip", "netns", "del", name));
+    Tool.run(List.of("ip", "netns", "del", name));
   }
 }

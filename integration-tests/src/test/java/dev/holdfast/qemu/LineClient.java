@@ -162,6 +162,11 @@ final class LineClient implements AutoCloseable {
     return all[all.length / 2];
   }
 
+  /** The port at its own machine. */
+  int port() throws IOException {
+    return ((InetSocketAddress) channel.getLocalAddress()).getPort();
+  }
+
   synchronized int lines() {
     return answered.size();
   }

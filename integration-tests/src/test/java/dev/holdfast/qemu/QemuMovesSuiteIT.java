@@ -60,8 +60,8 @@ class QemuMovesSuiteIT extends QemuTest {
    * The same guest, the same QEMU, the same lines: once with its address and a LAN that spans both
    * sites, once with Holdfast. What the emulated processor costs is in both.
    *
-   * <p>The way back is measured and not judged: nothing is held then, so that what is sent into the
-   * pause is lost and waits for its sender to repeat it.
+   * <p>The way back is measured and not judged: when the guest runs at the old host, the new one is
+   * asked for the address, which is a round trip more.
    */
   @ParameterizedTest(name = "over a WAN: {0}")
   @ValueSource(booleans = {false, true})

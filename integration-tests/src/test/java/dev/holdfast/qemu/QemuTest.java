@@ -2,6 +2,7 @@ package dev.holdfast.qemu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.holdfast.guest.GuestContents;
 import dev.holdfast.redirector.demo.lab.Cleanup;
 import dev.holdfast.redirector.demo.lab.LabAddresses;
 import dev.holdfast.redirector.demo.lab.LabOptions;
@@ -38,10 +39,25 @@ abstract class QemuTest {
   /** The same with kernel modules and hardware in the guest. */
   void begin(boolean wan, Duration pace, List<String> modules, List<String> hardware)
       throws Exception {
+    begin(wan, pace, GuestContents.of(modules, QemuLab.PROGRAMS), hardware);
+  }
+
+  /** The same with all that the guest has. */
+  void begin(boolean wan, Duration pace, GuestContents contents, List<String> hardware)
+      throws Exception {
     LabOptions options = LabOptions.plain().withWan(wan ? Wan.USUAL : Wan.NONE);
-    lab = new QemuLab(options, folder, modules, hardware, cleanup);
+    lab = new QemuLab(options, folder, contents, hardware, cleanup);
     v4 = lab.client(LabAddresses.V4.guestOld(), pace);
     v6 = lab.client(LabAddresses.V6.guestOld(), pace);
+  }
+
+  /**
+   * A download and a shell at the guest's servers.
+   *
+   * @param slow bytes a second of the download, at most, while the guest moves
+   */
+  GuestVisit visit(GuestServers servers, long slow) throws Exception {
+    return new GuestVisit(lab, servers, slow, cleanup);
   }
 
   @AfterEach
@@ -71,13 +87,12 @@ abstract class QemuTest {
   private void finishClients() throws Exception {
     v4.awaitMore(20);
     v6.awaitMore(20);
-    v4.finish();
-    v6.finish();
+    lab.finish(v4, v6);
   }
 
   /** A client that comes after the move, to the new address. */
   void newConnectionsWork() throws Exception {
-    lab.client(LabAddresses.V4.guestNew(), PACE).finish();
-    lab.client(LabAddresses.V6.guestNew(), PACE).finish();
+    lab.finish(
+        lab.client(LabAddresses.V4.guestNew(), PACE), lab.client(LabAddresses.V6.guestNew(), PACE));
   }
 }

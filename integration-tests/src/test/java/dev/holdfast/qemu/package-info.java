@@ -13,7 +13,9 @@
  *
  * <p>{@code QemuLab} is all of that; {@code LiveMigration} is one of QEMU's own migrations, {@code
  * GuestMove} one that is made beside Holdfast, and {@code LineClient} who talks and must not
- * notice. The suite is {@code tools}; {@code QemuIT} is its short form.
+ * notice. Real programs do so too: {@code GuestServers} are a web server and an SSH server in the
+ * guest, {@code GuestVisit} is curl and ssh at them. The suite is {@code tools}; {@code QemuIT} is
+ * its short form.
  */
 @NullMarked
 package dev.holdfast.qemu;

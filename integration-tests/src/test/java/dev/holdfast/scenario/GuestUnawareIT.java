@@ -13,7 +13,6 @@ import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.redirector.demo.measure.ForbiddenPackets;
 import dev.holdfast.redirector.demo.measure.Tap;
 import dev.holdfast.redirector.migration.ExplainRequest;
-import dev.holdfast.redirector.migration.MigrationRequest;
 import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.redirector.migration.RequestRefused;
 import dev.holdfast.tunnel.device.FrameFilter;
@@ -25,6 +24,9 @@ import dev.holdfast.tunnel.packet.PacketBuilder;
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import java.net.DatagramPacket;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -120,7 +122,9 @@ class GuestUnawareIT {
     assertThat(forbidden.seen()).as("resets and ICMP errors").isEmpty();
     assertThat(ofNew.seen()).as("resets and ICMP errors").isEmpty();
 
+    aLeaseIsRenewedAtTheOldSite(1);
     end();
+    aLeaseIsRenewedAtTheOldSite(0); // nor anywhere else
     aCrashBreaksNothing();
     unmap();
     theNewSiteRenumbers(true); // as ever, where nothing is mapped
@@ -133,18 +137,7 @@ class GuestUnawareIT {
   // ---- the migration ----
 
   private void arm(String encapsulation) throws Exception {
-    List<String> olds = BOTH.stream().map(lan -> lan.guestOld().toString()).toList();
-    List<String> news = BOTH.stream().map(lan -> lan.guestNew().toString()).toList();
-    MigrationView armed =
-        hosts.arm(
-            MigrationRequest.of(TwoHosts.NAME, olds, news, "new-host", Lab.BRIDGE)
-                .guestPort(Lab.OLD_PORT)
-                .guestMac(Lab.GUEST_MAC)
-                .encapsulation(encapsulation)
-                .holdPolicy("queue")
-                .flowListCommand(String.join(" ", lab.guest().within("ss", "-Htn")))
-                .unaware()
-                .request());
+    MigrationView armed = hosts.arm(TwoHosts.Untouched.guest(lab), encapsulation);
     assertThat(armed.guestUnaware()).isTrue();
     assertThat(armed.alerts()).anyMatch(alert -> alert.contains("unmap"));
   }
@@ -360,6 +353,25 @@ class GuestUnawareIT {
     }
     assertThat(offered).as("what the new site's DHCP says to the guest").hasValue(expected ? 2 : 0);
     assertThat(asked).as("what the guest asks the new site's DHCP").hasValue(expected ? 2 : 0);
+  }
+
+  /** The guest asks the server of its lease itself (RFC 2131 section 4.4.5, RENEWING). */
+  private void aLeaseIsRenewedAtTheOldSite(int expected) throws Exception {
+    LabAddresses lan = LabAddresses.V4;
+    AtomicInteger old = new AtomicInteger();
+    AtomicInteger fresh = new AtomicInteger();
+    String filter = "udp src port 68 and dst host " + lan.client();
+    try (Tap atOld = counting(lab.router(), "to-old", filter + " and src " + lan.guestOld(), old);
+        Tap atNew = counting(lab.router(), "to-new", filter, fresh)) {
+      var from = new InetSocketAddress(lan.guestOld().toInetAddress(), 68);
+      var to = new InetSocketAddress(lan.client().toInetAddress(), 67);
+      try (DatagramSocket client = lab.guest().call(() -> new DatagramSocket(from))) {
+        client.send(new DatagramPacket(new byte[300], 300, to));
+      }
+      Thread.sleep(500);
+    }
+    assertThat(old).as("renewals at the old site").hasValue(expected);
+    assertThat(fresh).as("renewals at the new site").hasValue(0);
   }
 
   private static Tap counting(Namespace where, String device, String filter, AtomicInteger count)

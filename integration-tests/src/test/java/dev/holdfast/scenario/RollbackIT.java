@@ -131,6 +131,65 @@ class RollbackIT {
     fromDraining(true, "ipip", "pcap");
   }
 
+  /** The endpoint is told that the guest is about to go back; nothing more goes there. */
+  private static final class HeldForTheWayBack implements Bystander {
+    private long sent;
+
+    @Override
+    public void reached(MigrationState state, DemoHost oldHost, DemoHost newHost) throws Exception {
+      if (state != MigrationState.REDIRECTING) {
+        return;
+      }
+      await(() -> oldHost.control().show("web1").state().equals("redirecting"));
+      await(() -> oldHost.control().show("web1").traffic().toGuestPackets() > 0);
+      assertThat(newHost.control().holdToReturn("web1").wayBack()).isNotNull();
+      MigrationView held = oldHost.control().show("web1");
+      assertThat(held.wayBack()).isNotNull();
+      sent = held.traffic().toGuestPackets();
+    }
+
+    @Override
+    public void moved(Lab lab) {}
+
+    @Override
+    public void takeBack(Cleanup.Step rollback, DemoHost oldHost, DemoHost newHost)
+        throws Exception {
+      MigrationView held = oldHost.control().show("web1");
+      assertThat(held.traffic().toGuestPackets()).isEqualTo(sent);
+      assertThat(held.held().packets()).isPositive();
+      assertThat(newHost.control().show("web1").held().packets()).isZero(); // all is returned
+      assertThatThrownBy(() -> oldHost.control().finish("web1", true))
+          .hasMessageContaining("on its way back");
+      rollback.run();
+      assertThat(oldHost.control().show("web1").wayBack()).isNull();
+    }
+  }
+
+  @SideBySide
+  @Test
+  void whatIsHeldForTheWayBackIsGivenAtTheOldHost() throws Exception {
+    giveAtTheOldHost(false, "tls", "tun");
+  }
+
+  @Tag("suite-ways")
+  @SideBySide
+  @Test
+  void soItIsByPcapAndIpInIp() throws Exception {
+    giveAtTheOldHost(true, "ipip", "pcap");
+  }
+
+  private static void giveAtTheOldHost(boolean ipv6, String encapsulation, String capture)
+      throws Exception {
+    var unused =
+        takeBack(
+            Ending.ROLLED_BACK_FROM_REDIRECTING,
+            ipv6,
+            encapsulation,
+            false,
+            capture,
+            new HeldForTheWayBack());
+  }
+
   private interface Condition {
     boolean isMet() throws Exception;
   }

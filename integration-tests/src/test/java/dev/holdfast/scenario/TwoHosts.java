@@ -10,6 +10,7 @@ import dev.holdfast.redirector.demo.lab.GuestCable;
 import dev.holdfast.redirector.demo.lab.KernelSnapshot;
 import dev.holdfast.redirector.demo.lab.Lab;
 import dev.holdfast.redirector.demo.lab.LabAddresses;
+import dev.holdfast.redirector.demo.lab.Namespace;
 import dev.holdfast.redirector.demo.load.Clients;
 import dev.holdfast.redirector.demo.load.ConnectionResult;
 import dev.holdfast.redirector.demo.load.Outcome;
@@ -20,6 +21,7 @@ import dev.holdfast.redirector.demo.measure.Tap;
 import dev.holdfast.redirector.migration.MigrationRequest;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.time.SystemClock;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -125,6 +127,44 @@ final class TwoHosts {
         .holdPolicy("queue")
         .flowListCommand(String.join(" ", lab.guest().within("ss", "-Htn")))
         .request();
+  }
+
+  /** A guest that nobody touches, with addresses of both families. */
+  record Untouched(
+      String name,
+      Namespace machine,
+      String port,
+      String mac,
+      List<IpAddress> olds,
+      List<IpAddress> news) {
+
+    /** The lab's own guest. */
+    static Untouched guest(Lab lab) {
+      return new Untouched(
+          NAME,
+          lab.guest(),
+          Lab.OLD_PORT,
+          Lab.GUEST_MAC,
+          List.of(LabAddresses.V4.guestOld(), LabAddresses.V6.guestOld()),
+          List.of(LabAddresses.V4.guestNew(), LabAddresses.V6.guestNew()));
+    }
+  }
+
+  MigrationView arm(Untouched guest, String encapsulation) throws Exception {
+    return arm(
+        MigrationRequest.of(
+                guest.name(),
+                guest.olds().stream().map(IpAddress::toString).toList(),
+                guest.news().stream().map(IpAddress::toString).toList(),
+                fresh.plan().name(),
+                Lab.BRIDGE)
+            .guestPort(guest.port())
+            .guestMac(guest.mac())
+            .encapsulation(encapsulation)
+            .holdPolicy("queue")
+            .flowListCommand(String.join(" ", guest.machine().within("ss", "-Htn")))
+            .unaware()
+            .request());
   }
 
   MigrationView arm(MigrationRequest request) throws Exception {

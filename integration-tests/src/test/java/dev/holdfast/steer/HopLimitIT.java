@@ -11,6 +11,7 @@ import dev.holdfast.redirector.steer.HostFacts.LanRoute;
 import dev.holdfast.redirector.steer.HostSteering;
 import dev.holdfast.redirector.steer.KernelLedger;
 import dev.holdfast.redirector.steer.LinuxKernel;
+import dev.holdfast.redirector.steer.NftCounts;
 import dev.holdfast.redirector.steer.PcapSteering;
 import dev.holdfast.redirector.steer.SteeringPlan;
 import dev.holdfast.tunnel.device.FrameFilter;
@@ -146,10 +147,10 @@ class HopLimitIT {
       old.rig.nft(old.steering.holdScript());
       expectTraceroute(old, 3, 1);
       long errors = old.errorsHeard();
-      long before = old.rig.in(() -> old.rig.facts.spent(OLDS));
+      long before = old.rig.in(() -> new NftCounts(old.rig.kernel).spent(OLDS));
       assertThat(before).as("by traceroute").isEqualTo(2);
       expectOldHost(old, heard, false);
-      assertThat(old.rig.in(() -> old.rig.facts.spent(OLDS)))
+      assertThat(old.rig.in(() -> new NftCounts(old.rig.kernel).spent(OLDS)))
           .isEqualTo(before + 2 * 2 * spent(false));
       assertThat(old.errorsHeard()).isEqualTo(errors);
     }
@@ -164,7 +165,8 @@ class HopLimitIT {
       expectTraceroute(old, 2, 0);
       long errors = old.errorsHeard();
       expectOldHost(old, heard, true);
-      assertThat(old.rig.in(() -> old.rig.facts.spent(OLDS))).isEqualTo(2 * 2 * spent(true));
+      assertThat(old.rig.in(() -> new NftCounts(old.rig.kernel).spent(OLDS)))
+          .isEqualTo(2 * 2 * spent(true));
       assertThat(old.errorsHeard()).isEqualTo(errors);
     }
   }
@@ -223,7 +225,7 @@ class HopLimitIT {
       expectNewHost(site, rig, heard, false, 0);
       keep(rig);
       expectNewHost(site, rig, heard, true, expected(false).size());
-      assertThat(rig.in(() -> rig.facts.spent(OLDS)))
+      assertThat(rig.in(() -> new NftCounts(rig.kernel).spent(OLDS)))
           .isEqualTo(2 * 2 * (spent(false) + spent(true)));
       assertThat(Pings.errorsHeard(site.guest)).isEqualTo(errors);
     }
