@@ -3,6 +3,8 @@ package dev.holdfast.lab;
 import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.tunnel.device.NetworkNamespace;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;

@@ -51,8 +51,8 @@ public final class CaptureFile {
     Frame captured = reader.frame();
     int from = captured.offset();
     byte[] frame = Arrays.copyOfRange(captured.array(), from, from + captured.length());
-    byte[] packet = LinkLayer.packet(captured.linkType(), frame);
-    int length = LinkLayer.lengthByHeader(packet);
+    byte[] packet = FramePacket.packet(captured.linkType(), frame);
+    int length = FramePacket.lengthByHeader(packet);
     boolean isCutOff = frame.length < captured.originalLength() && length > packet.length;
     if (length == 0 || (length > packet.length && !isCutOff)) {
       return new Captured(packet, 0); // what is wrong with it is said by whoever looks at it

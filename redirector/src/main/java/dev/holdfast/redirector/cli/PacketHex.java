@@ -1,6 +1,6 @@
 package dev.holdfast.redirector.cli;
 
-import dev.holdfast.redirector.capture.LinkLayer;
+import dev.holdfast.redirector.capture.FramePacket;
 import dev.holdfast.redirector.migration.ExplainRequest;
 import java.util.HexFormat;
 import java.util.Locale;
@@ -41,7 +41,7 @@ final class PacketHex {
           "The packet has " + digits.length() + " hex digits, an odd number; each byte has two.");
     }
     byte[] bytes = HexFormat.of().parseHex(digits);
-    byte[] packet = LinkLayer.isEthernet(bytes) ? LinkLayer.ofEthernet(bytes) : bytes;
+    byte[] packet = FramePacket.isEthernet(bytes) ? FramePacket.ofEthernet(bytes) : bytes;
     if (packet.length > ExplainRequest.LONGEST_PACKET) {
       throw CommandFailed.usage(
           "The packet is longer than any IP packet: " + packet.length + " bytes.");
