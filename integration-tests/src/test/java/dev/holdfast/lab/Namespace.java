@@ -1,8 +1,8 @@
 package dev.holdfast.lab;
 
-import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.tunnel.device.NetworkNamespace;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -36,7 +36,7 @@ public final class Namespace implements AutoCloseable {
     requireRoot();
     String name =
         "hft-" + ProcessHandle.current().pid() + "-" + COUNT.incrementAndGet() + "-" + label;
-    Tool.run(List.of("ip", "netns", "add", name));
+    execute(List.of("ip", "netns", "add", name));
     var namespace = new Namespace(name, NetworkNamespace.open(name));
     namespace.ip("link set lo up");
     return namespace;
@@ -66,7 +66,7 @@ public final class Namespace implements AutoCloseable {
   public String ip(String arguments) throws IOException, InterruptedException {
     var command = new ArrayList<>(List.of("ip", "-n", name));
     command.addAll(List.of(arguments.split(" ", -1)));
-    return Tool.run(command);
+    return execute(command);
   }
 
   /**
@@ -77,7 +77,7 @@ public final class Namespace implements AutoCloseable {
   public String run(String... command) throws IOException, InterruptedException {
     var entered = new ArrayList<>(List.of("nsenter", "--net=/run/netns/" + name));
     entered.addAll(List.of(command));
-    return Tool.run(entered);
+    return execute(entered);
   }
 
   /** Runs {@code body} here, on a thread of its own. */
@@ -90,9 +90,28 @@ public final class Namespace implements AutoCloseable {
     return network;
   }
 
+  private static String execute(List<String> command) throws IOException, InterruptedException {
+    Path complaints = Files.createTempFile("holdfast-complaints", ".txt");
+    try {
+      Process process = new ProcessBuilder(command).redirectError(complaints.toFile()).start();
+      process.getOutputStream().close();
+      String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+      int status = process.waitFor();
+      if (status != 0) {
+        throw new IOException(
+            "%s ended with %d: %s%s"
+                .formatted(
+                    String.join(" ", command), status, output, Files.readString(complaints)));
+      }
+      return output;
+    } finally {
+      Files.delete(complaints);
+    }
+  }
+
   @Override
   public void close() throws IOException, InterruptedException {
     network.close();
-    Tool.run(List.of("ip", "netns", "del", name));
+    execute(List.of("ip", "netns", "del", name));
   }
 }

@@ -168,7 +168,7 @@ class FiltersIT {
       throw new AssertionError("nobody listens there");
     } catch (IOException notAnswered) {
       // neither is it refused: the peer hears nothing at all
-      assertThat(notAnswered).hasMessageContaining("failed (124)");
+      assertThat(notAnswered).hasMessageContaining("ended with 124");
     }
   }
 
