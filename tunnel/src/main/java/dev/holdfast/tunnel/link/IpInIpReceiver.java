@@ -209,6 +209,11 @@ public final class IpInIpReceiver implements AutoCloseable {
     } catch (IOException e) {
       throw new IllegalStateException(e); // a raw socket has no error that lasts
     }
+    endBatch();
+  }
+
+  /** Ends a batch of what was given to {@link #taking}: receivers are told. */
+  public void endBatch() {
     for (Remote remote : remotes) {
       if (remote.inBatch) {
         remote.inBatch = false;

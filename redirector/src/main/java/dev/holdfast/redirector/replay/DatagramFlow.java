@@ -1,0 +1,212 @@
+package dev.holdfast.redirector.replay;
+
+import dev.holdfast.tunnel.packet.PacketView;
+import io.netty.buffer.ByteBuf;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What is no TCP: its packets go as they were captured, and are looked for at the other end. A
+ * packet is known again by its bytes, but for what a router may change.
+ */
+final class DatagramFlow implements Progress.Pauses {
+  /** On their way, in one direction; older ones are taken for lost. */
+  private static final int MOST_OUTSTANDING = 4_096;
+
+  /** So many in a row are no accident of the network. */
+  private static final int SILENT = 3;
+
+  private record Sent(byte[] packet, long at) {}
+
+  private final String name;
+  private final long firstPacket;
+  private final Machine machine;
+  private final boolean beganBeforePause;
+  private final Way toGuest = new Way();
+  private final Way fromGuest = new Way();
+  private long packets;
+  private long lastPacketAt;
+
+  private final class Way {
+    final ArrayDeque<Sent> outstanding = new ArrayDeque<>();
+    final Progress progress = new Progress(DatagramFlow.this);
+    long delivered;
+    long bytes;
+    long lost;
+    long twice;
+    long newestDelivered;
+    long corruptedAt = -1;
+    byte @Nullable [] last;
+  }
+
+  DatagramFlow(PacketView first, boolean isFromGuest, long firstPacket, Machine machine, long now) {
+    this.name = FlowId.text(first, isFromGuest);
+    this.firstPacket = firstPacket;
+    this.machine = machine;
+    this.beganBeforePause = now <= machine.pausedAt();
+  }
+
+  /** The capture has another packet of it, which is sent now. */
+  void sent(ByteBuf packet, int from, int length, boolean isFromGuest, long now) {
+    Way way = isFromGuest ? fromGuest : toGuest;
+    packets++;
+    lastPacketAt = now;
+    byte[] bytes = new byte[length];
+    packet.getBytes(from, bytes);
+    way.outstanding.add(new Sent(normal(bytes), now));
+    way.progress.waits(now);
+    if (way.outstanding.size() > MOST_OUTSTANDING) {
+      way.outstanding.remove();
+      way.lost++;
+    }
+  }
+
+  /** Whether a packet that has arrived is on its way, byte for byte. */
+  boolean expects(PacketView view, boolean isFromGuest) {
+    byte[] bytes = bytes(view);
+    for (Sent sent : (isFromGuest ? fromGuest : toGuest).outstanding) {
+      if (Arrays.equals(sent.packet, bytes)) {
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static byte[] bytes(PacketView view) {
+    byte[] bytes = new byte[view.length()];
+    view.buffer().getBytes(view.start(), bytes);
+    return normal(bytes);
+  }
+
+  /** A packet of it has arrived. */
+  void arrived(PacketView view, boolean isFromGuest, long now) {
+    Way way = isFromGuest ? fromGuest : toGuest;
+    byte[] bytes = bytes(view);
+    if (!take(way, bytes)) {
+      if (way.last != null && Arrays.equals(way.last, bytes)) {
+        way.twice++; // the network between the sites may do that
+        return;
+      }
+      Sent first = ofLength(way, bytes.length);
+      if (first != null && way.corruptedAt < 0) {
+        way.corruptedAt = Arrays.mismatch(first.packet, bytes);
+        way.outstanding.remove(first);
+      }
+    }
+    way.last = bytes;
+    way.delivered++;
+    way.bytes += bytes.length;
+    way.progress.delivered(now, !way.outstanding.isEmpty());
+  }
+
+  private static boolean take(Way way, byte[] bytes) {
+    for (Iterator<Sent> sent = way.outstanding.iterator(); sent.hasNext(); ) {
+      Sent next = sent.next();
+      if (Arrays.equals(next.packet, bytes)) {
+        way.newestDelivered = Math.max(way.newestDelivered, next.at);
+        sent.remove();
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private static @Nullable Sent ofLength(Way way, int length) {
+    for (Sent sent : way.outstanding) {
+      if (sent.packet.length == length) {
+        return sent;
+      }
+    }
+    return null;
+  }
+
+  /** Without what changes on the way: TTL, ECN, and the header's checksum over them. */
+  private static byte[] normal(byte[] packet) {
+    if (packet[0] >> 4 == 4) {
+      packet[1] = 0;
+      packet[8] = 0;
+      packet[10] = 0;
+      packet[11] = 0;
+    } else {
+      packet[0] = 0x60;
+      packet[1] &= 0x0f;
+      packet[7] = 0;
+    }
+    return packet;
+  }
+
+  @Override
+  public long within(long from, long to) {
+    return machine.pausedWithin(from, to);
+  }
+
+  @Override
+  public long lastEnd() {
+    return machine.resumedAt() == Machine.NOT_YET ? -1 : machine.resumedAt();
+  }
+
+  boolean isDelivered() {
+    return toGuest.outstanding.isEmpty() && fromGuest.outstanding.isEmpty();
+  }
+
+  long firstPacket() {
+    return firstPacket;
+  }
+
+  long lastPacketAt() {
+    return lastPacketAt;
+  }
+
+  FlowResult result(long now) {
+    long lost = lost(toGuest) + lost(fromGuest);
+    long recovery = Math.max(toGuest.progress.recovery(), fromGuest.progress.recovery());
+    return new FlowResult(
+        name,
+        firstPacket,
+        packets,
+        verdict(now),
+        toGuest.bytes,
+        fromGuest.bytes,
+        beganBeforePause && machine.pausedAt() <= lastPacketAt,
+        recovery,
+        0,
+        0,
+        0,
+        lost,
+        lost == 0 ? List.of() : List.of(lost + " of " + packets + " datagrams did not arrive."));
+  }
+
+  private static long lost(Way way) {
+    return way.lost + way.outstanding.size();
+  }
+
+  /** Datagrams may be lost: what counts is whether the last ones of a direction come through. */
+  private Verdict verdict(long now) {
+    if (toGuest.corruptedAt >= 0) {
+      return new Verdict.Corrupted(toGuest.corruptedAt, true);
+    }
+    if (fromGuest.corruptedAt >= 0) {
+      return new Verdict.Corrupted(fromGuest.corruptedAt, false);
+    }
+    long since = Math.min(silentSince(toGuest), silentSince(fromGuest));
+    return since == Long.MAX_VALUE
+        ? new Verdict.Survived()
+        : new Verdict.Stalled(now - since, true);
+  }
+
+  /** Since when what was sent did not arrive any more; the highest number where it does. */
+  private static long silentSince(Way way) {
+    int silent = 0;
+    long since = Long.MAX_VALUE;
+    for (Sent sent : way.outstanding) {
+      if (sent.at >= way.newestDelivered) {
+        silent++;
+        since = Math.min(since, sent.at);
+      }
+    }
+    return way.delivered == 0 || silent >= SILENT ? since : Long.MAX_VALUE;
+  }
+}

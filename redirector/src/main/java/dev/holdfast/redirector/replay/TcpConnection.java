@@ -1,0 +1,275 @@
+package dev.holdfast.redirector.replay;
+
+import dev.holdfast.tunnel.packet.IpAddress;
+import dev.holdfast.tunnel.packet.PacketView;
+import io.netty.buffer.ByteBuf;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** A TCP connection of the capture, re-enacted: its two ends, and what is found out about it. */
+final class TcpConnection implements Progress.Pauses {
+  private static final long NONE = -1;
+
+  private final String name;
+  private final long firstPacket;
+  private final TwoSites network;
+  private final VirtualTime time;
+  private final TcpEnd guest;
+  private final TcpEnd peer;
+  private long packets;
+  private long lastPacketAt;
+  private long corruptedAt = NONE;
+  private boolean corruptedToGuest;
+  private @Nullable String resetBy;
+  private final boolean beganBeforePause;
+  private long cutOff;
+
+  /**
+   * @param guestMachine the guest; the flow's first side
+   * @param peerMachine the other side, where that is a guest too
+   */
+  TcpConnection(
+      PacketView first,
+      boolean fromGuest,
+      long firstPacket,
+      Machine guestMachine,
+      @Nullable Machine peerMachine,
+      TwoSites network,
+      VirtualTime time) {
+    this.name = FlowId.text(first, fromGuest);
+    this.firstPacket = firstPacket;
+    this.network = network;
+    this.time = time;
+    IpAddress a = fromGuest ? first.source() : first.destination();
+    IpAddress b = fromGuest ? first.destination() : first.source();
+    int portA = fromGuest ? first.sourcePort() : first.destinationPort();
+    int portB = fromGuest ? first.destinationPort() : first.sourcePort();
+    guest = new TcpEnd(this, guestMachine, new SegmentBuilder(a, portA, b, portB), time);
+    peer = new TcpEnd(this, peerMachine, new SegmentBuilder(b, portB, a, portA), time);
+    guest.connect(peer);
+    peer.connect(guest);
+    beganBeforePause = time.nanoTime() <= guestMachine.pausedAt();
+  }
+
+  /** Whether a captured segment opens another connection with the same addresses and ports. */
+  boolean isReplacedBy(PacketView view, boolean fromGuest) {
+    boolean opens = (view.tcpFlags() & (PacketView.SYN | PacketView.ACK)) == PacketView.SYN;
+    Script script = (fromGuest ? guest : peer).script;
+    return opens
+        && script.baseKnown
+        && (script.midStream || script.base != (int) view.tcpSequence());
+  }
+
+  /** The capture has another packet of it. */
+  void captured(PacketView view, TcpOptions options, int bytes, boolean fromGuest) {
+    packets++;
+    lastPacketAt = time.nanoTime();
+    if (bytes < view.length()) {
+      cutOff++;
+    }
+    TcpEnd from = fromGuest ? guest : peer;
+    TcpEnd to = fromGuest ? peer : guest;
+    from.script.captured(view, options, bytes, to.script, time.nanoTime());
+    from.pump();
+    if (!to.script.writes.isEmpty()) {
+      to.pump();
+    }
+  }
+
+  /** The capture has ended: what is missing of it does not come any more. */
+  void captureEnded() {
+    guest.script.fillAll(time.nanoTime());
+    peer.script.fillAll(time.nanoTime());
+    guest.pump();
+    peer.pump();
+  }
+
+  /** A segment has arrived at one of its ends. */
+  void arrived(PacketView view, TcpOptions options, boolean fromGuest, boolean isSound) {
+    (fromGuest ? peer : guest).arrived(view, options, isSound);
+  }
+
+  /** A message says that a packet of one end was too big. */
+  void tooBig(boolean ofGuest, int mtu) {
+    (ofGuest ? guest : peer).tooBig(mtu);
+  }
+
+  /** An end sends. Takes over the reference. */
+  void send(TcpEnd from, ByteBuf packet) {
+    Machine machine = from.machine;
+    if (machine != null) {
+      network.fromMachine(packet, machine, (from == guest ? peer : guest).machine);
+    } else {
+      Machine to = guest.machine;
+      if (to != null) {
+        network.fromPeer(packet, to);
+      }
+    }
+  }
+
+  // ---- what its ends notice ----
+
+  void ended(TcpEnd byReset) {
+    // its script says so
+  }
+
+  void resetArrived(TcpEnd at, boolean wasSent) {
+    if (!wasSent && resetBy == null) {
+      resetBy = "neither end, at " + (at == guest ? "the guest" : "the peer");
+    }
+  }
+
+  void corrupted(TcpEnd at, long offset) {
+    if (corruptedAt == NONE) {
+      corruptedAt = offset;
+      corruptedToGuest = at == guest;
+    }
+  }
+
+  void progressed(TcpEnd at) {
+    lastProgress = time.nanoTime();
+  }
+
+  private long lastProgress;
+
+  @Override
+  public long within(long from, long to) {
+    long sum = 0;
+    if (guest.machine != null) {
+      sum += guest.machine.pausedWithin(from, to);
+    }
+    if (peer.machine != null && peer.machine != guest.machine) {
+      sum += peer.machine.pausedWithin(from, to);
+    }
+    return Math.min(sum, to - from);
+  }
+
+  @Override
+  public long lastEnd() {
+    long end = guest.machine == null ? Machine.NOT_YET : guest.machine.resumedAt();
+    if (peer.machine != null && peer.machine.resumedAt() != Machine.NOT_YET) {
+      end =
+          end == Machine.NOT_YET
+              ? peer.machine.resumedAt()
+              : Math.max(end, peer.machine.resumedAt());
+    }
+    return end == Machine.NOT_YET ? -1 : end;
+  }
+
+  // ---- its end ----
+
+  /** Both scripts have been played, as far as the capture has them. */
+  boolean isDelivered() {
+    return resetBy != null || (guest.isDelivered() && peer.isDelivered());
+  }
+
+  /** Nothing can come of it any more. */
+  boolean isOver() {
+    boolean closed =
+        (guest.script.finSeen() && peer.script.finSeen())
+            || guest.script.resetSeen()
+            || peer.script.resetSeen()
+            || resetBy != null;
+    return closed && isDelivered();
+  }
+
+  long firstPacket() {
+    return firstPacket;
+  }
+
+  long lastPacketAt() {
+    return lastPacketAt;
+  }
+
+  long packets() {
+    return packets;
+  }
+
+  FlowResult result(long stallNanos) {
+    if (!isDelivered()) {
+      guest.progress.took(time.nanoTime());
+      peer.progress.took(time.nanoTime());
+    }
+    boolean guestLonger = guest.progress.longest() > peer.progress.longest();
+    Progress longer = guestLonger ? guest.progress : peer.progress;
+    long recovery = Math.max(guest.progress.recovery(), peer.progress.recovery());
+    return new FlowResult(
+        name,
+        firstPacket,
+        packets,
+        verdict(stallNanos, longer),
+        peer.deliveredBytes(),
+        guest.deliveredBytes(),
+        beganBeforePause && guest.machine != null && guest.machine.pausedAt() <= lastMoment(),
+        recovery,
+        longer.longest(),
+        longer.longest() == 0 ? 0 : longer.longestAt() - VirtualTime.BEGIN,
+        guest.retransmissions + peer.retransmissions,
+        0,
+        notes());
+  }
+
+  private long lastMoment() {
+    return Math.max(lastPacketAt, lastProgress);
+  }
+
+  private Verdict verdict(long stallNanos, Progress longer) {
+    if (corruptedAt != NONE) {
+      return new Verdict.Corrupted(corruptedAt, corruptedToGuest);
+    }
+    if (resetBy != null) {
+      return new Verdict.Reset(resetBy);
+    }
+    if (!isBegun()) {
+      return new Verdict.NotReplayed("nobody answers its SYN in the capture");
+    }
+    if (!isDelivered()) {
+      return new Verdict.Stalled(longer.longest(), true);
+    }
+    if (longer.longest() > stallNanos) {
+      return new Verdict.Stalled(longer.longest(), false);
+    }
+    return new Verdict.Survived();
+  }
+
+  private boolean isBegun() {
+    return guest.script.baseKnown && peer.script.baseKnown;
+  }
+
+  private List<String> notes() {
+    List<String> notes = new ArrayList<>();
+    if (guest.script.midStream || peer.script.midStream) {
+      notes.add("It began before the capture did.");
+    }
+    long madeUp = guest.script.madeUp() + peer.script.madeUp();
+    if (madeUp > 0) {
+      notes.add(
+          cutOff > 0
+              ? madeUp
+                  + " bytes are not in the capture, which cut packets off; a pattern stood for them."
+              : madeUp + " bytes are not in the capture; a pattern stood for them.");
+    }
+    if (guest.script.resetSeen() || peer.script.resetSeen()) {
+      notes.add(
+          (guest.script.resetSeen() ? "The guest" : "The peer")
+              + " ended it by a reset, as in the capture.");
+    }
+    long bad = guest.badChecksums + peer.badChecksums;
+    if (bad > 0) {
+      notes.add(
+          bad + " segments arrived with a wrong checksum, and were dropped by their receiver.");
+    }
+    long old = guest.oldTimestamps + peer.oldTimestamps;
+    if (old > 0) {
+      notes.add(
+          old
+              + " segments arrived with a time stamp older than the last (RFC 7323), and were dropped.");
+    }
+    if (guest.script.jumps() + peer.script.jumps() > 0) {
+      notes.add(
+          "Some captured segments have sequence numbers far from all others; they were left out.");
+    }
+    return notes;
+  }
+}
