@@ -43,7 +43,7 @@ final class Arriving implements TwoSites.Arrivals {
     }
     boolean fromGuest = isFromGuest(view, at);
     if (isTooBig()) {
-      tooBig(start);
+      tooBig();
       return;
     }
     DatagramFlow flow = connections.datagrams(view, fromGuest);
@@ -118,25 +118,27 @@ final class Arriving implements TwoSites.Arrivals {
   }
 
   /** RFC 1191, RFC 8201: the message quotes the packet, and says what passes. */
-  private void tooBig(int start) {
+  private void tooBig() {
     ByteBuf buf = view.buffer();
     int at = view.transportStart();
     int mtu = view.isV4() ? buf.getUnsignedShort(at + 6) : buf.getInt(at + 4);
     int inner = at + ICMP_HEADER;
-    if (quoted.checkHeaders(buf, inner, view.end() - inner) != PacketFault.NONE
-        || !quoted.isTcp()
-        || quoted.isFragment()) {
+    if (quoted.checkHeaders(buf, inner, view.end() - inner) != PacketFault.NONE) {
       strays++;
       return;
     }
     Machine from = Players.from(machines.get(), quoted);
     Machine to = Players.to(machines.get(), quoted);
     boolean byGuest = from != null && (to == null || from.number < to.number);
-    TcpConnection connection = connections.tcp(quoted, byGuest);
-    if (connection == null) {
-      strays++;
-    } else {
+    TcpConnection connection =
+        quoted.isTcp() && !quoted.isFragment() ? connections.tcp(quoted, byGuest) : null;
+    DatagramFlow flow = connections.datagrams(quoted, byGuest);
+    if (connection != null) {
       connection.tooBig(byGuest, mtu);
+    } else if (flow != null) {
+      flow.tooBig(byGuest, mtu);
+    } else {
+      strays++;
     }
   }
 

@@ -3,6 +3,7 @@ package dev.holdfast.redirector.replay;
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
@@ -39,6 +40,7 @@ final class DatagramFlow implements Progress.Pauses {
     long twice;
     long newestDelivered;
     long corruptedAt = -1;
+    int toldMtu = Integer.MAX_VALUE;
     byte @Nullable [] last;
   }
 
@@ -62,6 +64,15 @@ final class DatagramFlow implements Progress.Pauses {
       way.outstanding.remove();
       way.lost++;
     }
+  }
+
+  /**
+   * The network says that a packet of it was too big. Whoever sent it would send smaller ones; what
+   * was captured stays as long as it is, and is not missed.
+   */
+  void tooBig(boolean byGuest, int mtu) {
+    Way way = byGuest ? fromGuest : toGuest;
+    way.toldMtu = Math.min(way.toldMtu, mtu);
   }
 
   /** Whether a packet that has arrived is on its way, byte for byte. */
@@ -176,7 +187,23 @@ final class DatagramFlow implements Progress.Pauses {
         0,
         0,
         lost,
-        lost == 0 ? List.of() : List.of(lost + " of " + packets + " datagrams did not arrive."));
+        notes(lost));
+  }
+
+  private List<String> notes(long lost) {
+    List<String> notes = new ArrayList<>();
+    if (lost > 0) {
+      notes.add(lost + " of " + packets + " packets did not arrive.");
+    }
+    int mtu = Math.min(toGuest.toldMtu, fromGuest.toldMtu);
+    if (mtu != Integer.MAX_VALUE) {
+      notes.add(
+          "Packets over "
+              + mtu
+              + " bytes were too big for the tunnel. Their sender was told (ICMP), and a live one"
+              + " would have sent smaller ones; captured ones cannot change.");
+    }
+    return notes;
   }
 
   private static long lost(Way way) {
@@ -202,7 +229,7 @@ final class DatagramFlow implements Progress.Pauses {
     int silent = 0;
     long since = Long.MAX_VALUE;
     for (Sent sent : way.outstanding) {
-      if (sent.at >= way.newestDelivered) {
+      if (sent.at >= way.newestDelivered && sent.packet.length <= way.toldMtu) {
         silent++;
         since = Math.min(since, sent.at);
       }

@@ -157,7 +157,9 @@ final class Script {
     other.fillLate(now);
     long heard = isAck ? Math.min(other.position((int) view.tcpAcknowledgment()), other.next) : 0;
     long thought =
-        heard == other.next ? Math.min(LONGEST_THOUGHT, Math.max(0, now - other.lastNewAt)) : 0;
+        heard == other.next && other.next > 0
+            ? Math.min(LONGEST_THOUGHT, Math.max(0, now - other.lastNewAt))
+            : 0;
     long at = position(sequence);
     if (syn && at == next && !hasSpoken) {
       add(now, 1, null, Kind.SYN, false, heard, thought);

@@ -13,7 +13,7 @@ final class TcpConnection implements Progress.Pauses {
 
   private final String name;
   private final long firstPacket;
-  private final TwoSites network;
+  private final Network network;
   private final VirtualTime time;
   private final TcpEnd guest;
   private final TcpEnd peer;
@@ -35,7 +35,7 @@ final class TcpConnection implements Progress.Pauses {
       long firstPacket,
       Machine guestMachine,
       @Nullable Machine peerMachine,
-      TwoSites network,
+      Network network,
       VirtualTime time) {
     this.name = FlowId.text(first, fromGuest);
     this.firstPacket = firstPacket;

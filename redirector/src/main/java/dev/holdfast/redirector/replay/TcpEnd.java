@@ -54,6 +54,7 @@ final class TcpEnd {
   private long rto = FIRST_RTO;
   private int backoff;
   private long satisfiedAt = NEVER;
+  private long heardAt;
 
   // receiving
   private int recentTimestamp;
@@ -111,17 +112,15 @@ final class TcpEnd {
           pump();
         });
       }
-      noteWaiting();
       return;
     }
     long now = time.nanoTime();
     boolean wrote = false;
     for (Write next = script.writes.peek(); next != null && !dead; next = script.writes.peek()) {
       if (received.next() < next.heard) {
-        satisfiedAt = NEVER;
         break;
       }
-      long due = due(next, now);
+      long due = due(next);
       if (due > now) {
         writeAt = due;
         schedule();
@@ -142,14 +141,14 @@ final class TcpEnd {
   }
 
   /**
-   * When a write happens: as captured, or later by as long as it took then, where this end has
-   * heard later what it answers.
+   * When a write happens: as captured, or so long after this end has heard what it answers as it
+   * took in the capture.
    */
-  private long due(Write write, long now) {
+  private long due(Write write) {
     if (satisfiedAt == NEVER) {
-      satisfiedAt = now;
+      satisfiedAt = heardAt;
     }
-    return Math.max(write.time, write.time < satisfiedAt ? satisfiedAt + write.thought : 0);
+    return Math.max(write.time, satisfiedAt > write.time ? satisfiedAt + write.thought : 0);
   }
 
   private void write(Write write) {
@@ -176,11 +175,7 @@ final class TcpEnd {
   }
 
   private boolean isOutstanding() {
-    if (!queue.isEmpty() && queue.get(queue.size() - 1).end() > other().received.next()) {
-      return true;
-    }
-    Write next = script.writes.peek();
-    return next != null && received.next() >= next.heard && next.time <= time.nanoTime();
+    return !queue.isEmpty() && queue.get(queue.size() - 1).end() > other().received.next();
   }
 
   /** The other end's application reads again, and it was at the edge of what it would take. */
@@ -411,6 +406,7 @@ final class TcpEnd {
       acknowledge();
       return;
     }
+    heardAt = time.nanoTime();
     TcpEnd from = other();
     from.progress.delivered(time.nanoTime(), from.isOutstanding());
     connection.progressed(this);
@@ -652,7 +648,8 @@ final class TcpEnd {
 
   /** Bytes that the other end has got. */
   long deliveredBytes() {
-    return Math.max(0, other().received.next() - (script.midStream ? 0 : 1));
+    long end = script.next() - (script.finSeen() ? 1 : 0);
+    return Math.max(0, Math.min(end, other().received.next()) - (script.midStream ? 0 : 1));
   }
 
   boolean isDead() {

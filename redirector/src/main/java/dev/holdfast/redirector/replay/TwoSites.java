@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The daemons' own words (hold, flows, release) take as long as packets do. What their kernels
  * do is done here: routing to the TUN or the guest, and nothing else.
  */
-final class TwoSites implements AutoCloseable {
+final class TwoSites implements Network, AutoCloseable {
   // RFC 5737: the hosts' own addresses
   static final IpAddress OLD_HOST = IpAddress.parse("192.0.2.1");
   static final IpAddress NEW_HOST = IpAddress.parse("203.0.113.1");
@@ -278,21 +278,13 @@ final class TwoSites implements AutoCloseable {
 
   // ---- packets ----
 
-  /**
-   * A peer sends a packet for a guest. Takes over the reference.
-   *
-   * @param packet {@code [virtio_net_hdr][IP packet]}
-   */
-  void fromPeer(ByteBuf packet, Machine to) {
+  @Override
+  public void fromPeer(ByteBuf packet, Machine to) {
     time.after(options.peerDelayNanos(), () -> reachesOldSite(packet, to, null));
   }
 
-  /**
-   * A guest, which runs, sends a packet. Takes over the reference.
-   *
-   * @param to the guest that it is for; null: a peer
-   */
-  void fromMachine(ByteBuf packet, Machine from, @Nullable Machine to) {
+  @Override
+  public void fromMachine(ByteBuf packet, Machine from, @Nullable Machine to) {
     if (from.place() == Place.NEW_HOST) {
       time.after(
           LAN_NANOS,
