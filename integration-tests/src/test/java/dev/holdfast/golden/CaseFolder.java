@@ -59,6 +59,12 @@ final class CaseFolder {
     }
   }
 
+  private static void deleteCaptures(Path folder) throws IOException {
+    for (Path each : captures(folder)) {
+      Files.delete(each);
+    }
+  }
+
   /**
    * Writes all of it.
    *
@@ -67,6 +73,7 @@ final class CaseFolder {
    */
   Reading write(GoldenCase wanted, List<Recording> recordings) throws IOException {
     Files.createDirectories(folder);
+    deleteCaptures(folder);
     Path file = folder.resolve(wanted.form().file());
     write(file, wanted, recordings, Map.of());
     Reading reading = wanted.read(Capture.of(file));
@@ -137,7 +144,7 @@ final class CaseFolder {
                 capture.packets().size(),
                 capture.seconds(),
                 capture.description()));
-    text.append("Old addresses, the guest's: %s. A move shows most at\n".formatted(old(reading)));
+    text.append("Old addresses: %s. A move shows most at\n".formatted(old(reading)));
     for (Reading.Moment each : reading.moments()) {
       text.append("- `packet:%d`: %s.%n".formatted(each.packet(), each.why()));
     }
@@ -231,9 +238,7 @@ final class CaseFolder {
   /** Puts what is here into the tree; what somebody has written by hand there stays. */
   void copyTo(CaseFolder tree) throws IOException {
     Files.createDirectories(tree.folder);
-    for (Path stale : captures(tree.folder)) {
-      Files.delete(stale);
-    }
+    deleteCaptures(tree.folder);
     for (Path file : List.of(capture(), folder.resolve(HOW), folder.resolve(CONNECTIONS))) {
       Files.copy(
           file, tree.folder.resolve(file.getFileName()), StandardCopyOption.REPLACE_EXISTING);

@@ -11,6 +11,7 @@ final class GoldenCases {
 
   private GoldenCases() {}
 
+  /** What users have every day, and then what is awkward to replay. */
   static List<GoldenCase> all() {
     return List.of(
         new BulkCase(),
@@ -24,6 +25,15 @@ final class GoldenCases {
         new RetransmissionsCase(),
         new ZeroWindowCase(),
         new MidStreamStartCase(),
-        new SimultaneousMovesCase());
+        new SimultaneousMovesCase(),
+        new ResetCase(),
+        new HalfCloseCase(),
+        new SimultaneousCloseCase(),
+        new KeepAliveCase(),
+        new Ipv4OptionsCase(),
+        new ReorderedCase(),
+        new DuplicatesCase(),
+        new WrappedSequenceCase(),
+        new FastOpenCase());
   }
 }

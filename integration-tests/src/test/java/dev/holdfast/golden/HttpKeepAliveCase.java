@@ -28,6 +28,11 @@ final class HttpKeepAliveCase extends GoldenCase {
   }
 
   @Override
+  Form form() {
+    return Form.PCAPNG_GZ;
+  }
+
+  @Override
   List<Recording> make(GoldenLab lab) throws Exception {
     Path form = Files.write(lab.folder().resolve("form"), Pattern.of("form", 0, FORM_BYTES));
     Recording recording = MirrorPort.record(lab);

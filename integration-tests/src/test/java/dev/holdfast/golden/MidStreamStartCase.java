@@ -107,7 +107,7 @@ final class MidStreamStartCase extends GoldenCase {
     200,000 before; on 7001 (IPv6) a client asks and the guest answers; on 7000 nothing is said for 1.5 s, then one question
     is asked and answered, and it is closed. The other two go on when the capture has ended.
     The kernels' own: all of TCP. No SYN is in it, so who reads it knows neither the first sequence numbers nor by how much
-    windows are scaled (it was 7 bits, or what tcp_rmem gives), and has to say who began by guess.
+    windows are scaled (by 10 bits, or what tcp_rmem asks for), and has to guess who began.
     In Wireshark: "window size scaling factor: -1 (unknown)"; tcp.flags.syn == 1 finds nothing.
     """;
   }

@@ -19,11 +19,6 @@ final class V6ExtensionHeadersCase extends GoldenCase {
   }
 
   @Override
-  Form form() {
-    return Form.PCAPNG_GZ;
-  }
-
-  @Override
   List<Recording> make(GoldenLab lab) throws Exception {
     Recording recording = lab.record(lab.guest(), "eth0");
     new TalkProgram(lab, "tcp", 1, TIMES, BYTES, "extension-headers")
