@@ -179,7 +179,8 @@ final class GoldenLab {
   /** Begins to record an interface; it ends with the lab at the latest. */
   Recording record(Namespace where, String device) throws IOException, InterruptedException {
     String name = where.name().substring(where.name().lastIndexOf('-') + 1);
-    return record(where, "the " + (where == second ? "second guest" : name), device);
+    String whose = where == second ? "second guest" : where == site ? "site's router" : name;
+    return record(where, "the " + whose, device);
   }
 
   Recording record(Namespace where, String whose, String device)

@@ -98,7 +98,7 @@ final class ZeroWindowCase extends GoldenCase {
     reads for 2.5 s; on 5002 the guest sends as many that nobody at the client reads. Then both are read to their end.
     The kernels' own: the window closes, the writer probes with segments of no bytes and an old sequence number, and waits
     twice as long after each; the reader answers, and says at once when there is room again.
-    In Wireshark: tcp.analysis.zero_window, "TCP ZeroWindowProbe" (or Keep-Alive) and "TCP Window Update".
+    In Wireshark: "TCP ZeroWindow", the probes as "TCP Keep-Alive", which they look like, and "TCP Window Update".
     Whoever holds packets has to keep the newest window, or the connection waits for a probe.
     """;
   }
