@@ -2,21 +2,12 @@ package dev.holdfast.edge;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.holdfast.rules.SourceTree;
-import java.io.IOException;
-import java.io.StringWriter;
-import java.net.MalformedURLException;
-import java.net.URL;
-import java.net.URLClassLoader;
-import java.nio.file.Files;
+import dev.holdfast.mutants.BrokenCode;
+import dev.holdfast.mutants.Mutant;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import javax.tools.JavaCompiler;
-import javax.tools.ToolProvider;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -43,7 +34,7 @@ class MutantsSuiteIT {
   @TempDir Path folder;
 
   static List<Mutant> mutants() {
-    return Mutant.ALL;
+    return EdgeMutants.ALL;
   }
 
   @Test
@@ -55,84 +46,18 @@ class MutantsSuiteIT {
   @MethodSource("mutants")
   @Timeout(value = 2, unit = java.util.concurrent.TimeUnit.MINUTES)
   void aRowFailsWhereARuleIsBroken(Mutant mutant) throws Exception {
-    compile(mutant);
+    BrokenCode.compile(mutant, folder);
     List<String> rows = failing(folder);
     caught.put(mutant.rule(), rows);
 
     assertThat(rows).as("rows that fail where this is broken: %s", mutant).isNotEmpty();
   }
 
-  /** The broken class, into the folder that comes first on the class path. */
-  private void compile(Mutant mutant) throws IOException {
-    Path source = folder.resolve("broken").resolve(mutant.source().getFileName());
-    Files.createDirectories(source.getParent());
-    Files.writeString(source, mutant.broken());
-    JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
-    List<String> path = new ArrayList<>();
-    ours().forEach(each -> path.add(each.toString()));
-    dependencies().forEach(each -> path.add(each.toString()));
-    var messages = new StringWriter();
-    try (var files = compiler.getStandardFileManager(null, null, null)) {
-      boolean compiled =
-          compiler
-              .getTask(
-                  messages,
-                  files,
-                  null,
-                  List.of(
-                      "-proc:none",
-                      "-nowarn",
-                      "-d",
-                      folder.toString(),
-                      "-cp",
-                      String.join(java.io.File.pathSeparator, path)),
-                  null,
-                  files.getJavaFileObjects(source))
-              .call();
-      assertThat(compiled).as("%s compiles: %s", mutant.file(), messages).isTrue();
-    }
-  }
-
   /** The names of the rows that fail with the classes in {@code overlay} before all others. */
   private static List<String> failing(Path overlay) throws Exception {
-    List<Path> first = new ArrayList<>(List.of(overlay));
-    first.addAll(ours());
-    try (var libraries =
-            new URLClassLoader(urls(dependencies()), ClassLoader.getPlatformClassLoader());
-        var classes = new URLClassLoader(urls(first), libraries)) {
-      Object failing = classes.loadClass(TABLES).getMethod("failing").invoke(null);
-      return ((List<?>) failing)
-          .stream().map(row -> row.toString().lines().findFirst().orElse("")).toList();
-    }
-  }
-
-  /** The code and the tables, as they were built. */
-  private static List<Path> ours() {
-    Path root = SourceTree.root();
-    return List.of(
-        root.resolve("redirector/target/test-classes"),
-        root.resolve("redirector/target/classes"),
-        root.resolve("tunnel/target/classes"));
-  }
-
-  /** What they need of others; and how much is logged. */
-  private static List<Path> dependencies() {
-    List<Path> paths = new ArrayList<>();
-    paths.add(SourceTree.root().resolve("integration-tests/src/test/resources"));
-    Arrays.stream(System.getProperty("java.class.path").split(java.io.File.pathSeparator))
-        .map(Path::of)
-        .filter(path -> path.toString().endsWith(".jar"))
-        .filter(path -> !path.toAbsolutePath().startsWith(SourceTree.root()))
-        .forEach(paths::add);
-    return paths;
-  }
-
-  private static URL[] urls(List<Path> paths) throws MalformedURLException {
-    URL[] urls = new URL[paths.size()];
-    for (int i = 0; i < urls.length; i++) {
-      urls[i] = paths.get(i).toUri().toURL();
-    }
-    return urls;
+    return BrokenCode.ask(overlay, List.of(), TABLES, "failing").stream()
+        .map(row -> row.lines().findFirst().orElse(""))
+        .toList();
   }
 
   /** Which rows have noticed what. */

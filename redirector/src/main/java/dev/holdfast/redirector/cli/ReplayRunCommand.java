@@ -6,6 +6,7 @@ import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.Config.StaleSyn;
 import dev.holdfast.redirector.config.ConfigException;
 import dev.holdfast.redirector.config.ConfigReader;
+import dev.holdfast.redirector.config.SizeText;
 import dev.holdfast.redirector.control.Json;
 import dev.holdfast.redirector.replay.CaptureScan;
 import dev.holdfast.redirector.replay.GuestPlan;
@@ -121,7 +122,10 @@ final class ReplayRunCommand extends Verb {
     @Option(
         names = "--config",
         paramLabel = "FILE",
-        description = "Takes encapsulation, connections, [hold] and stale-syn from a config.")
+        description = {
+          "Takes encapsulation, connections, [hold] and stale-syn from a host's config, where the",
+          "options below do not say otherwise."
+        })
     private @Nullable Path config;
 
     @Option(
@@ -132,6 +136,19 @@ final class ReplayRunCommand extends Verb {
 
     @Option(names = "--hold", paramLabel = "POLICY", description = "queue or drop. Default: queue")
     private @Nullable String hold;
+
+    @Option(
+        names = "--hold-bytes",
+        paramLabel = "SIZE",
+        description = "How much a host holds of a migration, such as 64MiB, the default.")
+    private @Nullable String holdBytes;
+
+    @Option(
+        names = "--hold-age",
+        paramLabel = "TIME",
+        converter = ReplayTimes.Length.class,
+        description = "How long a packet is held. Default: 300s")
+    private @Nullable Long holdAge;
 
     @Option(
         names = "--drain-after",
@@ -146,9 +163,11 @@ final class ReplayRunCommand extends Verb {
       Config of = config == null ? null : ConfigReader.read(config);
       ReplayOptions usual = ReplayOptions.of(guests.getFirst());
       ReplayOptions.Hold held = of == null ? usual.hold() : ReplayOptions.Hold.of(of.hold());
-      if (hold != null) {
-        held = new ReplayOptions.Hold(policy(hold), held.maxBytes(), held.maxAgeNanos());
-      }
+      held =
+          new ReplayOptions.Hold(
+              hold == null ? held.policy() : policy(hold),
+              holdBytes == null ? held.maxBytes() : bytes(holdBytes),
+              holdAge == null ? held.maxAgeNanos() : holdAge);
       boolean byIpInIp =
           encapsulation == null
               ? of != null && of.tunnel().encapsulation() == Config.Encapsulation.IPIP
@@ -165,6 +184,14 @@ final class ReplayRunCommand extends Verb {
           seed,
           stall,
           settle);
+    }
+
+    private static long bytes(String size) throws CommandFailed {
+      try {
+        return SizeText.parse(size);
+      } catch (IllegalArgumentException e) {
+        throw CommandFailed.usage("--hold-bytes: " + e.getMessage() + ".");
+      }
     }
 
     private static boolean isIpInIp(String kind) throws CommandFailed {

@@ -47,11 +47,13 @@ final class Arriving implements TwoSites.Arrivals {
       return;
     }
     DatagramFlow flow = connections.datagrams(view, fromGuest);
-    if (view.isFragment() && (flow == null || !flow.expects(view, fromGuest))) {
-      fragment(packet, start, at);
+    if (view.isFragment()) {
+      if (flow == null || !flow.fragment(view, fromGuest, time.nanoTime())) {
+        fragment(packet, start, at);
+      }
       return;
     }
-    if (view.isTcp() && !view.isFragment()) {
+    if (view.isTcp()) {
       TcpConnection connection = connections.tcp(view, fromGuest);
       if (connection == null) {
         strays++;

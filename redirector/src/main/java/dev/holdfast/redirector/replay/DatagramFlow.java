@@ -20,7 +20,18 @@ final class DatagramFlow implements Progress.Pauses {
   /** So many in a row are no accident of the network. */
   private static final int SILENT = 3;
 
-  private record Sent(byte[] packet, long at) {}
+  private static final class Sent {
+    final byte[] packet;
+    final long at;
+
+    /** Bytes behind the header that have arrived in smaller fragments. */
+    int arrived;
+
+    Sent(byte[] packet, long at) {
+      this.packet = packet;
+      this.at = at;
+    }
+  }
 
   private final String name;
   private final long firstPacket;
@@ -75,15 +86,60 @@ final class DatagramFlow implements Progress.Pauses {
     way.toldMtu = Math.min(way.toldMtu, mtu);
   }
 
-  /** Whether a packet that has arrived is on its way, byte for byte. */
-  boolean expects(PacketView view, boolean isFromGuest) {
+  /**
+   * A fragment has arrived.
+   *
+   * @return false where it is no part of any fragment that was sent
+   */
+  boolean fragment(PacketView view, boolean isFromGuest, long now) {
+    Way way = isFromGuest ? fromGuest : toGuest;
     byte[] bytes = bytes(view);
-    for (Sent sent : (isFromGuest ? fromGuest : toGuest).outstanding) {
+    for (Sent sent : way.outstanding) {
       if (Arrays.equals(sent.packet, bytes)) {
+        arrived(view, isFromGuest, now);
+        return true;
+      }
+    }
+    if (!view.isV4()) {
+      return false; // no router cuts those
+    }
+    int header = view.transportStart() - view.start();
+    for (Sent sent : way.outstanding) {
+      int from = offset(bytes) - offset(sent.packet) + header;
+      if (isOneDatagram(sent.packet, bytes)
+          && from >= header
+          && from + bytes.length - header <= sent.packet.length) {
+        cut(way, sent, bytes, header, from, now);
         return true;
       }
     }
     return false;
+  }
+
+  /** A router has cut a fragment up (RFC 791 section 3.2), and this is a part of it. */
+  private void cut(Way way, Sent sent, byte[] part, int header, int from, long now) {
+    int length = part.length - header;
+    int differs = Arrays.mismatch(sent.packet, from, from + length, part, header, header + length);
+    if (differs >= 0 && way.corruptedAt < 0) {
+      way.corruptedAt = from + differs;
+    }
+    sent.arrived += length;
+    if (sent.arrived >= sent.packet.length - header) {
+      way.outstanding.remove(sent);
+      way.newestDelivered = Math.max(way.newestDelivered, sent.at);
+      way.delivered++;
+      way.bytes += sent.packet.length;
+      way.progress.delivered(now, !way.outstanding.isEmpty());
+    }
+  }
+
+  private static boolean isOneDatagram(byte[] a, byte[] b) {
+    return a[0] == b[0] && a[4] == b[4] && a[5] == b[5] && a[9] == b[9];
+  }
+
+  /** Of an IPv4 fragment, bytes. */
+  private static int offset(byte[] packet) {
+    return ((packet[6] & 0x1f) << 8 | packet[7] & 0xff) * 8;
   }
 
   private static byte[] bytes(PacketView view) {
@@ -218,14 +274,15 @@ final class DatagramFlow implements Progress.Pauses {
     if (fromGuest.corruptedAt >= 0) {
       return new Verdict.Corrupted(fromGuest.corruptedAt, false);
     }
-    long since = Math.min(silentSince(toGuest), silentSince(fromGuest));
+    boolean nothing = toGuest.delivered + fromGuest.delivered == 0;
+    long since = Math.min(silentSince(toGuest, nothing), silentSince(fromGuest, nothing));
     return since == Long.MAX_VALUE
         ? new Verdict.Survived()
         : new Verdict.Stalled(now - since, true);
   }
 
   /** Since when what was sent did not arrive any more; the highest number where it does. */
-  private static long silentSince(Way way) {
+  private static long silentSince(Way way, boolean nothing) {
     int silent = 0;
     long since = Long.MAX_VALUE;
     for (Sent sent : way.outstanding) {
@@ -234,6 +291,6 @@ final class DatagramFlow implements Progress.Pauses {
         since = Math.min(since, sent.at);
       }
     }
-    return way.delivered == 0 || silent >= SILENT ? since : Long.MAX_VALUE;
+    return nothing || silent >= SILENT ? since : Long.MAX_VALUE;
   }
 }

@@ -5,6 +5,7 @@ import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.LinkReceiver;
 import dev.holdfast.tunnel.link.TlsLink;
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.PooledByteBufAllocator;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.embedded.EmbeddedChannel;
@@ -57,7 +58,9 @@ final class FrameWire {
       this.stream = stream;
       this.shown = shown;
       var connection = new FrameConnection(new Unused(), String::valueOf, reason -> {});
-      channel = new EmbeddedChannel(this, connection);
+      channel = new EmbeddedChannel();
+      channel.config().setAllocator(PooledByteBufAllocator.DEFAULT);
+      channel.pipeline().addLast(this, connection);
       link = new TlsLink(connection, receiver, TlsLink.Limits.DEFAULT);
     }
 

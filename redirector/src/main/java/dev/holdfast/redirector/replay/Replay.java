@@ -41,6 +41,7 @@ public final class Replay implements AutoCloseable {
   private final long firstEpoch;
   private long lastTime;
   private long replayed;
+  private long lateDatagrams;
 
   /** Is told how far a long replay has come. */
   public interface Watch {
@@ -106,7 +107,8 @@ public final class Replay implements AutoCloseable {
     long end = time.nanoTime() + options.settleNanos();
     List<TcpConnection> left = connections.undelivered();
     while (time.nanoTime() < end
-        && !(left.isEmpty() && connections.areDatagramsDelivered() && !isMoving())) {
+        && (lateDatagrams > 0
+            || !(left.isEmpty() && connections.areDatagramsDelivered() && !isMoving()))) {
       time.runUntil(Math.min(end, time.nanoTime() + STEP_NANOS));
       left.removeIf(TcpConnection::isDelivered);
     }
@@ -229,11 +231,25 @@ public final class Replay implements AutoCloseable {
       sites.fromPeer(packet, guest);
     } else {
       DatagramFlow of = flow;
-      from.whenRunning(() -> {
-        int length = packet.readableBytes() - VirtioNetHeader.LENGTH;
-        of.sent(packet, VirtioNetHeader.LENGTH, length, fromGuest, time.nanoTime());
-        sites.fromMachine(packet, from, to);
-      });
+      // what a paused guest would have sent in its pause and since, it sends later by the pause
+      long late = from.place() == Machine.Place.OLD_HOST ? 0 : from.plan.pauseNanos();
+      Runnable sending =
+          () -> {
+            int length = packet.readableBytes() - VirtioNetHeader.LENGTH;
+            of.sent(packet, VirtioNetHeader.LENGTH, length, fromGuest, time.nanoTime());
+            sites.fromMachine(packet, from, to);
+          };
+      if (late == 0) {
+        sending.run();
+      } else {
+        lateDatagrams++;
+        time.after(
+            late,
+            () -> {
+              lateDatagrams--;
+              from.whenRunning(sending);
+            });
+      }
     }
   }
 

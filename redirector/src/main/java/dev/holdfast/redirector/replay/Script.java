@@ -161,6 +161,9 @@ final class Script {
             ? Math.min(LONGEST_THOUGHT, Math.max(0, now - other.lastNewAt))
             : 0;
     long at = position(sequence);
+    if (!hasSpoken && midStream && at > next && at - next <= MOST_MISSING) {
+      fill(at, now, 0, 0, other); // it was on its way when the capture began
+    }
     if (syn && at == next && !hasSpoken) {
       add(now, 1, null, Kind.SYN, false, heard, thought);
     }
@@ -202,8 +205,8 @@ final class Script {
     }
     edge = Math.max(edge, upTo + ((long) view.tcpWindow() << (syn ? 0 : scale(other))));
     if (upTo > other.acked) {
+      other.ackedAt = other.acked > other.next ? other.ackedAt : now;
       other.acked = upTo;
-      other.ackedAt = now;
     }
   }
 
@@ -342,6 +345,11 @@ final class Script {
         followers(now, heard, thought, peer);
       }
     }
+  }
+
+  /** Whether both ends know selective acknowledgments. */
+  boolean hasSack(Script other) {
+    return sackPermitted && other.sackPermitted;
   }
 
   /** How many positions it has written, SYN and FIN among them. */

@@ -69,7 +69,7 @@ final class SegmentBuilder {
     int tcp = TCP_HEADER + optionBytes;
     int total = ip + tcp + length;
     ByteBuf out = PooledByteBufAllocator.DEFAULT.directBuffer(VirtioNetHeader.LENGTH + total);
-    out.writeZero(VirtioNetHeader.LENGTH);
+    out.writeLong(0).writeShort(0); // the virtio_net_hdr of one plain packet
     int start = VirtioNetHeader.LENGTH;
     if (source.isV4()) {
       out.writeInt(0x4500_0000 | total);

@@ -17,11 +17,7 @@ import org.jspecify.annotations.Nullable;
 final class TcpEnd {
   private static final long MILLI = 1_000_000L;
   private static final long NEVER = Long.MAX_VALUE;
-  private static final long FIRST_RTO = 1_000 * MILLI;
-  private static final long SHORTEST_RTO = 200 * MILLI; // as Linux, not RFC 6298's second
-  private static final long LONGEST_RTO = 120_000 * MILLI;
   private static final long DELAYED_ACK = 40 * MILLI;
-  private static final int DUPLICATES = 3;
   private static final int MTU = 1_500;
   private static final byte[] NOTHING = {};
 
@@ -31,28 +27,17 @@ final class TcpEnd {
   final Progress progress;
   private final SegmentBuilder builder;
   private final VirtualTime time;
-  private final SendQueue queue = new SendQueue();
+  private final Flight flight;
+  private final SendQueue queue;
+  private final OptionWriter options = new OptionWriter(script);
   private final Received received = new Received();
-  private final byte[] options = new byte[40];
   private @Nullable TcpEnd other;
 
   // sending
-  private long una;
-  private long max;
   private long sendEdge;
   private boolean heard;
   private boolean spoke;
-  private long pipe;
-  private long window = Long.MAX_VALUE;
-  private long threshold = Long.MAX_VALUE;
-  private int duplicates;
-  private long recoverUpTo;
-  private boolean recovering;
   private int pathMtu = MTU;
-  private long roundTrip;
-  private long variation;
-  private long rto = FIRST_RTO;
-  private int backoff;
   private long satisfiedAt = NEVER;
   private long heardAt;
 
@@ -64,6 +49,7 @@ final class TcpEnd {
 
   // timers
   private long retransmitAt = NEVER;
+  private long armedAt;
   private long acknowledgeAt = NEVER;
   private long writeAt = NEVER;
   private long planned = NEVER;
@@ -86,6 +72,8 @@ final class TcpEnd {
     this.builder = builder;
     this.time = time;
     this.progress = new Progress(connection);
+    this.flight = new Flight(builder.room(MTU, 0));
+    this.queue = flight.queue;
   }
 
   void connect(TcpEnd to) {
@@ -148,7 +136,14 @@ final class TcpEnd {
     if (satisfiedAt == NEVER) {
       satisfiedAt = heardAt;
     }
-    return Math.max(write.time, satisfiedAt > write.time ? satisfiedAt + write.thought : 0);
+    return Math.max(
+        ownTime(write.time), satisfiedAt > write.time ? satisfiedAt + write.thought : 0);
+  }
+
+  /** What a paused guest would have done in its pause and since, it does later by the pause. */
+  private long ownTime(long captured) {
+    boolean late = machine != null && captured >= machine.pausedAt();
+    return late && machine != null ? captured + machine.plan.pauseNanos() : captured;
   }
 
   private void write(Write write) {
@@ -163,7 +158,7 @@ final class TcpEnd {
     sentReset = true;
     dead = true;
     spoke = true;
-    emit(max, null, 0, PacketView.RST | PacketView.ACK);
+    emit(flight.max(), null, 0, PacketView.RST | PacketView.ACK);
     connection.ended(this);
   }
 
@@ -197,12 +192,12 @@ final class TcpEnd {
   /** Sends what may be sent. */
   private void send() {
     while (!dead) {
-      Chunk lost = queue.firstLost();
+      Chunk lost = flight.firstLost();
       Chunk chunk = lost != null ? lost : queue.firstUnsent();
       if (chunk == null || isSynAwaited(chunk) || (lost == null && isBeyondWindow(chunk))) {
         break;
       }
-      if (pipe > 0 && pipe + chunk.length > window) {
+      if (!flight.hasRoomFor(chunk)) {
         break;
       }
       transmit(chunk);
@@ -226,17 +221,9 @@ final class TcpEnd {
   }
 
   private void transmit(Chunk chunk) {
-    if (chunk.sent) {
-      chunk.again = true;
+    if (flight.sent(chunk, time.nanoTime())) {
       retransmissions++;
-    } else {
-      queue.sentOne();
     }
-    chunk.sent = true;
-    chunk.lost = false;
-    chunk.sentAt = time.nanoTime();
-    pipe += chunk.length;
-    max = Math.max(max, chunk.end());
     int flags = spokenFlags();
     if (!chunk.isData()) {
       flags |= chunk.start == 0 && !script.midStream ? PacketView.SYN : PacketView.FIN;
@@ -260,7 +247,7 @@ final class TcpEnd {
   private void emit(long position, @Nullable Chunk chunk, int length, int flags) {
     TcpEnd to = other();
     boolean syn = (flags & PacketView.SYN) != 0;
-    int optionBytes = options(syn);
+    int optionBytes = options.write(syn, to.script, received, recentTimestamp, time.nanoTime());
     byte[] data = chunk == null || chunk.data == null ? NOTHING : chunk.data;
     int dataLength = data.length == 0 ? 0 : length;
     announcedEdge = Math.max(announcedEdge, Math.max(script.edge, received.next()));
@@ -274,7 +261,7 @@ final class TcpEnd {
             (flags & PacketView.ACK) == 0 ? 0 : to.script.sequence(received.next()),
             flags,
             windowField,
-            options,
+            options.bytes,
             optionBytes,
             data,
             0,
@@ -292,58 +279,9 @@ final class TcpEnd {
     return to.mss > 0 ? to.mss : MTU;
   }
 
-  private int options(boolean syn) {
-    int at = 0;
-    Script to = other().script;
-    if (syn) {
-      if (script.mss > 0) {
-        at = option(at, TcpOptions.MSS, 4);
-        put16(at - 2, script.mss);
-      }
-      if (script.sackPermitted) {
-        at = option(at, TcpOptions.SACK_PERMITTED, 2);
-      }
-      if (script.windowScale >= 0) {
-        at = option(at, TcpOptions.WINDOW_SCALE, 3);
-        options[at - 1] = (byte) script.windowScale;
-      }
-    }
-    if (script.timestamps) {
-      options[at++] = TcpOptions.NOP;
-      options[at++] = TcpOptions.NOP;
-      at = option(at, TcpOptions.TIMESTAMPS, 10);
-      long millis = (time.nanoTime() - script.firstTimestampAt) / MILLI;
-      put32(at - 8, script.firstTimestamp + (int) millis);
-      put32(at - 4, recentTimestamp);
-    }
-    if (!syn && script.sackPermitted && to.sackPermitted) {
-      at = received.sackBlocks(options, at, to);
-    }
-    while (at % 4 != 0) {
-      options[at++] = TcpOptions.NOP;
-    }
-    return at;
-  }
-
-  private int option(int at, int kind, int length) {
-    options[at] = (byte) kind;
-    options[at + 1] = (byte) length;
-    return at + length;
-  }
-
-  private void put16(int at, int value) {
-    options[at] = (byte) (value >> 8);
-    options[at + 1] = (byte) value;
-  }
-
-  private void put32(int at, int value) {
-    put16(at, value >> 16);
-    put16(at + 2, value);
-  }
-
   private void acknowledge() {
     if (canSpeak()) {
-      emit(max, null, 0, PacketView.ACK);
+      emit(flight.max(), null, 0, PacketView.ACK);
     }
   }
 
@@ -444,8 +382,9 @@ final class TcpEnd {
   }
 
   private void acknowledged(PacketView view, TcpOptions told, boolean isPure) {
+    long una = flight.una();
     long upTo = una + ((int) view.tcpAcknowledgment() - script.sequence(una));
-    if (upTo > max) {
+    if (upTo > flight.max()) {
       return; // of something that was never sent
     }
     boolean syn = (view.tcpFlags() & PacketView.SYN) != 0;
@@ -454,121 +393,29 @@ final class TcpEnd {
     boolean opened = edge > sendEdge;
     sendEdge = Math.max(sendEdge, edge);
     heard = true;
-    boolean sacked = selective(told);
-    if (upTo > una) {
-      advance(upTo);
-    } else if (upTo == una && isPure && pipe > 0 && (!opened || sacked)) {
-      duplicates++;
-    }
-    findLost(upTo);
-  }
-
-  private boolean selective(TcpOptions told) {
-    boolean news = false;
-    for (int block = 0; block < told.blocks; block++) {
-      long from = una + (told.blockStart[block] - script.sequence(una));
-      long to = una + (told.blockEnd[block] - script.sequence(una));
-      for (int i = 0; i < queue.sentCount() && from < to; i++) {
-        Chunk chunk = queue.get(i);
-        if (chunk.start >= to) {
-          break;
-        }
-        if (chunk.start >= from && chunk.end() <= to && !chunk.sacked) {
-          pipe -= chunk.isInFlight() ? chunk.length : 0;
-          chunk.sacked = true;
-          chunk.lost = false;
-          news = true;
-        }
+    boolean advanced =
+        flight.acknowledged(
+            upTo, told, script, isPure && !opened, script.hasSack(from), time.nanoTime());
+    if (advanced) {
+      retransmitAt = NEVER;
+      if (!queue.isEmpty()) {
+        startTimer();
       }
     }
-    return news;
-  }
-
-  private void advance(long upTo) {
-    long bytes = upTo - una;
-    una = upTo;
-    duplicates = 0;
-    long measured = -1;
-    while (!queue.isEmpty() && queue.get(0).end() <= upTo) {
-      Chunk chunk = queue.get(0);
-      pipe -= chunk.isInFlight() ? chunk.length : 0;
-      measured = chunk.again ? -1 : time.nanoTime() - chunk.sentAt;
-      queue.remove();
-    }
-    if (measured >= 0) {
-      measure(measured);
-    }
-    backoff = 0;
-    if (window != Long.MAX_VALUE && !recovering) {
-      int mss = builder.room(MTU, 0);
-      window += window < threshold ? bytes : Math.max(1, mss * bytes / Math.max(1, window));
-    }
-    if (recovering && upTo >= recoverUpTo) {
-      recovering = false;
-    } else if (recovering && !queue.isEmpty() && !queue.get(0).sacked) {
-      lose(queue.get(0)); // RFC 6582: a partial acknowledgment shows the next hole
-    }
-    retransmitAt = NEVER;
-    if (!queue.isEmpty()) {
-      startTimer();
-    }
-  }
-
-  private void lose(Chunk chunk) {
-    if (chunk.isInFlight() && !(chunk.again && time.nanoTime() - chunk.sentAt < roundTrip)) {
-      pipe -= chunk.length;
-      chunk.lost = true;
-    }
-  }
-
-  /** RFC 6675 section 5: three segments above it were heard of, so it is lost. */
-  private void findLost(long upTo) {
-    int above = 0;
-    for (int i = queue.sentCount() - 1; i >= 0; i--) {
-      Chunk chunk = queue.get(i);
-      if (chunk.sacked) {
-        above++;
-      } else if (above >= DUPLICATES && !chunk.again) {
-        lose(chunk);
-      }
-    }
-    boolean first = duplicates == DUPLICATES && !queue.isEmpty() && upTo == una;
-    if (first && !recovering) {
-      lose(queue.get(0));
-    }
-    if (queue.firstLost() != null && !recovering) {
-      recovering = true;
-      recoverUpTo = max;
-      threshold = Math.max(pipe / 2, 2L * builder.room(MTU, 0));
-      window = threshold;
-    }
-  }
-
-  /** RFC 6298 section 2. */
-  private void measure(long sample) {
-    if (roundTrip == 0) {
-      roundTrip = sample;
-      variation = sample / 2;
-    } else {
-      variation = (3 * variation + Math.abs(roundTrip - sample)) / 4;
-      roundTrip = (7 * roundTrip + sample) / 8;
-    }
-    rto = Math.min(LONGEST_RTO, Math.max(SHORTEST_RTO, roundTrip + 4 * variation));
   }
 
   /** The network says that a packet of it was too big. */
   void tooBig(int mtu) {
     pathMtu = Math.max(576, Math.min(pathMtu, mtu));
-    for (int i = 0; i < queue.sentCount(); i++) {
-      lose(queue.get(i));
-    }
+    flight.tooLong(builder.room(pathMtu, 0), time.nanoTime());
     send();
   }
 
   // ---- timers ----
 
   private void startTimer() {
-    retransmitAt = time.nanoTime() + Math.min(LONGEST_RTO, rto << Math.min(backoff, 20));
+    armedAt = time.nanoTime();
+    retransmitAt = armedAt + flight.patience();
     schedule();
   }
 
@@ -605,8 +452,15 @@ final class TcpEnd {
       pump();
     }
     if (retransmitAt <= now) {
-      retransmitAt = NEVER;
-      timeout();
+      // a paused guest's timers stand still
+      long paused = machine == null ? 0 : machine.pausedWithin(armedAt, now);
+      if (retransmitAt + paused > now) {
+        retransmitAt += paused;
+        armedAt = now;
+      } else {
+        retransmitAt = NEVER;
+        timeout();
+      }
     }
     schedule();
   }
@@ -616,27 +470,14 @@ final class TcpEnd {
       return;
     }
     timeouts++;
-    backoff++;
-    if (pipe == 0 && queue.firstLost() == null) {
-      // the window is closed: RFC 9293 section 3.8.6.1
-      if (canSpeak()) {
-        emit(una - 1, null, 0, PacketView.ACK);
-      }
-      startTimer();
+    if (flight.timedOut()) {
+      send();
       return;
     }
-    threshold = Math.max(pipe / 2, 2L * builder.room(MTU, 0));
-    window = builder.room(MTU, 0);
-    recovering = true;
-    recoverUpTo = max;
-    for (int i = 0; i < queue.sentCount(); i++) {
-      Chunk chunk = queue.get(i);
-      if (chunk.isInFlight()) {
-        chunk.lost = true;
-      }
+    if (canSpeak()) {
+      emit(flight.una() - 1, null, 0, PacketView.ACK); // RFC 9293 section 3.8.6.1: a probe
     }
-    pipe = 0;
-    send();
+    startTimer();
   }
 
   // ---- at the end ----
@@ -650,10 +491,6 @@ final class TcpEnd {
   long deliveredBytes() {
     long end = script.next() - (script.finSeen() ? 1 : 0);
     return Math.max(0, Math.min(end, other().received.next()) - (script.midStream ? 0 : 1));
-  }
-
-  boolean isDead() {
-    return dead;
   }
 
   boolean sentReset() {

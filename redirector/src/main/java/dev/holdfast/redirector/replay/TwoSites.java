@@ -59,6 +59,8 @@ final class TwoSites implements Network, AutoCloseable {
   private final List<FrameWire> wires = new ArrayList<>();
   private final PacketView view = new PacketView();
   private final PacketView delivered = new PacketView();
+  private final VirtualTime.Line peers;
+  private final VirtualTime.Line lan;
   private final Wan.Stream control;
   private final Wan.Stream controlBack;
   private boolean ticking;
@@ -80,6 +82,8 @@ final class TwoSites implements Network, AutoCloseable {
     var random = new SplittableRandom(options.seed());
     there = new Wan(time, options.wan(), random.split());
     back = new Wan(time, options.wan(), random.split());
+    peers = time.line(options.peerDelayNanos());
+    lan = time.line(LAN_NANOS);
     control = there.stream();
     controlBack = back.stream();
     old =
@@ -280,7 +284,7 @@ final class TwoSites implements Network, AutoCloseable {
 
   @Override
   public void fromPeer(ByteBuf packet, Machine to) {
-    time.after(options.peerDelayNanos(), () -> reachesOldSite(packet, to, null));
+    peers.add(() -> reachesOldSite(packet, to, null));
   }
 
   @Override

@@ -11,10 +11,13 @@ final class VirtualTime implements Clock {
   /** Of the first packet; the paths take 0 for "never". */
   static final long BEGIN = 1_000_000_000L;
 
+  private static final Runnable DONE = () -> {};
+
   private long[] times = new long[1 << 10];
   private long[] orders = new long[1 << 10];
   private Runnable[] events = new Runnable[1 << 10];
   private int size;
+  private Line[] lines = {};
   private long planned;
   private long now = BEGIN;
   private final long epochNanos;
@@ -50,36 +53,104 @@ final class VirtualTime implements Clock {
     at(now + nanos, event);
   }
 
+  /** For events that always happen after the same time: they need no sorting. */
+  Line line(long delayNanos) {
+    for (Line line : lines) {
+      if (line.delay == delayNanos) {
+        return line;
+      }
+    }
+    Line made = new Line(delayNanos);
+    lines = Arrays.copyOf(lines, lines.length + 1);
+    lines[lines.length - 1] = made;
+    return made;
+  }
+
+  /** Events in the order in which they were planned, each so long after that. */
+  final class Line {
+    private final long delay;
+    private long[] due = new long[1 << 6];
+    private long[] order = new long[1 << 6];
+    private Runnable[] what = new Runnable[1 << 6];
+    private int head;
+    private int count;
+
+    private Line(long delay) {
+      this.delay = delay;
+    }
+
+    void add(Runnable event) {
+      if (count == due.length) {
+        grow();
+      }
+      int at = head + count++ & due.length - 1;
+      due[at] = now + delay;
+      order[at] = planned++;
+      what[at] = event;
+    }
+
+    private void grow() {
+      int size = due.length;
+      long[] longerDue = new long[2 * size];
+      long[] longerOrder = new long[2 * size];
+      Runnable[] longerWhat = new Runnable[2 * size];
+      for (int i = 0; i < size; i++) {
+        int at = head + i & size - 1;
+        longerDue[i] = due[at];
+        longerOrder[i] = order[at];
+        longerWhat[i] = what[at];
+      }
+      due = longerDue;
+      order = longerOrder;
+      what = longerWhat;
+      head = 0;
+    }
+
+    private Runnable remove() {
+      Runnable event = what[head];
+      what[head] = DONE;
+      head = head + 1 & due.length - 1;
+      count--;
+      return event;
+    }
+  }
+
   /** Lets everything happen up to a moment, and stays there. */
   void runUntil(long nanos) {
-    while (size > 0 && times[0] <= nanos) {
-      next();
+    while (next(nanos)) {
+      // one after the other
     }
     now = Math.max(now, nanos);
   }
 
-  /**
-   * Lets the next event happen.
-   *
-   * @return false where there is none up to {@code limit}
-   */
-  boolean runNext(long limit) {
-    if (size == 0 || times[0] > limit) {
+  private boolean next(long limit) {
+    long time = size > 0 ? times[0] : Long.MAX_VALUE;
+    long order = size > 0 ? orders[0] : Long.MAX_VALUE;
+    Line first = null;
+    for (Line line : lines) {
+      if (line.count > 0 && isBefore(line.due[line.head], line.order[line.head], time, order)) {
+        first = line;
+        time = line.due[line.head];
+        order = line.order[line.head];
+      }
+    }
+    if (time > limit || (first == null && size == 0)) {
       return false;
     }
-    next();
+    now = time;
+    Runnable event = first == null ? pop() : first.remove();
+    event.run();
     return true;
   }
 
-  private void next() {
-    now = times[0];
+  private Runnable pop() {
     Runnable event = events[0];
     size--;
     if (size > 0) {
       sink(times[size], orders[size], events[size]);
     }
-    events[size] = Runtime::getRuntime;
-    event.run();
+    events[size] = DONE;
+    return event;
   }
 
   /** A binary heap by time, then by order. */

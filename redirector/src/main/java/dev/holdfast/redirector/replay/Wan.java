@@ -17,6 +17,7 @@ final class Wan {
   private final VirtualTime time;
   private final WanOptions options;
   private final SplittableRandom random;
+  private final VirtualTime.Line line;
   private long lost;
   private long tooLong;
   private long packets;
@@ -28,6 +29,7 @@ final class Wan {
     this.time = time;
     this.options = options;
     this.random = random;
+    this.line = time.line(options.delayNanos());
   }
 
   /** Carries one outer packet. Takes over the reference. */
@@ -46,9 +48,13 @@ final class Wan {
     }
     drawn -= options.loss();
     long delay = options.delayNanos();
-    if (drawn >= 0 && drawn < options.reorder()) {
+    if (drawn >= options.reorder() + options.duplicate()) {
+      line.add(() -> to.accept(packet));
+      return;
+    }
+    if (drawn < options.reorder()) {
       delay += 1 + random.nextLong(Math.max(1, options.delayNanos()));
-    } else if (drawn >= 0 && drawn < options.reorder() + options.duplicate()) {
+    } else {
       ByteBuf again = packet.copy();
       time.after(delay, () -> to.accept(again));
     }
@@ -83,6 +89,11 @@ final class Wan {
       long outage = outageEnd(time.nanoTime());
       if (outage > 0) {
         at = outage + options.delayNanos() + RETRY_NANOS;
+      }
+      if (at >= newest && at == time.nanoTime() + options.delayNanos()) {
+        newest = at;
+        line.add(arrival);
+        return;
       }
       newest = Math.max(newest, at);
       time.at(newest, arrival);
