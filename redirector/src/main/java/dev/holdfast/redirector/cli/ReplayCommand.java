@@ -1,0 +1,16 @@
+package dev.holdfast.redirector.cli;
+
+import picocli.CommandLine.Command;
+
+/** {@code holdfast replay}: captured traffic as a test. */
+@Command(
+    name = "replay",
+    description = "Makes tests of captured traffic, and compares captures.",
+    commandListHeading = "%nCommands:%n",
+    subcommands = {ReplayRecord.class, ReplayDiff.class},
+    footerHeading = "%nExamples:%n",
+    footer = {
+      "  holdfast replay record trace.pcap -o web1.pcapng.gz --old 10.1.0.10",
+      "  holdfast replay diff before.pcapng after.pcapng --ignore ttl"
+    })
+final class ReplayCommand extends Noun {}
