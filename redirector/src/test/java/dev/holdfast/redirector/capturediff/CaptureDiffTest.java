@@ -105,8 +105,8 @@ class CaptureDiffTest {
   }
 
   static List<Changed> changes() {
-    byte[] options = HexFormat.of().parseHex("020405b4030307040101080a0000000100000002");
-    byte[] others = HexFormat.of().parseHex("020405b4030307040101080a0000000100000003");
+    byte[] options = HexFormat.of().parseHex("020405b40303070402080a0000000100000002");
+    byte[] others = HexFormat.of().parseHex("020405b40303070402080a0000000100000003");
     byte[] sacks = HexFormat.of().parseHex("0101050a0000000100000009");
     byte[] otherSacks = HexFormat.of().parseHex("0101050a0000000100000008");
     return List.of(
