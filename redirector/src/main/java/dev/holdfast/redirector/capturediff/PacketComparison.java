@@ -1,6 +1,9 @@
 package dev.holdfast.redirector.capturediff;
 
 import dev.holdfast.redirector.capturefile.CapturedPacket;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -26,6 +29,8 @@ final class PacketComparison {
   }
 
   private static final byte[] NONE = {};
+  private static final VarHandle LONG =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
   private final IgnoredFields ignored;
   private final PacketFields fields = new PacketFields();
@@ -65,12 +70,13 @@ final class PacketComparison {
 
     void mixBytes(byte[] array, int from, int to) {
       mix(to - from);
+      int at = from;
+      for (; at + 8 <= to; at += 8) {
+        mix((long) LONG.get(array, at));
+      }
       long part = 0;
-      for (int i = from; i < to; i++) {
-        part = part << 8 | array[i] & 0xff;
-        if ((i - from & 7) == 7) {
-          mix(part);
-        }
+      for (; at < to; at++) {
+        part = part << 8 | array[at] & 0xff;
       }
       mix(part);
     }
