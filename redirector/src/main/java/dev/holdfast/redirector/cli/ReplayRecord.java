@@ -13,7 +13,6 @@ import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -232,13 +231,13 @@ final class ReplayRecord extends Verb {
         throw CommandFailed.refused(file + " exists already: give another name, or --force.");
       }
     }
-    Path unfinished = Files.createTempFile(folder, file.getFileName() + ".", ".part");
+    Path unfinished =
+        folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid() + ".part");
     try {
       Summary summary;
       try (OutputStream out = Files.newOutputStream(unfinished)) {
         summary = record(options, file.toString().endsWith(".gz") ? packed(out) : buffered(out));
       }
-      Files.setPosixFilePermissions(unfinished, PosixFilePermissions.fromString("rw-r--r--"));
       Files.move(unfinished, file, StandardCopyOption.REPLACE_EXISTING);
       return summary;
     } finally {
