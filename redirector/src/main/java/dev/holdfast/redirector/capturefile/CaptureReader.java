@@ -6,7 +6,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -90,7 +89,7 @@ public final class CaptureReader implements AutoCloseable {
 
   private static InputStream unpacked(InputStream in, String name) throws IOException {
     try {
-      return new GZIPInputStream(in, GZIP_BUFFER);
+      return new Unpacking(in, GZIP_BUFFER);
     } catch (IOException e) {
       throw new IOException(name + " cannot be read: its gzip stream is corrupt.", e);
     }

@@ -204,6 +204,26 @@ class CaptureReaderTest {
     }
   }
 
+  @Test
+  void aPackedFileThatIsCorruptIsReadUpToTheDamage() throws IOException {
+    var file = new CaptureBytes(true).pcap(0xa1b2c3d4, 1);
+    for (int i = 0; i < 2_000; i++) {
+      file.record(i, i * 7 % 1_000_000, (byte) i, (byte) (i * 31));
+    }
+    byte[] packed = CaptureBytes.packed(file.toBytes());
+    int unlike = 0;
+    for (int at = packed.length / 2; at < packed.length / 2 + 60; at++) {
+      byte[] corrupt = packed.clone();
+      corrupt[at] ^= 0x55;
+      try (CaptureReader reader = reader(corrupt)) {
+        // Half of it is sound, however much is asked of it at once.
+        assertThat(all(reader)).hasSizeGreaterThan(500);
+        unlike += problem(reader).text().contains("gzip stream is corrupt") ? 1 : 0;
+      }
+    }
+    assertThat(unlike).isPositive();
+  }
+
   // ---- what cannot be right ----
 
   private static CaptureReader.Problem problem(CaptureReader reader) {
