@@ -43,6 +43,7 @@ final class TwoSites implements Network, AutoCloseable {
 
   private static final long LAN_NANOS = 50_000;
   private static final long SETTLED_NANOS = 10_000_000_000L;
+  private static final long DRAIN_NANOS = 10_000_000_000L;
   private static final long TICK_NANOS = 200_000_000; // as the daemon's
 
   private final ReplayOptions options;
@@ -64,6 +65,7 @@ final class TwoSites implements Network, AutoCloseable {
   private final Wan.Stream control;
   private final Wan.Stream controlBack;
   private boolean ticking;
+  private boolean over;
 
   /** Takes what arrives at the ends. */
   interface Arrivals {
@@ -121,6 +123,9 @@ final class TwoSites implements Network, AutoCloseable {
   }
 
   private void show(Point point, ByteBuf bytes, int from, int length) {
+    if (over) {
+      return;
+    }
     points.seen(point, time.epochNanos(), bytes, from, length);
   }
 
@@ -284,11 +289,19 @@ final class TwoSites implements Network, AutoCloseable {
 
   @Override
   public void fromPeer(ByteBuf packet, Machine to) {
+    if (over) {
+      packet.release();
+      return;
+    }
     peers.add(() -> reachesOldSite(packet, to, null));
   }
 
   @Override
   public void fromMachine(ByteBuf packet, Machine from, @Nullable Machine to) {
+    if (over) {
+      packet.release();
+      return;
+    }
     if (from.place() == Place.NEW_HOST) {
       time.after(
           LAN_NANOS,
@@ -375,7 +388,9 @@ final class TwoSites implements Network, AutoCloseable {
 
   private void deliver(ByteBuf packet, Machine to) {
     show(Point.GUEST, packet, start(packet), length(packet));
-    arrivals.arrived(packet, to);
+    if (!over) {
+      arrivals.arrived(packet, to);
+    }
   }
 
   private static int start(ByteBuf packet) {
@@ -437,8 +452,15 @@ final class TwoSites implements Network, AutoCloseable {
     return back;
   }
 
+  /** Nothing is sent and nobody hears any more: what is on its way arrives, and is freed. */
+  private void drain() {
+    over = true;
+    time.runUntil(time.nanoTime() + DRAIN_NANOS);
+  }
+
   @Override
   public void close() {
+    drain();
     wires.forEach(FrameWire::close);
     old.close();
     fresh.close();
