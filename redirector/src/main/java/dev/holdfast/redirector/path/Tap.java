@@ -1,8 +1,11 @@
 package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Rule;
+import dev.holdfast.redirector.flow.Direction;
+import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.observe.DropReason;
+import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -70,6 +73,20 @@ public interface Tap {
     public String label() {
       return name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
+  }
+
+  /** Which way a packet of a migration goes, by its guest's addresses. */
+  static Direction way(MigrationPath path, PacketView packet) {
+    for (int i = 0; i < path.olds.size(); i++) {
+      if (packet.isTo(path.olds.get(i))) {
+        return Direction.TO_GUEST;
+      }
+    }
+    return Direction.FROM_GUEST;
+  }
+
+  static MigrationState state(MigrationPath path) {
+    return path.state;
   }
 
   /**
