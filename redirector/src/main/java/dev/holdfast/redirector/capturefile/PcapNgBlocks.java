@@ -17,6 +17,7 @@ public final class PcapNgBlocks {
   private static final int OVERHEAD = 12;
   private static final int LONGEST = 1 << 20;
   private static final int FIRST_OPTION_OF_INTERFACE = 16;
+  private static final int FIRST_OPTION_OF_PACKET = 28;
   private static final int FIRST_OPTION_OF_STATISTICS = 20;
 
   /** What a block is. */
@@ -113,6 +114,13 @@ public final class PcapNgBlocks {
   /** Of an interface's description; "" where it has none. */
   public String interfaceName() {
     ByteBuffer value = option(FIRST_OPTION_OF_INTERFACE, PcapNgWriter.INTERFACE_NAME);
+    return value == null ? "" : StandardCharsets.UTF_8.decode(value).toString();
+  }
+
+  /** Of a packet; "" where it has none. */
+  public String comment() {
+    int options = FIRST_OPTION_OF_PACKET + (captured() + 3 & ~3);
+    ByteBuffer value = options < 0 ? null : option(options, PcapNgWriter.OPTION_COMMENT);
     return value == null ? "" : StandardCharsets.UTF_8.decode(value).toString();
   }
 

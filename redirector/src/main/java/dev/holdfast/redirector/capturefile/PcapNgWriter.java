@@ -13,7 +13,7 @@ import java.nio.charset.StandardCharsets;
  */
 public final class PcapNgWriter implements AutoCloseable {
   private static final int OPTION_END = 0;
-  private static final int OPTION_COMMENT = 1;
+  static final int OPTION_COMMENT = 1;
   private static final int SECTION_PROGRAM = 4; // shb_userappl
   static final int INTERFACE_NAME = 2;
   private static final int INTERFACE_DESCRIPTION = 3;

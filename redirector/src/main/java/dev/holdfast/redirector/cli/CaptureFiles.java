@@ -5,8 +5,11 @@ import dev.holdfast.tunnel.time.Clock;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -51,9 +54,13 @@ final class CaptureFiles implements AutoCloseable {
     }
 
     private static String reason(IOException why) {
-      return why instanceof FileSystemException e && e.getReason() != null
-          ? e.getReason()
-          : String.valueOf(why.getMessage());
+      return switch (why) {
+        case FileAlreadyExistsException e -> "it is there already, and --force was not given";
+        case AccessDeniedException e -> "no permission";
+        case NoSuchFileException e -> "its folder is not there any more";
+        case FileSystemException e when e.getReason() != null -> e.getReason();
+        default -> String.valueOf(why.getMessage());
+      };
     }
   }
 
@@ -66,6 +73,7 @@ final class CaptureFiles implements AutoCloseable {
   private final Map<Integer, byte[]> statistics = new TreeMap<>();
   private final Deque<Path> kept = new ArrayDeque<>();
   private @Nullable OutputStream out;
+  private @Nullable Path current;
   private int number;
   private long bytes;
   private long packets;
@@ -178,6 +186,7 @@ final class CaptureFiles implements AutoCloseable {
       return new BufferedOutputStream(stream, BUFFER);
     }
     Path file = name(++number);
+    current = file;
     OpenOption[] how =
         force
             ? new OpenOption[] {
@@ -222,9 +231,7 @@ final class CaptureFiles implements AutoCloseable {
   }
 
   private String where() {
-    return path == null
-        ? "standard output"
-        : kept.isEmpty() ? path.toString() : "" + kept.getLast();
+    return current == null ? "standard output" : current.toString();
   }
 
   /** The files that are there, oldest first. */

@@ -6,8 +6,8 @@ import java.util.List;
  * What a capture came to, as {@code capture --json} prints it. Fields are only ever added.
  *
  * @param schema "holdfast.capture/1"
- * @param ended complete (by its count or time), interrupted, reader-gone, daemon-stopped or
- *     daemon-vanished
+ * @param ended complete (by its count or time), interrupted, reader-gone, unwritable,
+ *     daemon-stopped or daemon-vanished
  * @param files the files that are there, oldest first; none for standard output
  * @param packets that were written, in all files
  * @param lost packets that were to be recorded and are in no file

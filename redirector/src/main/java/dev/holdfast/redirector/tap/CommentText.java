@@ -76,7 +76,10 @@ final class CommentText {
     return record.captured() == 0 ? 0 : record.bytes().getUnsignedByte(record.dataIndex()) >>> 4;
   }
 
-  /** The guest's end first, as {@code flow list} has it; null where no header was recorded. */
+  /**
+   * The guest's end first, as {@code flow list} has it, or the sender's where no migration knows
+   * the packet; null where no header was recorded.
+   */
   private @Nullable String flow(TapRecord record) {
     int inner = record.inner();
     int there = record.captured() - inner;
@@ -87,7 +90,7 @@ final class CommentText {
       return null;
     }
     Direction way = record.way();
-    boolean toGuest = way == null || way == Direction.TO_GUEST;
+    boolean toGuest = way == Direction.TO_GUEST;
     int source = view.hasPorts() ? view.sourcePort() : 0;
     int destination = view.hasPorts() ? view.destinationPort() : 0;
     FlowKey key =

@@ -21,6 +21,12 @@ final class Recorder implements Feed {
 
   private static final long POLL_MILLIS = 10;
   private static final long STATISTICS_NANOS = 1_000_000_000L;
+
+  /**
+   * After that a word is said where nothing passes: it tells who writes that his reader has gone.
+   */
+  private static final long SILENCE_NANOS = 10_000_000_000L;
+
   private static final int BATCH = 512;
   private static final Tap.Place[] PLACES = Tap.Place.values();
 
@@ -113,6 +119,7 @@ final class Recorder implements Feed {
   private void write(PcapNgWriter writer) throws IOException {
     long began = clock.nanoTime();
     long counted = began;
+    long said = began;
     while (left > 0) {
       boolean over = ended || clock.nanoTime() - began >= limits.nanos();
       if (over) {
@@ -121,7 +128,12 @@ final class Recorder implements Feed {
       boolean empty = drain(writer);
       if (clock.nanoTime() - counted >= STATISTICS_NANOS) {
         counted = clock.nanoTime();
-        statistics(writer, false);
+        if (statistics(writer, false)) {
+          said = counted;
+        } else if (counted - said >= SILENCE_NANOS) {
+          said = counted;
+          statistics(writer, recording.selection().places().iterator().next());
+        }
       }
       writer.flush();
       if (empty && over) {
@@ -185,16 +197,23 @@ final class Recorder implements Feed {
     return packet;
   }
 
-  /** What was received and lost so far, where that has changed. */
-  private void statistics(PcapNgWriter writer, boolean always) throws IOException {
+  /** What was received and lost so far, where that has changed; true where it has anywhere. */
+  private boolean statistics(PcapNgWriter writer, boolean always) throws IOException {
+    boolean changed = false;
     for (Tap.Place place : recording.selection().places()) {
       int at = place.ordinal();
-      long lost = recording.lost(place);
-      long received = written[at] + lost;
-      if (always || received != told[at]) {
-        told[at] = received;
-        writer.statistics(numbers[at], clock.epochNanos(), received, lost);
+      if (always || written[at] + recording.lost(place) != told[at]) {
+        statistics(writer, place);
+        changed = true;
       }
     }
+    return changed;
+  }
+
+  private void statistics(PcapNgWriter writer, Tap.Place place) throws IOException {
+    int at = place.ordinal();
+    long lost = recording.lost(place);
+    told[at] = written[at] + lost;
+    writer.statistics(numbers[at], clock.epochNanos(), told[at], lost);
   }
 }

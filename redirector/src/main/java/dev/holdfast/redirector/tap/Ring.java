@@ -52,7 +52,7 @@ final class Ring {
       throw new IllegalArgumentException("a ring of " + capacity + " bytes");
     }
     this.capacity = capacity;
-    this.bytes = Unpooled.directBuffer(capacity, capacity);
+    this.bytes = Unpooled.directBuffer(capacity, capacity).writerIndex(capacity);
   }
 
   /** The memory; indexes in it are absolute. */
