@@ -197,7 +197,9 @@ function stream.dissector(buffer, pinfo, root)
   return buffer:len()
 end
 
--- Decode As, by port and by what the two ends have agreed on; a Wireshark without one of these tables has the others.
+-- By port and by what the two ends have agreed on, and for Decode As; a Wireshark without one of these tables has the
+-- others.
+pcall(function() DissectorTable.get("tcp.port"):add_for_decode_as(stream) end)
 for table_name, key in pairs({ ["tls.port"] = 4754, ["tls.alpn"] = "holdfast/1" }) do
   pcall(function() DissectorTable.get(table_name):add(key, stream) end)
 end
