@@ -106,9 +106,14 @@ public final class PathTable {
    */
   public void drop(PacketView view, DropReason reason, DropCounters others) {
     MigrationPath path = ofLan(view);
+    Tap.Place place = path == null ? Tap.Place.INNER_OUT : Tap.Place.INNER_IN;
     path = path == null ? served(view) : path;
     path = path == null ? redirected(view) : path;
     (path == null ? others : path.drops).count(reason);
+    Tap tap = tap(path);
+    if (tap != null) {
+      tap.packet(place, path, view.buffer(), view.start(), view.length(), 0, reason);
+    }
   }
 
   @Nullable MigrationPath serving(PacketView view) {

@@ -43,11 +43,11 @@ final class ReceivedPackets implements IpInIpReceiver.OuterPackets {
     int length = packet.readableBytes();
     if (local.isV4()) {
       int innerAt = inner == null ? -1 : inner.start() - at;
-      tap.outer(Tap.Place.OUTER_IP_RECEIVED, path, packet, at, length, innerAt, why);
+      tap.packet(Tap.Place.OUTER_IP_RECEIVED, path, packet, at, length, innerAt, why);
     } else {
       ByteBuf made = withHeader(local, packet, high, low, protocol, trafficClass);
       int innerAt = inner == null ? -1 : V6_HEADER;
-      tap.outer(Tap.Place.OUTER_IP_RECEIVED, path, made, 0, made.readableBytes(), innerAt, why);
+      tap.packet(Tap.Place.OUTER_IP_RECEIVED, path, made, 0, made.readableBytes(), innerAt, why);
     }
   }
 

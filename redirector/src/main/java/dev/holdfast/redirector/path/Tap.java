@@ -145,14 +145,16 @@ public interface Tap {
       @Nullable DropReason why);
 
   /**
-   * An IP-in-IP packet goes out, or has come in.
+   * An IP-in-IP packet goes out, or has come in; or one without an offload header is dropped before
+   * it arrives.
    *
    * @param path null where it is no migration's
-   * @param packet with its outer header, {@code length} bytes at absolute index {@code at}
+   * @param packet with its outer header if it has one, {@code length} bytes at absolute index
+   *     {@code at}
    * @param innerAt bytes from there to the inner packet; negative where that cannot be read
    * @param why null where it was not dropped
    */
-  void outer(
+  void packet(
       Place place,
       @Nullable MigrationPath path,
       ByteBuf packet,

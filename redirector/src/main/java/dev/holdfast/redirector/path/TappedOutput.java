@@ -34,7 +34,7 @@ final class TappedOutput implements IpOutput {
       int at = packet.readerIndex();
       int length = packet.readableBytes();
       int innerAt = innerAt(view, packet, at, length);
-      tap.outer(Tap.Place.OUTER_IP_SENT, path, packet, at, length, innerAt, null);
+      tap.packet(Tap.Place.OUTER_IP_SENT, path, packet, at, length, innerAt, null);
     }
     output.send(packet);
   }

@@ -82,7 +82,7 @@ final class Fork implements Tap {
   }
 
   @Override
-  public void outer(
+  public void packet(
       Place place,
       @Nullable MigrationPath path,
       ByteBuf packet,
@@ -91,7 +91,7 @@ final class Fork implements Tap {
       int innerAt,
       @Nullable DropReason why) {
     for (Tap each : taps) {
-      each.outer(place, path, packet, at, length, innerAt, why);
+      each.packet(place, path, packet, at, length, innerAt, why);
     }
   }
 }

@@ -176,7 +176,7 @@ final class Recording implements Tap {
   }
 
   @Override
-  public void outer(
+  public void packet(
       Place place,
       @Nullable MigrationPath path,
       ByteBuf packet,

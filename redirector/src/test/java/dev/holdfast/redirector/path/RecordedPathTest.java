@@ -13,9 +13,11 @@ import dev.holdfast.redirector.tap.Feed;
 import dev.holdfast.redirector.tap.Limits;
 import dev.holdfast.redirector.tap.Recordings;
 import dev.holdfast.redirector.tap.Recordings.Wanted;
+import dev.holdfast.tunnel.observe.DropReason;
 import dev.holdfast.tunnel.packet.FilterProgram;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.packet.PacketFault;
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
@@ -69,6 +71,9 @@ class RecordedPathTest {
 
   @AfterEach
   void free() {
+    for (Site each : List.of(old, fresh)) {
+      List<Long> unused = each.delivered(); // which frees it
+    }
     old.close();
     fresh.close();
   }
@@ -226,6 +231,22 @@ class RecordedPathTest {
     assertThat(capture.packets().get(1).comment()).startsWith("verdict: held; ");
     assertThat(capture.packets().get(2).comment())
         .startsWith("verdict: held; rule: guest-is-there");
+  }
+
+  @Test
+  void whatTheHostsInterfaceDropsIsSeenToo() throws IOException {
+    Feed feed = begin(atOld, wanted(ALL));
+    ByteBuf bytes = Unpooled.buffer();
+    int unused = toGuest(1).ttl(1).write(bytes);
+    PacketView view = new PacketView();
+    assertThat(view.check(bytes, 0, bytes.readableBytes())).isEqualTo(PacketFault.NONE);
+    old.table().drop(view, DropReason.TTL_EXCEEDED, old.hostDrops);
+    Capture capture = read(feed);
+    assertThat(capture.places()).containsExactly("inner-in");
+    assertThat(capture.only("inner-in").comment())
+        .startsWith("verdict: dropped (ttl-exceeded: its TTL or hop limit would reach zero here)")
+        .contains("migration: web1, armed", FLOW);
+    assertThat(old.path.drops.get(DropReason.TTL_EXCEEDED)).isOne();
   }
 
   @Test
