@@ -76,7 +76,7 @@ class DissectorSuiteIT {
     there.hold();
     List<Crafted> held = datagrams(0);
     there.sendToGuest(held);
-    Thread.sleep(200);
+    recorded.await("held-in", held.size());
     there.release();
     TrafficLab.awaitAt(there.guest, held, HOPS);
     there.guest.forget();

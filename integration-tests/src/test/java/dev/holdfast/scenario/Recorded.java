@@ -8,6 +8,7 @@ import dev.holdfast.redirector.demo.host.DemoHost;
 import dev.holdfast.redirector.demo.host.ThisProgram;
 import dev.holdfast.redirector.demo.lab.Tool;
 import java.io.ByteArrayInputStream;
+import java.io.EOFException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -48,6 +49,34 @@ final class Recorded implements AutoCloseable {
       Thread.sleep(10);
     }
     return recorded;
+  }
+
+  /** Waits until so many packets of a place are in the file. */
+  void await(String place, int count) throws Exception {
+    long end = System.nanoTime() + WITHIN_SECONDS * 1_000_000_000L;
+    while (written(place) < count) {
+      assertThat(System.nanoTime()).as("%d packets at %s", count, place).isLessThan(end);
+      Thread.sleep(10);
+    }
+  }
+
+  /** Of a file that is still written, whose last block may not be whole. */
+  private int written(String place) throws IOException {
+    var blocks = new PcapNgBlocks(new ByteArrayInputStream(Files.readAllBytes(file)));
+    List<String> names = new ArrayList<>();
+    int count = 0;
+    try {
+      while (blocks.next()) {
+        switch (blocks.kind()) {
+          case INTERFACE -> names.add(blocks.interfaceName());
+          case PACKET -> count += names.get(blocks.interfaceNumber()).equals(place) ? 1 : 0;
+          default -> {}
+        }
+      }
+    } catch (EOFException e) {
+      return count;
+    }
+    return count;
   }
 
   /** Ctrl-C. Returns what it has said. */
