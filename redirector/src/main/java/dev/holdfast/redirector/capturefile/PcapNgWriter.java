@@ -13,13 +13,13 @@ import java.nio.charset.StandardCharsets;
  */
 public final class PcapNgWriter implements AutoCloseable {
   private static final int OPTION_END = 0;
-  private static final int OPTION_COMMENT = 1;
+  static final int OPTION_COMMENT = 1;
   private static final int SECTION_PROGRAM = 4; // shb_userappl
-  private static final int INTERFACE_NAME = 2;
+  static final int INTERFACE_NAME = 2;
   private static final int INTERFACE_DESCRIPTION = 3;
   private static final int INTERFACE_TICK = 9;
   private static final int STATISTICS_RECEIVED = 4;
-  private static final int STATISTICS_DROPPED = 5;
+  static final int STATISTICS_DROPPED = 5;
 
   private static final int STATISTICS = 5;
   private static final int ENHANCED_PACKET = 6;

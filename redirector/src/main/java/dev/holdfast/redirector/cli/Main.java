@@ -48,6 +48,7 @@ public final class Main implements Runnable {
     COMMANDS.put("status", StatusCommand.class);
     COMMANDS.put("flow", FlowCommand.class);
     COMMANDS.put("explain", ExplainCommand.class);
+    COMMANDS.put("capture", CaptureCommand.class);
     COMMANDS.put("replay", ReplayCommand.class);
     COMMANDS.put("wait", WaitCommand.class);
     COMMANDS.put("events", EventsCommand.class);

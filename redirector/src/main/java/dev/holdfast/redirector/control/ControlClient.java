@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.control;
 
+import dev.holdfast.redirector.migration.CaptureRequest;
 import dev.holdfast.redirector.migration.ExplainRequest;
 import dev.holdfast.redirector.migration.Explanation;
 import dev.holdfast.redirector.migration.FlowView;
@@ -122,6 +123,23 @@ public final class ControlClient implements AutoCloseable {
   /** What would become of a packet now, and why. */
   public Explanation explain(ExplainRequest request) throws IOException, RequestRefused {
     return ask("POST", "/v1/explain", request, Explanation.class);
+  }
+
+  /** Begins a capture; what passes from when this returns is in it. */
+  public CaptureStream capture(CaptureRequest request) throws IOException, RequestRefused {
+    byte[] body = Json.line(request).getBytes(StandardCharsets.UTF_8);
+    HttpExchange exchange = anew("POST", "/v1/captures", body, null);
+    if (exchange.status() != 200) {
+      try (exchange) {
+        throw refusal(exchange);
+      }
+    }
+    return new CaptureStream(exchange);
+  }
+
+  /** Ends a capture: its stream goes on to its end. */
+  public void endCapture(String id) throws IOException, RequestRefused {
+    ask("DELETE", "/v1/captures/" + encode(id), null, CaptureEnded.class);
   }
 
   /** Follows the daemon's events; when this returns, none is missed from there on. */

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.control.ControlRoutes.Ask;
 import dev.holdfast.redirector.migration.MigrationService;
 import dev.holdfast.redirector.migration.MigrationService.Event;
 import dev.holdfast.redirector.migration.RequestRefused.Kind;
+import dev.holdfast.redirector.tap.Feed;
 import io.netty.buffer.ByteBufUtil;
 import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelFutureListener;
@@ -30,6 +31,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
@@ -56,6 +58,7 @@ final class ControlConnection extends SimpleChannelInboundHandler<FullHttpReques
   private final Duration requestWithin;
   private @Nullable Future<?> deadline;
   private @Nullable AutoCloseable subscription;
+  private @Nullable Feed feed;
   private final List<DefaultHttpContent> early = new ArrayList<>();
   private boolean stopping;
   private boolean answering;
@@ -81,13 +84,16 @@ final class ControlConnection extends SimpleChannelInboundHandler<FullHttpReques
   public void channelInactive(ChannelHandlerContext ctx) throws Exception {
     requestIsHere();
     unsubscribe();
+    if (feed != null) {
+      feed.end();
+    }
     super.channelInactive(ctx);
   }
 
   @Override
   protected void channelRead0(ChannelHandlerContext ctx, FullHttpRequest request) {
     requestIsHere();
-    if (subscription != null) {
+    if (subscription != null || feed != null) {
       ctx.close(); // nothing can be asked on a connection that streams
       return;
     }
@@ -116,6 +122,9 @@ final class ControlConnection extends SimpleChannelInboundHandler<FullHttpReques
           && ask.path().equals(List.of("v1", "events"))
           && ask.query().isEmpty()) {
         workers.execute(() -> stream(ctx));
+      } else if (request.method().equals(HttpMethod.POST)
+          && ask.path().equals(List.of("v1", "captures"))) {
+        workers.execute(() -> capture(ctx, ask, keepAlive));
       } else {
         workers.execute(() -> {
           Answer answer = routes.answer(ask);
@@ -166,6 +175,25 @@ final class ControlConnection extends SimpleChannelInboundHandler<FullHttpReques
         });
   }
 
+  private void capture(ChannelHandlerContext ctx, Ask ask, boolean keepAlive) {
+    ControlRoutes.Begun begun = routes.capture(ask);
+    Feed started = begun.feed();
+    if (started == null) {
+      ctx.executor().execute(() -> reply(ctx, Objects.requireNonNull(begun.answer()), keepAlive));
+      return;
+    }
+    ctx.executor()
+        .execute(() -> {
+          answering = false;
+          feed = started;
+          if (stopping || !ctx.channel().isActive()) {
+            started.end();
+          }
+          ctx.channel().config().setAutoRead(true); // to learn that the client went away
+        });
+    CaptureAnswer.stream(ctx.channel(), started);
+  }
+
   private void send(ChannelHandlerContext ctx, Event event) {
     byte[] line = (Json.line(EventLine.of(event)) + "\n").getBytes(StandardCharsets.UTF_8);
     ctx.executor()
@@ -192,7 +220,9 @@ final class ControlConnection extends SimpleChannelInboundHandler<FullHttpReques
       return;
     }
     stopping = true;
-    if (subscription != null) {
+    if (feed != null) {
+      feed.end(); // its end is written, and closes the connection
+    } else if (subscription != null) {
       unsubscribe();
       ctx.writeAndFlush(LastHttpContent.EMPTY_LAST_CONTENT)
           .addListener(ChannelFutureListener.CLOSE);

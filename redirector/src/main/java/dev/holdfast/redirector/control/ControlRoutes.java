@@ -1,10 +1,12 @@
 package dev.holdfast.redirector.control;
 
+import dev.holdfast.redirector.migration.CaptureRequest;
 import dev.holdfast.redirector.migration.ExplainRequest;
 import dev.holdfast.redirector.migration.MigrationRequest;
 import dev.holdfast.redirector.migration.MigrationService;
 import dev.holdfast.redirector.migration.RequestRefused;
 import dev.holdfast.redirector.migration.RequestRefused.Kind;
+import dev.holdfast.redirector.tap.Feed;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Map;
@@ -63,8 +65,17 @@ final class ControlRoutes {
   }
 
   Answer answer(Ask ask) {
+    return answer(ask, this::route);
+  }
+
+  /** What may refuse. */
+  private interface Way {
+    Answer take(Ask ask) throws RequestRefused;
+  }
+
+  private static Answer answer(Ask ask, Way way) {
     try {
-      return route(ask);
+      return way.take(ask);
     } catch (RequestRefused refused) {
       return Answer.refusal(refused);
     } catch (RuntimeException e) {
@@ -89,12 +100,16 @@ final class ControlRoutes {
               refuseParameters(ask);
               yield wrongMethod("GET"); // a good GET is streamed, and never comes here
             }
+            case "captures" -> wrongMethod("POST"); // a POST is streamed, and never comes here
             case "explain" -> post(ask) ? explain(ask) : wrongMethod("POST");
             case "migrations" ->
                 get(ask) ? list(ask) : post(ask) ? arm(ask) : wrongMethod("GET, POST");
             default -> unknownPath(path);
           };
       case 3 -> {
+        if (noun.equals("captures")) {
+          yield ask.method().equals("DELETE") ? endCapture(ask) : wrongMethod("DELETE");
+        }
         if (!noun.equals("migrations")) {
           yield unknownPath(path);
         }
@@ -142,6 +157,37 @@ final class ControlRoutes {
     return new Answer(
         200,
         service.explain(new ExplainRequest(packet, request.outOfTunnel(), request.migration())));
+  }
+
+  /**
+   * What a wish for a capture came to: it has begun, or there is an answer that says why not.
+   *
+   * @param feed null where there is an answer
+   * @param answer null where there is a feed
+   */
+  record Begun(@Nullable Feed feed, @Nullable Answer answer) {}
+
+  /** Begins a capture, which the caller must stream. */
+  Begun capture(Ask ask) {
+    Feed[] begun = new Feed[1];
+    Answer refusal =
+        answer(
+            ask,
+            asked -> {
+              refuseParameters(asked);
+              begun[0] =
+                  service.capture(read(asked.body(), CaptureRequest.class, "a wish for a capture"));
+              return new Answer(200, CaptureEnded.of(""));
+            });
+    return begun[0] == null ? new Begun(null, refusal) : new Begun(begun[0], null);
+  }
+
+  private Answer endCapture(Ask ask) throws RequestRefused {
+    refuseParameters(ask);
+    refuseBody(ask.body());
+    String id = ask.path().get(2);
+    service.endCapture(id);
+    return new Answer(200, CaptureEnded.of(id));
   }
 
   private Answer plan(Ask ask) throws RequestRefused {

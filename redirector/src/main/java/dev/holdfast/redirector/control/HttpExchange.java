@@ -92,6 +92,14 @@ final class HttpExchange implements AutoCloseable {
     return status;
   }
 
+  /**
+   * @param name in lower case
+   * @return "" where the answer does not have it
+   */
+  String header(String name) {
+    return headers.getOrDefault(name, "");
+  }
+
   void within(Duration time) {
     connection.within(time);
   }

@@ -15,6 +15,9 @@
  * GET  /v1/flows                         ?migration=ID &amp; remaining=true
  * POST /v1/explain                       what would become of a packet; body: {packet: hex digits,
  *                                        outOfTunnel, migration}; nothing is changed
+ * POST /v1/captures                      records packets from now on; body: a wish for a capture,
+ *                                        {} for all; the answer is pcapng, without end
+ * DELETE /v1/captures/{id}               ends one; its id is in its answer's holdfast-capture
  * GET  /v1/events                        events from now on, one JSON object a line
  * </pre>
  *
@@ -26,7 +29,8 @@
  * (tried, failed and undone). Unknown fields and parameters of a request are refused. A body has at
  * most 1 MiB; a connection without a complete request is closed after 30 s. The stream of events is
  * chunked {@code application/x-ndjson}; it ends when the daemon stops, and is cut when its reader
- * falls more than 1 MiB behind.
+ * falls more than 1 MiB behind. A capture is chunked {@code application/x-pcapng}; what its reader
+ * is too slow for is missing in it, and counted in its interface statistics.
  *
  * <p>{@link dev.holdfast.redirector.control.ControlServer} is the daemon's end, on Netty; {@link
  * dev.holdfast.redirector.control.ControlClient} the other, on the JDK alone. What the daemons of

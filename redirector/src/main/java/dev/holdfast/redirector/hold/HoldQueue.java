@@ -66,6 +66,8 @@ public final class HoldQueue implements AutoCloseable {
   private final ArrivalOrder[] arrivalsByLane;
   private final List<HeldPacket> superseded = new ArrayList<>();
 
+  private @Nullable Departures departures;
+  private DropReason refusal = DropReason.HOLD_FULL;
   private long lastId;
   private int packets;
   private long bytes;
@@ -100,6 +102,11 @@ public final class HoldQueue implements AutoCloseable {
     known = new HeaviestFirst(limits, 15, 16); // the rest is left to those above
     strangers = new DatagramQueue(null, datagrams);
     Arrays.setAll(fragments, each -> new DatagramQueue(null, datagrams));
+  }
+
+  /** From now on what leaves is shown, or no more. What {@link #close} lets go is not. */
+  public void watch(@Nullable Departures by) {
+    departures = by;
   }
 
   // ---- a packet comes ----
@@ -279,8 +286,14 @@ public final class HoldQueue implements AutoCloseable {
       }
     }
     ByteBuf copy = packet.copy;
+    if (copy == null && why != null) {
+      refusal = why;
+    }
     if (copy != null) {
       packet.copy = null;
+      if (departures != null) {
+        departures.left(packet.id, copy, why);
+      }
       copy.release();
       if (why != null && mirror != null) {
         mirror.removed(packet.id, packet.lane, why);
@@ -335,9 +348,15 @@ public final class HoldQueue implements AutoCloseable {
   /** Lets everything go without a word: it was delivered, or re-injected, or nobody wants it. */
   @Override
   public void close() {
+    departures = null;
     for (int lane = 0; lane < arrivalsByLane.length; lane++) {
       deliveredUpTo(lane, Long.MAX_VALUE);
     }
+  }
+
+  /** Why the last packet for which {@link #offer} has answered 0 was not kept. */
+  public DropReason refusal() {
+    return refusal;
   }
 
   // ---- figures ----

@@ -5,6 +5,7 @@ import dev.holdfast.tunnel.observe.DropReason;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The endpoint's copies of what the redirector holds, by the redirector's ids, until release. Used
@@ -28,6 +29,7 @@ public final class StagingQueue implements AutoCloseable {
   private final DropCounters drops;
   private final StagedLane[] lanes;
 
+  private @Nullable Departures departures;
   private int packets;
   private long bytes;
   private long total;
@@ -52,6 +54,14 @@ public final class StagingQueue implements AutoCloseable {
     this.drops = drops;
     this.lanes = new StagedLane[lanes];
     Arrays.setAll(this.lanes, lane -> new StagedLane());
+  }
+
+  /**
+   * From now on what is taken back or discarded is shown, or no more; what is released has its
+   * visitor.
+   */
+  public void watch(@Nullable Departures by) {
+    departures = by;
   }
 
   /**
@@ -92,16 +102,19 @@ public final class StagingQueue implements AutoCloseable {
   /** Takes a packet back that the redirector holds no longer; one that is not here is no error. */
   public boolean remove(long id, int lane) {
     int at = lanes[lane].indexOf(id);
-    return at >= 0 && forget(lanes[lane], at);
+    return at >= 0 && forget(lanes[lane], at, null);
   }
 
   /** False where the place is empty already. */
-  private boolean forget(StagedLane lane, int index) {
+  private boolean forget(StagedLane lane, int index, @Nullable DropReason why) {
     ByteBuf copy = lane.take(index);
     if (copy == null) {
       return false;
     }
     gone(copy);
+    if (departures != null) {
+      departures.left(lane.id(index), copy, why);
+    }
     copy.release();
     return true;
   }
@@ -173,16 +186,21 @@ public final class StagingQueue implements AutoCloseable {
   /** Forgets every packet: the guest stays where it was. Counted. */
   public void discard() {
     drops.count(DropReason.DISCARDED_AT_ROLLBACK, packets);
-    close();
+    close(DropReason.DISCARDED_AT_ROLLBACK);
   }
 
   /** Forgets every packet, uncounted. */
   @Override
   public void close() {
+    departures = null;
+    close(null);
+  }
+
+  private void close(@Nullable DropReason why) {
     closed = true;
     for (StagedLane lane : lanes) {
       for (int i = 0; i < lane.end(); i++) {
-        boolean unused = forget(lane, i);
+        boolean unused = forget(lane, i, why);
       }
     }
   }

@@ -20,7 +20,8 @@
  * section 5.3). Live packets of a flow queue behind its held ones, so the sender makes the order.
  *
  * <p>What is not here: sending. A {@link HoldQueue.Mirror} is told what is held and what is not any
- * more, and copies it ahead to the endpoint.
+ * more, and copies it ahead to the endpoint. {@link Departures} are shown while somebody records
+ * them.
  *
  * <p>Pure: time comes in as an argument. One thread owns a queue; buffers belong to it, and it
  * releases each one.

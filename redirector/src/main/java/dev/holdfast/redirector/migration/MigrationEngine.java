@@ -4,6 +4,8 @@ import dev.holdfast.redirector.capture.FlowLearner;
 import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.path.MigrationPath;
+import dev.holdfast.redirector.tap.Feed;
+import dev.holdfast.redirector.tap.Recordings;
 import dev.holdfast.tunnel.packet.IpAddress;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -40,11 +42,20 @@ final class MigrationEngine implements MigrationService {
   /** Those that never came to be armed, as long as they put their name back. */
   private final Set<RedirectorMigration> abandoned = ConcurrentHashMap.newKeySet();
 
+  private final Recordings recordings;
+
   MigrationEngine(Host host, RemoteRequests requests, String version) {
     this.host = host;
     this.requests = requests;
     this.version = version;
     this.startedEpochNanos = host.clock().epochNanos();
+    this.recordings =
+        new Recordings(
+            host.objects().paths(),
+            host.data()::run,
+            host.clock(),
+            "holdfast " + version,
+            host.config().daemon().name());
     host.objects().onTunGone(() -> Thread.ofVirtual().name("tun-gone").start(this::tunGone));
   }
 
@@ -408,6 +419,18 @@ final class MigrationEngine implements MigrationService {
   @Override
   public Explanation explain(ExplainRequest request) throws RequestRefused {
     return Explaining.of(this, request);
+  }
+
+  @Override
+  public Feed capture(CaptureRequest request) throws RequestRefused {
+    return Capturing.begin(this, recordings, request);
+  }
+
+  @Override
+  public void endCapture(String id) throws RequestRefused {
+    if (!recordings.end(id)) {
+      throw new RequestRefused(RequestRefused.Kind.UNKNOWN, "no capture '" + id + "' runs");
+    }
   }
 
   @Override

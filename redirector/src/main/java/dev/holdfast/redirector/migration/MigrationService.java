@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.migration;
 
+import dev.holdfast.redirector.tap.Feed;
 import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -60,6 +61,21 @@ public interface MigrationService {
    * @throws RequestRefused {@code INVALID} where it is no packet that can be judged
    */
   Explanation explain(ExplainRequest request) throws RequestRefused;
+
+  /**
+   * Records what passes the packet path from now on, until it is ended or nobody reads it.
+   *
+   * @throws RequestRefused {@code INVALID}; {@code UNKNOWN} for a migration; {@code CONFLICT} where
+   *     as many run as there may be
+   */
+  Feed capture(CaptureRequest request) throws RequestRefused;
+
+  /**
+   * Ends a capture: what was recorded until now is still written.
+   *
+   * @throws RequestRefused {@code UNKNOWN} where it has ended already
+   */
+  void endCapture(String id) throws RequestRefused;
 
   HostStatus status();
 

@@ -102,6 +102,41 @@ public final class InboundPath implements LinkReceiver {
     if (staging) {
       lane.heard++;
     }
+    Tap tap = path.tap;
+    if (tap == null) {
+      take(type, payload);
+      return;
+    }
+    show(tap, type, payload);
+    take(type, payload);
+    tap.done();
+  }
+
+  private void show(Tap tap, FrameType type, ByteBuf payload) {
+    int at = payload.readerIndex();
+    int length = payload.readableBytes();
+    if (staging) {
+      Tap.Place place = Tap.Place.OUTER_TLS_RECEIVED;
+      tap.frame(place, path, number, type, payload, at, length, null);
+    }
+    Tap.Place place = Tap.Place.INNER_OUT;
+    switch (type) {
+      case PACKET -> tap.arrived(place, path, payload, at, length, Tap.Fate.DELIVERED);
+      case STAGE ->
+          tap.arrived(place, path, payload, at + STAGING_ID, length - STAGING_ID, Tap.Fate.STAGED);
+      case RETURNED -> tap.arrived(place, path, payload, at, length, Tap.Fate.KEPT);
+      default -> {}
+    }
+  }
+
+  private void fate(Tap.Fate fate) {
+    Tap tap = path.tap;
+    if (tap != null) {
+      tap.fate(fate);
+    }
+  }
+
+  private void take(FrameType type, ByteBuf payload) {
     switch (type) {
       case PACKET -> packet(payload);
       case STAGE -> stage(payload);
@@ -120,7 +155,7 @@ public final class InboundPath implements LinkReceiver {
         }
       }
       case RETURNED -> returned(payload);
-      case CONTROL, BIND, BOUND -> path.drops.count(DropReason.FRAME_UNKNOWN);
+      case CONTROL, BIND, BOUND -> path.drop(DropReason.FRAME_UNKNOWN);
     }
   }
 
@@ -129,24 +164,29 @@ public final class InboundPath implements LinkReceiver {
       return;
     }
     if (Probe.is(view, path.token)) {
+      fate(Tap.Fate.PROBE);
       probe();
       return;
     }
     boolean toGuest = path.role == Role.ENDPOINT;
     Direction direction = toGuest ? Direction.TO_GUEST : Direction.FROM_GUEST;
     if (!isGranted(toGuest)) {
-      path.drops.count(DropReason.NOT_GRANTED);
+      path.drop(DropReason.NOT_GRANTED);
       return;
     }
     // The kernel would say so to the sender. What comes from a guest may be for this host itself,
     // where it may arrive with 1: who knows the host's addresses sees to that, behind the device
     // (steer.HopLimitRules, capture.LanDevice), as to what is staged.
     if (toGuest && path.isSpent(view)) {
-      path.drops.count(DropReason.TTL_EXCEEDED);
+      path.drop(DropReason.TTL_EXCEEDED);
       return;
     }
     long now = clock.nanoTime();
     judged.inbound(path, direction, payload, now);
+    Tap tap = path.tap;
+    if (tap != null) {
+      tap.decided(judged.rule());
+    }
     switch (judged.verdict()) {
       case Verdict.Pass pass -> {
         path.flows.track(judged.known(), view, direction, now, Origin.SEEN);
@@ -163,11 +203,11 @@ public final class InboundPath implements LinkReceiver {
         }
         deliver(payload, direction, judged.fit(), judged.limit(), now);
       }
-      case Verdict.Drop(DropReason reason) -> path.drops.count(reason);
-      case Verdict.Hold hold -> path.drops.count(DropReason.WRONG_STATE);
-      case Verdict.Tunnel tunnel -> path.drops.count(DropReason.LOOP);
-      case Verdict.Leave leave -> path.drops.count(DropReason.LOOP);
-      case Verdict.Reject reject -> path.drops.count(DropReason.STALE_SYN);
+      case Verdict.Drop(DropReason reason) -> path.drop(reason);
+      case Verdict.Hold hold -> path.drop(DropReason.WRONG_STATE);
+      case Verdict.Tunnel tunnel -> path.drop(DropReason.LOOP);
+      case Verdict.Leave leave -> path.drop(DropReason.LOOP);
+      case Verdict.Reject reject -> path.drop(DropReason.STALE_SYN);
     }
   }
 
@@ -177,7 +217,7 @@ public final class InboundPath implements LinkReceiver {
   private boolean isSound(ByteBuf payload) {
     DropReason wrong = fault(path, payload, view, staging);
     if (wrong != null) {
-      path.drops.count(wrong);
+      path.drop(wrong);
     }
     return wrong == null;
   }
@@ -242,18 +282,19 @@ public final class InboundPath implements LinkReceiver {
 
   private void stage(ByteBuf payload) {
     if (!staging || path.role != Role.ENDPOINT || payload.readableBytes() <= STAGING_ID) {
-      path.drops.count(DropReason.WRONG_STATE);
+      path.drop(DropReason.WRONG_STATE);
       return;
     }
     long id = payload.readLong();
     if (lane.isHere(id)) {
+      fate(Tap.Fate.RECEIVED);
       return; // sent again after a reconnect: the guest has it, or it is staged
     }
     if (!isSound(payload)) {
       return;
     }
     if (!isGranted(true)) {
-      path.drops.count(DropReason.NOT_GRANTED);
+      path.drop(DropReason.NOT_GRANTED);
       return;
     }
     path.stagedTotal++;
@@ -267,15 +308,28 @@ public final class InboundPath implements LinkReceiver {
       }
       path.toGuestPackets++;
       path.toGuestBytes += view.length();
+      fate(Tap.Fate.DELIVERED);
       deliver(payload);
     } else {
       path.flows.seen(view, Direction.TO_GUEST, clock.nanoTime(), Origin.SEEN);
-      path.staging.add(id, number, path.flows.hash(view, Direction.TO_GUEST), payload);
+      long full = path.drops.get(DropReason.HOLD_FULL);
+      boolean staged =
+          path.staging.add(id, number, path.flows.hash(view, Direction.TO_GUEST), payload);
+      Tap tap = path.tap;
+      if (tap != null && staged) {
+        tap.held(Tap.Place.HELD_IN, path, id, payload, Tap.Fate.STAGED, null);
+      } else if (tap != null) {
+        tap.dropped( // which the queue has counted
+            path.drops.get(DropReason.HOLD_FULL) > full
+                ? DropReason.HOLD_FULL
+                : DropReason.BAD_STAGING_ID);
+      }
     }
   }
 
   /** The guest is paused here, and may be on its way back to the redirector. */
   private void keep(ByteBuf payload) {
+    fate(Tap.Fate.KEPT);
     path.back.keep(view, payload);
     replied = true;
   }
@@ -283,32 +337,33 @@ public final class InboundPath implements LinkReceiver {
   /** The endpoint could not deliver it, since the guest is on its way back here. */
   private void returned(ByteBuf payload) {
     if (!staging || path.role != Role.REDIRECTOR) {
-      path.drops.count(DropReason.WRONG_STATE);
+      path.drop(DropReason.WRONG_STATE);
       return;
     }
     if (!isSound(payload)) {
       return;
     }
     if (!isGranted(true) || isGranted(false)) {
-      path.drops.count(DropReason.NOT_GRANTED);
+      path.drop(DropReason.NOT_GRANTED);
       return;
     }
     switch (path.state) {
       case REDIRECTING, DRAINING -> path.back.returned(view, payload); // unasked after a restart
       case ROLLED_BACK -> {
         if (path.back.isExpecting()) {
+          fate(Tap.Fate.GIVEN_TO_GUEST);
           write(payload); // the guest was quicker
         } else {
-          path.drops.count(DropReason.WRONG_STATE);
+          path.drop(DropReason.WRONG_STATE);
         }
       }
-      default -> path.drops.count(DropReason.WRONG_STATE);
+      default -> path.drop(DropReason.WRONG_STATE);
     }
   }
 
   private void marker(ByteBuf payload) {
     if (!staging || payload.readableBytes() != STAGING_ID) {
-      path.drops.count(DropReason.FRAME_UNKNOWN);
+      path.drop(DropReason.FRAME_UNKNOWN);
       return;
     }
     long marker = payload.readLong();
@@ -357,10 +412,10 @@ public final class InboundPath implements LinkReceiver {
   private void write(ByteBuf packet) {
     try {
       if (!device.write(packet)) {
-        path.drops.count(DropReason.DEVICE_FULL);
+        path.drop(DropReason.DEVICE_FULL);
       }
     } catch (IOException e) {
-      path.drops.count(DropReason.DEVICE_FULL);
+      path.drop(DropReason.DEVICE_FULL);
       log.debug("cannot deliver to the guest: {}", e.getMessage()); // its device has said so
     }
   }

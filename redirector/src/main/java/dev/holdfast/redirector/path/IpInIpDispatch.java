@@ -53,6 +53,7 @@ public final class IpInIpDispatch implements AutoCloseable {
     this.receiver = receiver;
     this.paths = paths;
     this.drops = drops;
+    receiver.watch(new ReceivedPackets(paths));
   }
 
   /**
@@ -95,7 +96,11 @@ public final class IpInIpDispatch implements AutoCloseable {
     return links.computeIfAbsent(
         path,
         p -> {
-          IpInIpLink made = receiver.link(remote, innerMtu + IpInIp.outerLength(remote));
+          IpInIpLink made =
+              receiver.link(
+                  remote,
+                  innerMtu + IpInIp.outerLength(remote),
+                  output -> new TappedOutput(output, path));
           if (errors != null) {
             made.learntMtu(errors.limit(remote));
           }

@@ -2,6 +2,7 @@ package dev.holdfast.redirector.path;
 
 import dev.holdfast.redirector.decide.Role;
 import dev.holdfast.redirector.flow.Lanes;
+import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.tunnel.link.FrameType;
 import dev.holdfast.tunnel.link.Link;
 import io.netty.buffer.ByteBuf;
@@ -218,13 +219,14 @@ final class Lane {
    */
   void linkUp(Link stageLink, Link liveLink) {
     Link before = stage;
-    if (before != null && before != stageLink) {
+    if (before instanceof TappedLink earlier && !earlier.isOf(stageLink)) {
       // Its end may be noticed here much later than at the other host, which has made a new one:
       // nothing more may come of it, least of all the word that the link is down.
       before.close();
     }
-    stage = stageLink;
-    live = liveLink;
+    Link tapped = new TappedLink(stageLink, path, number);
+    stage = tapped;
+    live = liveLink == stageLink ? tapped : liveLink;
     sentUpTo = deliveredUpTo;
     gap = lastHeld > sentUpTo;
     markDue = path.role == Role.REDIRECTOR; // those on the earlier one may have got no answer
@@ -256,6 +258,13 @@ final class Lane {
   boolean isUp() {
     Link link = stage;
     return link != null && link.isUp();
+  }
+
+  MigrationView.ConnectionView view() {
+    Link link = stage;
+    return link != null && link.isUp()
+        ? new MigrationView.ConnectionView(number + 1, true, link.ends(), link.queuedBytes())
+        : new MigrationView.ConnectionView(number + 1, false, "", 0);
   }
 
   /** Ends the batch on its links. */

@@ -23,7 +23,6 @@ import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.buffer.PooledByteBufAllocator;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.UUID;
@@ -73,19 +72,10 @@ public final class MigrationPath {
 
   volatile long stagedTotal;
 
-  /** Copies ahead to the endpoint what the hold queue keeps. */
-  final HoldQueue.Mirror mirror =
-      new HoldQueue.Mirror() {
-        @Override
-        public void kept(long packetId, int lane, ByteBuf packet) {
-          lanes[lane].held(packetId, packet);
-        }
+  final AheadCopies mirror = new AheadCopies(this);
 
-        @Override
-        public void removed(long packetId, int lane, DropReason why) {
-          lanes[lane].removed(packetId);
-        }
-      };
+  /** Is shown what passes; null while nobody records it. */
+  @Nullable Tap tap;
 
   final WayBack back;
 
@@ -143,6 +133,21 @@ public final class MigrationPath {
     return id;
   }
 
+  /** From now on what passes is shown there; null for nobody. */
+  void tap(@Nullable Tap by) {
+    tap = by;
+    hold.watch(by == null ? null : mirror);
+    staging.watch(by == null ? null : mirror);
+  }
+
+  /** Counts a packet that is dropped here, and says so to whoever records it. */
+  void drop(DropReason reason) {
+    drops.count(reason);
+    if (tap != null) {
+      tap.dropped(reason);
+    }
+  }
+
   public DropCounters drops() {
     return drops;
   }
@@ -189,6 +194,7 @@ public final class MigrationPath {
     state = next;
     if (next == MigrationState.HOLDING && staging.isClosed()) {
       staging = stages.get();
+      tap(tap);
     }
     if (next == MigrationState.DRAINING) {
       flows.drainingBegan();
@@ -223,6 +229,9 @@ public final class MigrationPath {
     flows.released(nowNanos);
     long[] delivered = new long[1];
     staging.release((id, lane, packet) -> {
+      if (tap != null) {
+        tap.held(Tap.Place.HELD_OUT, this, id, packet, Tap.Fate.DELIVERED, null);
+      }
       guest.accept(packet);
       toGuestPackets++;
       toGuestBytes += packet.readableBytes() - VirtioNetHeader.LENGTH;
@@ -241,6 +250,9 @@ public final class MigrationPath {
   public long reinject(Consumer<ByteBuf> guest) {
     long[] count = {back.giveTo(guest)};
     hold.forEachInOrder((id, lane, packet) -> {
+      if (tap != null) {
+        tap.held(Tap.Place.HELD_OUT, this, id, packet, Tap.Fate.GIVEN_TO_GUEST, null);
+      }
       guest.accept(packet);
       count[0]++;
     });
@@ -269,18 +281,7 @@ public final class MigrationPath {
 
   /** Its data connections as they stand, by number. Only on the data loop. */
   public List<MigrationView.ConnectionView> connections() {
-    List<MigrationView.ConnectionView> views = new ArrayList<>();
-    for (int i = 0; i < lanes.length; i++) {
-      Link link = lanes[i].stage;
-      boolean up = link != null && link.isUp();
-      views.add(
-          new MigrationView.ConnectionView(
-              i + 1,
-              up,
-              up && link != null ? link.ends() : "",
-              up && link != null ? link.queuedBytes() : 0));
-    }
-    return views;
+    return Arrays.stream(lanes).map(Lane::view).toList();
   }
 
   /** The longest inner packet that the tunnel carries whole, in bytes. */

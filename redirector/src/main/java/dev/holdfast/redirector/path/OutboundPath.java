@@ -75,6 +75,9 @@ public final class OutboundPath {
   private final Sizing sizing;
   private @Nullable ByteBuf scratch;
 
+  /** Is shown the packet that is being carried. */
+  private @Nullable Tap tap;
+
   public OutboundPath(
       PacketDevice device,
       PathTable paths,
@@ -203,7 +206,7 @@ public final class OutboundPath {
       written = false;
     }
     if (!written) {
-      path.drops.count(DropReason.DEVICE_FULL);
+      path.drop(DropReason.DEVICE_FULL);
     }
     return written;
   }
@@ -229,6 +232,20 @@ public final class OutboundPath {
   /** Takes over the reference to {@code packet}: {@code [virtio_net_hdr][IP packet]}. */
   private void carry(ByteBuf packet, long now) {
     judged.outbound(paths, packet, now);
+    Tap shown = paths.tap(judged.path());
+    tap = shown;
+    if (shown == null) {
+      act(packet, now);
+      return;
+    }
+    int at = packet.readerIndex();
+    int length = packet.readableBytes();
+    shown.arrived(Tap.Place.INNER_IN, judged.path(), packet, at, length, Tap.Fate.TUNNELLED);
+    act(packet, now);
+    shown.done();
+  }
+
+  private void act(ByteBuf packet, long now) {
     if (judged.fault() != PacketFault.NONE) {
       drop(packet, hostDrops, DropReason.MALFORMED);
       return;
@@ -240,6 +257,9 @@ public final class OutboundPath {
           hostDrops,
           view.destination().isMulticast() ? DropReason.MULTICAST : DropReason.NO_MIGRATION);
       return;
+    }
+    if (tap != null) {
+      tap.decided(judged.rule());
     }
     Direction direction = judged.direction();
     switch (judged.verdict()) {
@@ -268,6 +288,7 @@ public final class OutboundPath {
 
   /** It was captured, but the guest is on this host (again): the kernel routes it to the guest. */
   private void giveBack(MigrationPath path, ByteBuf packet) {
+    fate(Tap.Fate.GIVEN_BACK);
     write(path, packet);
     path.passed++;
     packet.release();
@@ -284,6 +305,7 @@ public final class OutboundPath {
     }
     path.left.packets++;
     path.left.bytes += view.length();
+    fate(Tap.Fate.LEAVES_HERE);
     write(path, packet);
     packet.release();
   }
@@ -295,10 +317,14 @@ public final class OutboundPath {
       answer.release();
     }
     drop(syn, path.drops, DropReason.STALE_SYN);
+    fate(Tap.Fate.REJECTED);
   }
 
   private void hold(MigrationPath path, ByteBuf packet, @Nullable Flow flow, long now) {
-    path.hold.offer(packet, 0, view, flow, now, path.mirror);
+    fate(Tap.Fate.HELD);
+    if (path.hold.offer(packet, 0, view, flow, now, path.mirror) == 0 && tap != null) {
+      tap.dropped(path.hold.refusal()); // which the queue has counted
+    }
     packet.release();
     touch(path);
   }
@@ -341,7 +367,7 @@ public final class OutboundPath {
   private void send(MigrationPath path, Link live, Direction direction, ByteBuf packet, int bytes) {
     DropReason drop = live.send(FrameType.PACKET, packet).drop();
     if (drop != null) {
-      path.drops.count(drop);
+      path.drop(drop);
     } else if (direction == Direction.TO_GUEST) {
       path.toGuestPackets++;
       path.toGuestBytes += bytes;
@@ -352,9 +378,18 @@ public final class OutboundPath {
     touch(path);
   }
 
-  private static void drop(ByteBuf packet, DropCounters counters, DropReason reason) {
+  private void drop(ByteBuf packet, DropCounters counters, DropReason reason) {
     counters.count(reason);
     packet.release();
+    if (tap != null) {
+      tap.dropped(reason);
+    }
+  }
+
+  private void fate(Tap.Fate fate) {
+    if (tap != null) {
+      tap.fate(fate);
+    }
   }
 
   private void touch(MigrationPath path) {

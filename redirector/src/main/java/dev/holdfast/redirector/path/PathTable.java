@@ -19,12 +19,43 @@ public final class PathTable {
   private final AddressMap<MigrationPath> redirected = new AddressMap<>();
   private final AddressMap<MigrationPath> served = new AddressMap<>();
   private final List<MigrationPath> all = new ArrayList<>();
+  private @Nullable Taps taps;
+  private @Nullable Tap others;
+
+  /** Who is shown the packets of which migration. */
+  @FunctionalInterface
+  public interface Taps {
+    /**
+     * @param path null for packets that are no migration's
+     * @return null where nobody is
+     */
+    @Nullable Tap of(@Nullable MigrationPath path);
+  }
+
+  /** From now on packets are shown there, those of migrations to come too; null for nobody. */
+  public void tap(@Nullable Taps by) {
+    taps = by;
+    others = by == null ? null : by.of(null);
+    for (MigrationPath path : all) {
+      path.tap(by == null ? null : by.of(path));
+    }
+  }
+
+  boolean isTapped() {
+    return taps != null;
+  }
+
+  /** Who is shown a packet of that migration, or of none; null where nobody is. */
+  @Nullable Tap tap(@Nullable MigrationPath path) {
+    return path == null ? others : path.tap;
+  }
 
   public void add(MigrationPath path) {
     for (IpAddress old : path.olds) {
       (path.role == Role.REDIRECTOR ? redirected : served).put(old, path);
     }
     all.add(path);
+    path.tap(taps == null ? null : taps.of(path));
   }
 
   public void remove(MigrationPath path) {
@@ -75,9 +106,14 @@ public final class PathTable {
    */
   public void drop(PacketView view, DropReason reason, DropCounters others) {
     MigrationPath path = ofLan(view);
+    Tap.Place place = path == null ? Tap.Place.INNER_OUT : Tap.Place.INNER_IN;
     path = path == null ? served(view) : path;
     path = path == null ? redirected(view) : path;
     (path == null ? others : path.drops).count(reason);
+    Tap tap = tap(path);
+    if (tap != null) {
+      tap.packet(place, path, view.buffer(), view.start(), view.length(), 0, reason);
+    }
   }
 
   @Nullable MigrationPath serving(PacketView view) {

@@ -95,7 +95,7 @@ final class Sizing {
       return false;
     }
     if (fit.isDropped()) {
-      path.drops.count(DropReason.TOO_BIG);
+      path.drop(DropReason.TOO_BIG);
       return false;
     }
     return true;
@@ -123,7 +123,7 @@ final class Sizing {
       to.onward(packet.retain());
       return;
     }
-    path.drops.count(DropReason.TOO_BIG);
+    path.drop(DropReason.TOO_BIG);
     if (fit != Fit.TOLD_AND_CARRIED && fit != Fit.CARRIED_MEANWHILE) {
       path.sizes.unheeded++;
     }

@@ -9,6 +9,7 @@ import dev.holdfast.tunnel.packet.PacketView;
 import dev.holdfast.tunnel.packet.VirtioNetHeader;
 import io.netty.buffer.ByteBuf;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A migration's packets while its guest is, or may be, on its way back to the redirector.
@@ -80,13 +81,13 @@ public final class WayBack {
     Link live = lane.live;
     if (!queues && live != null && live.isUp()) {
       kept.drain(
-          lane.number(),
-          packet -> isDealtWith(live.send(FrameType.PACKET, packet.retainedDuplicate())));
+          lane.number(), packet -> isDealtWith(packet, FrameType.PACKET, live, Tap.Fate.TUNNELLED));
     }
   }
 
   /** What no link will ever take is in nobody's way; what finds no room now is tried again. */
-  private boolean isDealtWith(Link.Sent sent) {
+  private boolean isDealtWith(ByteBuf packet, FrameType type, Link link, Tap.Fate fate) {
+    Link.Sent sent = link.send(type, packet.retainedDuplicate());
     DropReason drop = sent.drop();
     if (sent == Link.Sent.FULL || sent == Link.Sent.DOWN) {
       return false;
@@ -94,7 +95,15 @@ public final class WayBack {
     if (drop != null) {
       path.drops.count(drop);
     }
+    show(Tap.Place.HELD_OUT, packet, drop == null ? fate : Tap.Fate.DROPPED, drop);
     return true;
+  }
+
+  private void show(Tap.Place place, ByteBuf packet, Tap.Fate fate, @Nullable DropReason drop) {
+    Tap tap = path.tap;
+    if (tap != null) {
+      tap.held(place, path, 0, packet, fate, drop);
+    }
   }
 
   /** The guest runs at the redirector again: returns how many packets it was given. */
@@ -104,6 +113,7 @@ public final class WayBack {
       kept.drain(
           lane.number(),
           packet -> {
+            show(Tap.Place.HELD_OUT, packet, Tap.Fate.GIVEN_TO_GUEST, null);
             guest.accept(packet);
             count[0]++;
             return true;
@@ -148,6 +158,7 @@ public final class WayBack {
     int lane = Lanes.of(view, path.lanes.length);
     if (kept.add(lane, vnetPacket)) {
       total = kept.total();
+      show(Tap.Place.HELD_IN, vnetPacket, Tap.Fate.KEPT, null);
     }
     giveBack(path.lanes[lane]);
   }
@@ -158,7 +169,7 @@ public final class WayBack {
     if (returns && stage != null && stage.isUp()) {
       kept.drain(
           lane.number(),
-          packet -> isDealtWith(stage.send(FrameType.RETURNED, packet.retainedDuplicate())));
+          packet -> isDealtWith(packet, FrameType.RETURNED, stage, Tap.Fate.RETURNED));
     }
   }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -56,9 +57,18 @@ class HelpTest {
   void everyExampleIsUnderstood(String example) {
     String command = example.replaceFirst("( \\||   ).*", "");
     assertThat(command).startsWith("holdfast ");
-    String[] arguments = command.substring("holdfast ".length()).split(" +");
+    String[] arguments = words(command.substring("holdfast ".length()));
     assertThatCode(() -> Main.commandLine(CliRun.SURROUNDINGS).parseArgs(arguments))
         .doesNotThrowAnyException();
+  }
+
+  /** As a shell finds them; single quotes alone are understood. */
+  private static String[] words(String command) {
+    return Pattern.compile("(?:[^ ']|'[^']*')+")
+        .matcher(command)
+        .results()
+        .map(word -> word.group().replace("'", ""))
+        .toArray(String[]::new);
   }
 
   @ParameterizedTest

@@ -54,6 +54,20 @@ class ControlHttpTest {
   }
 
   @Test
+  void aCaptureIsStreamedInChunks() throws IOException {
+    service.captures().have(2, 0, false);
+    assertThat(RawHttp.post(socket, "/v1/captures", "{}"))
+        .startsWith("HTTP/1.1 200 OK\r\n")
+        .contains("content-type: application/x-pcapng\r\n", "holdfast-capture: 1\r\n")
+        .contains("transfer-encoding: chunked\r\n")
+        .contains("inner-in")
+        .endsWith("\r\n0\r\n\r\n");
+    assertThat(RawHttp.post(socket, "/v1/captures", "{\"point\":[]}"))
+        .startsWith("HTTP/1.1 400")
+        .contains("There is no field 'point' in a wish for a capture.");
+  }
+
+  @Test
   void armIsCreatedAndGoesThroughItsLife() throws IOException {
     assertThat(RawHttp.post(socket, "/v1/migrations", ARM))
         .startsWith("HTTP/1.1 201 Created\r\n")
@@ -96,6 +110,11 @@ class ControlHttpTest {
           GET    | /v1/explain                 | 405 | invalid | Only POST can be used here.
           POST   | /v1/explain                 | 400 | invalid | The request has no body; it needs a JSON object.
           POST   | /v1/explain?way=in          | 400 | invalid | There is no parameter 'way' here.
+          GET    | /v1/captures                | 405 | invalid | Only POST can be used here.
+          POST   | /v1/captures                | 400 | invalid | The request has no body; it needs a JSON object.
+          POST   | /v1/captures?points=outer   | 400 | invalid | There is no parameter 'points' here.
+          GET    | /v1/captures/1              | 405 | invalid | Only DELETE can be used here.
+          DELETE | /v1/captures/1              | 404 | unknown | no capture '1' runs
           GET    | /v1/migrations/none/hold    | 405 | invalid | Only POST can be used here.
           """)
   void aWrongRequestIsRefusedInASentence(

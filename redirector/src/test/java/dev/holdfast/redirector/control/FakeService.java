@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.control;
 
+import dev.holdfast.redirector.migration.CaptureRequest;
 import dev.holdfast.redirector.migration.ContinuityReport;
 import dev.holdfast.redirector.migration.ExplainRequest;
 import dev.holdfast.redirector.migration.Explanation;
@@ -13,9 +14,11 @@ import dev.holdfast.redirector.migration.MigrationView;
 import dev.holdfast.redirector.migration.MigrationView.HistoryEntry;
 import dev.holdfast.redirector.migration.RequestRefused;
 import dev.holdfast.redirector.migration.RequestRefused.Kind;
+import dev.holdfast.redirector.tap.Feed;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -27,6 +30,7 @@ public final class FakeService implements MigrationService {
   /** 2026-03-01 12:00:00 UTC. */
   public static final long NOON = 1_772_366_400_000_000_000L;
 
+  private final FakeCaptures captures = new FakeCaptures();
   private final List<MigrationView> migrations = new ArrayList<>();
   private final Set<Consumer<Event>> listeners = new CopyOnWriteArraySet<>();
   private volatile Runnable beforeEach = () -> {};
@@ -237,6 +241,24 @@ public final class FakeService implements MigrationService {
             new Explanation.Step("packet", "IPv4 tcp", ""),
             new Explanation.Step("decide", "drop as loop", "it has been here before")),
         "It is dropped.");
+  }
+
+  @Override
+  public Feed capture(CaptureRequest request) throws RequestRefused {
+    beforeEach.run();
+    for (String id : Objects.requireNonNullElse(request.migrations(), List.<String>of())) {
+      show(id);
+    }
+    return captures.begin(request);
+  }
+
+  @Override
+  public void endCapture(String id) throws RequestRefused {
+    captures.end(id);
+  }
+
+  public FakeCaptures captures() {
+    return captures;
   }
 
   /** What was last asked to be explained. */

@@ -85,6 +85,11 @@ final class Site implements InboundPath.LinkEvents, AutoCloseable {
             .toList();
   }
 
+  /** Whom packets are shown to. */
+  PathTable table() {
+    return table;
+  }
+
   /** Another guest, with this old address, is to come here as well. */
   void servesToo(IpAddress other) {
     table.add(

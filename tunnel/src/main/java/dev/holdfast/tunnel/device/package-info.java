@@ -6,8 +6,9 @@
  * stands in for it in tests and replay. {@code RawIpSocket} carries IP-in-IP in batches, and {@code
  * IcmpErrorSocket} tells which of these packets came back as ICMP errors. {@code PacketSocket} sees
  * and sends whole Ethernet frames, and {@code GroupMembership} has switches bring those to IPv6
- * multicast groups. {@code NetworkNamespace} runs code in another namespace, and {@code NftContext}
- * changes nft rules without starting a process.
+ * multicast groups. {@code NetworkNamespace} runs code in another namespace, {@code NftContext}
+ * changes nft rules without starting a process, and {@code PcapExpression} compiles a packet filter
+ * that people have written.
  *
  * <p>Each object owns one descriptor, is opened in the namespace of the calling thread, never
  * blocks, and is used by one thread. Whether there is something to read is learnt on the data loop

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -61,9 +62,33 @@ public final class IpInIpReceiver implements AutoCloseable {
   private final Unwrapping unwrapping = new Unwrapping();
   private final List<RawIpSocket> sockets = new ArrayList<>();
   private @Nullable IpOutput output;
+  private @Nullable OuterPackets watcher;
   private final List<FdReadiness> readiness = new ArrayList<>();
   private Remote[] remotes = new Remote[0]; // few: looking through them allocates nothing
   private boolean closed;
+
+  /** Is shown what comes in on the raw sockets, before its inner packet goes to its receiver. */
+  public interface OuterPackets {
+    /**
+     * @param local this host's end of the tunnels
+     * @param packet readable bytes are what the socket gave: over IPv4 with the outer header, over
+     *     IPv6 what was inside of it; to be read during the call
+     * @param high and {@code low}: the outer source
+     * @param protocol that the outer header says
+     * @param trafficClass of an outer IPv6 header; 0 over IPv4
+     * @param inner laid over the inner packet; null where it is dropped
+     * @param drop why it goes no further; null where it goes to its receiver
+     */
+    void received(
+        IpAddress local,
+        ByteBuf packet,
+        long high,
+        long low,
+        int protocol,
+        int trafficClass,
+        @Nullable PacketView inner,
+        @Nullable DropReason drop);
+  }
 
   private IpInIpReceiver(OuterPolicy policy, Consumer<DropReason> dropped) {
     this.policy = policy;
@@ -144,6 +169,11 @@ public final class IpInIpReceiver implements AutoCloseable {
     remotes = fewer.toArray(Remote[]::new);
   }
 
+  /** Shows what comes in to somebody, or to nobody any more. Called on the loop's thread. */
+  public void watch(@Nullable OuterPackets by) {
+    watcher = by;
+  }
+
   /**
    * A link to a remote host; receiving from it does not depend on there being one.
    *
@@ -151,7 +181,16 @@ public final class IpInIpReceiver implements AutoCloseable {
    * @param pathMtu of the path between the hosts, outer header included
    */
   public IpInIpLink link(IpAddress remote, int pathMtu) {
-    IpOutput sending = Objects.requireNonNull(output, "no raw socket is open");
+    return link(remote, pathMtu, sending -> sending);
+  }
+
+  /**
+   * The same, of a link whose outer packets pass a decorator.
+   *
+   * @param wrap makes the decorator of the socket's output
+   */
+  public IpInIpLink link(IpAddress remote, int pathMtu, UnaryOperator<IpOutput> wrap) {
+    IpOutput sending = wrap.apply(Objects.requireNonNull(output, "no raw socket is open"));
     IpAddress local = sending.local();
     if (remote.isV4() != local.isV4()) {
       throw new IllegalArgumentException(
@@ -184,19 +223,32 @@ public final class IpInIpReceiver implements AutoCloseable {
   public RawIpSocket.Receiver taking(boolean v4, int protocol) {
     return (packet, high, low, trafficClass) -> {
       Remote remote = find(high, low);
+      OuterPackets shown = watcher;
       if (remote == null) {
         dropped.accept(DropReason.UNKNOWN_REMOTE);
+        if (shown != null) {
+          DropReason drop = DropReason.UNKNOWN_REMOTE;
+          shown.received(local(), packet, high, low, protocol, trafficClass, null, drop);
+        }
         return;
       }
       int at = packet.readerIndex();
       int length = packet.readableBytes();
-      received(
-          remote,
-          packet,
+      Unwrapping.Verdict verdict =
           v4
               ? unwrapping.check(packet, at, length)
-              : unwrapping.checkInner(packet, at, length, protocol, trafficClass));
+              : unwrapping.checkInner(packet, at, length, protocol, trafficClass);
+      if (shown != null) {
+        DropReason drop = drop(verdict);
+        PacketView inner = drop == null ? unwrapping.inner() : null;
+        shown.received(local(), packet, high, low, protocol, trafficClass, inner, drop);
+      }
+      received(remote, packet, verdict);
     };
+  }
+
+  private IpAddress local() {
+    return Objects.requireNonNull(output, "no raw socket is open").local();
   }
 
   private void receive(RawIpSocket socket, RawIpSocket.Receiver taking) {
@@ -223,17 +275,23 @@ public final class IpInIpReceiver implements AutoCloseable {
   }
 
   private void received(Remote remote, ByteBuf packet, Unwrapping.Verdict verdict) {
-    switch (verdict) {
-      case OK -> {
-        tellOfUnusedEcn(remote);
-        deliver(remote, packet, unwrapping.inner());
-      }
-      case CONGESTED -> {
-        tellOfUnusedEcn(remote);
-        dropped.accept(DropReason.CONGESTED);
-      }
-      case BAD_OUTER, NOT_IP_IN_IP, FRAGMENT, BAD_INNER -> dropped.accept(DropReason.MALFORMED);
+    DropReason drop = drop(verdict);
+    if (drop != DropReason.MALFORMED) {
+      tellOfUnusedEcn(remote);
     }
+    if (drop == null) {
+      deliver(remote, packet, unwrapping.inner());
+    } else {
+      dropped.accept(drop);
+    }
+  }
+
+  private static @Nullable DropReason drop(Unwrapping.Verdict verdict) {
+    return switch (verdict) {
+      case OK -> null;
+      case CONGESTED -> DropReason.CONGESTED;
+      case BAD_OUTER, NOT_IP_IN_IP, FRAGMENT, BAD_INNER -> DropReason.MALFORMED;
+    };
   }
 
   /**

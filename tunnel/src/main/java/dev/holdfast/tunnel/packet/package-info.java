@@ -18,6 +18,8 @@
  * discovery for addresses that this host answers for. Not here: connections ({@code flow} follows
  * them), reassembly of fragments, and any checksum but TCP's, UDP's and ICMP's.
  *
+ * <p>Whether a packet is one of those that somebody has asked for is said by {@code FilterProgram}.
+ *
  * <p>Pure: bytes go in and values come out. There is no thread, clock, socket or log in this
  * package.
  */
