@@ -23,11 +23,6 @@ final class ReplayMutants {
               "if (offset(other) >= start && end(other) <= end) {",
               "if (offset(other) < start) {"),
           new Mutant(
-              "hold queue: FIN and reset stay when bytes go",
-              HOLD + "TcpQueue.java",
-              "packet == highestAck || packet.isFinOrReset()",
-              "!packet.isFinOrReset()"),
-          new Mutant(
               "hold queue: the highest acknowledgment stays",
               HOLD + "TcpQueue.java",
               "packet.acknowledgment - before.acknowledgment < 0",
@@ -58,10 +53,10 @@ final class ReplayMutants {
               "(fragmentWord & OFFSET) + done / UNIT",
               "(fragmentWord & OFFSET)"),
           new Mutant(
-              "checksum: a segment's is finished",
+              "checksum: a segment's covers all of its data",
               PACKET + "Segmenter.java",
               "Checksums.complete(out, header, fieldOffset(), out.writerIndex());",
-              ""),
+              "Checksums.complete(out, header, fieldOffset(), out.writerIndex() - 2);"),
           new Mutant(
               "checksum: a segment's covers its own length",
               PACKET + "Segmenter.java",
