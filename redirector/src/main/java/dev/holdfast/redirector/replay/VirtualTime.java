@@ -53,9 +53,14 @@ final class VirtualTime implements Clock {
   /** Lets everything happen up to a moment, and stays there. */
   void runUntil(long nanos) {
     while (size > 0 && times[0] <= nanos) {
-      next();
+      happen();
     }
     now = Math.max(now, nanos);
+  }
+
+  /** When the next event happens; the highest number where none is planned. */
+  long next() {
+    return size == 0 ? Long.MAX_VALUE : times[0];
   }
 
   /**
@@ -67,11 +72,11 @@ final class VirtualTime implements Clock {
     if (size == 0 || times[0] > limit) {
       return false;
     }
-    next();
+    happen();
     return true;
   }
 
-  private void next() {
+  private void happen() {
     now = times[0];
     Runnable event = events[0];
     size--;
