@@ -116,7 +116,7 @@ public final class AddressMap {
 
   /**
    * Finishes a checksum that the sender's kernel had left to its network card when the packet was
-   * captured.
+   * captured; before its addresses change.
    *
    * @param view over a whole packet
    */

@@ -9,6 +9,7 @@ import io.netty.buffer.ByteBuf;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,11 +23,19 @@ import org.jspecify.annotations.Nullable;
 final class LiveSites implements Sites {
   private static final long NONE = -1;
 
+  /** Where no packet has a moment, how far reading may be ahead of the ends, in writes. */
+  private static final long MOST_AHEAD = 4_096;
+
+  private static final int LOOK_EVERY = 256;
+  private static final long CATCH_UP_NANOS = 5_000_000_000L;
+  private static final long STEP_NANOS = 1_000_000L;
+
   private final LiveLine line;
   private final Pace pace;
   private final VirtualTime time;
   private final Points points;
   private final TwoSites.Arrivals arrivals;
+  private final LongSupplier unwritten;
   private final LiveLine.Arrived arrived = this::arrived;
   private final Machine machine;
   private final List<Machine> machines;
@@ -47,14 +56,16 @@ final class LiveSites implements Sites {
 
   /**
    * @param plan of the guest that moves
+   * @param unwritten how much of what was read of the capture the ends have not written yet
    */
   LiveSites(
-      GuestPlan plan, LivePlay play, VirtualTime time, Points points, TwoSites.Arrivals arrivals) {
+      GuestPlan plan, LivePlay play, VirtualTime time, Points points, TwoSites.Arrivals arrivals, LongSupplier unwritten) {
     this.line = play.line();
     this.pace = play.pace();
     this.time = time;
     this.points = points;
     this.arrivals = arrivals;
+    this.unwritten = unwritten;
     machine = new Machine(0, plan);
     machines = List.of(machine);
   }
@@ -84,19 +95,35 @@ final class LiveSites implements Sites {
       start();
     }
     dueFrame = NONE;
+    boolean moves = stage == Stage.BEFORE && isMoveDue(number, captureNanos);
     long moment = pace.moment(number, captureNanos);
     if (moment == Pace.NO_MOMENT) {
       passTo(now());
+      if (moves || number % LOOK_EVERY == 0) {
+        catchUp(moves ? 0 : MOST_AHEAD);
+      }
     } else {
       passTo(VirtualTime.BEGIN + moment);
       dueFrame = VirtualTime.BEGIN + moment;
     }
-    if (switch (machine.plan.move()) {
+    if (moves) {
+      move();
+    }
+  }
+
+  private boolean isMoveDue(long number, long captureNanos) {
+    return switch (machine.plan.move()) {
       case GuestPlan.Move.Never never -> false;
       case GuestPlan.Move.AtTime(long nanos) -> captureNanos >= nanos;
       case GuestPlan.Move.AtPacket(long at) -> number >= at;
-    }) {
-      move();
+    };
+  }
+
+  /** Waits for the ends, which write only what they can have heard the reason for. */
+  private void catchUp(long ahead) {
+    long end = now() + CATCH_UP_NANOS;
+    while (unwritten.getAsLong() > ahead && now() < end) {
+      passTo(now() + STEP_NANOS);
     }
   }
 

@@ -72,7 +72,13 @@ public final class Replay implements AutoCloseable {
     sites =
         live == null
             ? new TwoSites(options, time, points, arriving)
-            : new LiveSites(options.guests().getFirst(), live, time, points, arriving);
+            : new LiveSites(
+                options.guests().getFirst(),
+                live,
+                time,
+                points,
+                arriving,
+                connections::unwritten);
   }
 
   private List<Machine> machines() {
@@ -181,10 +187,10 @@ public final class Replay implements AutoCloseable {
       return;
     }
     if (isLive) {
-      map.apply(view);
       if (there >= length) {
         AddressMap.complete(view);
       }
+      map.apply(view);
     }
     Machine from = Players.from(machines(), view);
     Machine to = Players.to(machines(), view);

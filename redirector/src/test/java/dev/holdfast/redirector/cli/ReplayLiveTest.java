@@ -34,8 +34,8 @@ class ReplayLiveTest {
     try (var writer = new PcapNgWriter(Files.newOutputStream(path), "test")) {
       int any = writer.describe("any", "", LinkLayer.RAW, 0);
       ByteBuf bytes = Unpooled.buffer();
-      int length = PacketBuilder.of(peer, "10.1.0.10").udp(1, 53).payload(9).write(bytes);
-      writer.packet(any, 1, bytes.nioBuffer(), length, "");
+      int unused = PacketBuilder.of(peer, "10.1.0.10").udp(1, 53).payload(9).write(bytes);
+      writer.packet(any, 1, bytes.nioBuffer(), bytes.readableBytes(), "");
     }
     return path.toString();
   }

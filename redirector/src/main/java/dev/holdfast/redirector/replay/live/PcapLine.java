@@ -25,7 +25,7 @@ public final class PcapLine implements LiveLine, AutoCloseable {
   private static final long AWAKE_NANOS = 100_000L;
 
   private static final long TICK_NANOS = 50_000_000L;
-  private static final long READY_NANOS = 5_000_000_000L;
+  private static final long READY_NANOS = 3_000_000_000L;
   private static final String FILTER = "arp or ip or ip6";
 
   private final LiveOptions options;
