@@ -80,8 +80,8 @@ class LiveReplayIT {
         .contains("\"pace\" : \"100 packets a second\"", "\"moved\" : false")
         .containsPattern("\"verdicts\" : \\{\\s*\"survived\" : \\d+\\s*}");
     hosts.arm(request());
-    String interactive = moves("interactive/capture.pcap", "packet:160", "--speed", "1");
-    assertThat(interactive).contains("\"pace\" : \"speed 1\"");
+    String interactive = moves("interactive/capture.pcap", "packet:160", "--speed", "2");
+    assertThat(interactive).contains("\"pace\" : \"speed 2\"");
     assertThat(number(interactive, "durationMillis")).isGreaterThan(6_000);
     MigrationView old = hosts.old().control().show(TwoHosts.NAME);
     MigrationView fresh = hosts.fresh().control().show(TwoHosts.NAME);

@@ -14,6 +14,7 @@ import dev.holdfast.redirector.replay.ReplayReport;
 import dev.holdfast.redirector.replay.live.LiveOptions;
 import dev.holdfast.redirector.replay.live.LiveOptions.Place;
 import dev.holdfast.redirector.replay.live.PcapLine;
+import dev.holdfast.redirector.replay.live.Rehearsal;
 import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.MacAddress;
 import java.io.IOException;
@@ -266,8 +267,7 @@ final class ReplayLive {
   }
 
   LiveOptions options() throws CommandFailed {
-    Place guest =
-        place("--guest-gateway", Objects.requireNonNull(guestInterface), guestGateway);
+    Place guest = place("--guest-gateway", Objects.requireNonNull(guestInterface), guestGateway);
     Place after =
         place(
             "--guest-gateway-after",
@@ -347,15 +347,13 @@ final class ReplayLive {
     if (!problems.isEmpty()) {
       throw CommandFailed.refused(String.join("\n", problems));
     }
+    ReplayOptions asPlayed =
+        options.with(new GuestPlan(played.guest(), plan.move(), plan.pauseNanos()));
+    Rehearsal.play(file, asPlayed, played, addresses);
     try (CaptureReader reader = CaptureReader.open(file);
         PcapLine line = open(played, surroundings)) {
       return Replay.live(
-          reader,
-          file.toString(),
-          options.with(new GuestPlan(played.guest(), plan.move(), plan.pauseNanos())),
-          points,
-          new LivePlay(line, pace(), addresses),
-          watch);
+          reader, file.toString(), asPlayed, points, new LivePlay(line, pace(), addresses), watch);
     } catch (LiveFailed e) {
       throw CommandFailed.failed(String.valueOf(e.getMessage()));
     }

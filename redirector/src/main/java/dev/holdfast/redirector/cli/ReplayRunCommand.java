@@ -358,8 +358,7 @@ final class ReplayRunCommand extends Verb {
       throws IOException, CommandFailed {
     if (live.isOn()) {
       GuestPlan guest = options.guests().getFirst();
-      return live.run(
-          file, guest, options, points, surroundings(), watch(file, "replayed"));
+      return live.run(file, guest, options, points, surroundings(), watch(file, "replayed"));
     }
     try (CaptureReader reader = CaptureReader.open(file)) {
       return Replay.run(reader, file.toString(), options, points, watch(file, "replayed"));

@@ -59,7 +59,12 @@ final class LiveSites implements Sites {
    * @param unwritten how much of what was read of the capture the ends have not written yet
    */
   LiveSites(
-      GuestPlan plan, LivePlay play, VirtualTime time, Points points, TwoSites.Arrivals arrivals, LongSupplier unwritten) {
+      GuestPlan plan,
+      LivePlay play,
+      VirtualTime time,
+      Points points,
+      TwoSites.Arrivals arrivals,
+      LongSupplier unwritten) {
     this.line = play.line();
     this.pace = play.pace();
     this.time = time;
@@ -198,8 +203,11 @@ final class LiveSites implements Sites {
   }
 
   private void send(ByteBuf packet, boolean byGuest) {
-    line.send(packet, byGuest);
-    packet.release();
+    try {
+      line.send(packet, byGuest);
+    } finally {
+      packet.release();
+    }
     sent++;
     long due = due();
     if (due != NONE) {

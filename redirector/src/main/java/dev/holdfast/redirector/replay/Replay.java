@@ -73,12 +73,7 @@ public final class Replay implements AutoCloseable {
         live == null
             ? new TwoSites(options, time, points, arriving)
             : new LiveSites(
-                options.guests().getFirst(),
-                live,
-                time,
-                points,
-                arriving,
-                connections::unwritten);
+                options.guests().getFirst(), live, time, points, arriving, connections::unwritten);
   }
 
   private List<Machine> machines() {

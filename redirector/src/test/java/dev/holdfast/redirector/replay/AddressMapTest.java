@@ -87,7 +87,8 @@ class AddressMapTest {
     Map<IpAddress, IpAddress> pairs = new LinkedHashMap<>();
     pairs.put(A4, TO4);
     pairs.put(B4, TO4);
-    assertThatThrownBy(() -> new AddressMap(pairs)).hasMessage("two addresses would both be " + TO4);
+    assertThatThrownBy(() -> new AddressMap(pairs))
+        .hasMessage("two addresses would both be " + TO4);
     assertThatThrownBy(() -> new AddressMap(Map.of(A4, TO6)))
         .hasMessageContaining("not of one address family");
   }

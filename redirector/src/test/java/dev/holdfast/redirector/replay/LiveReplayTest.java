@@ -19,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,13 +65,7 @@ class LiveReplayTest {
   private static PacketBuilder segment(
       boolean byGuest, long sequence, long acknowledgment, int flags, int length) {
     return new PacketBuilder(byGuest ? GUEST : PEER, byGuest ? PEER : GUEST)
-        .tcp(
-            byGuest ? 80 : 40_000,
-            byGuest ? 40_000 : 80,
-            sequence,
-            acknowledgment,
-            flags,
-            60_000)
+        .tcp(byGuest ? 80 : 40_000, byGuest ? 40_000 : 80, sequence, acknowledgment, flags, 60_000)
         .payload(length);
   }
 
@@ -81,8 +76,7 @@ class LiveReplayTest {
       throws IOException {
     ByteBuf bytes = Unpooled.buffer();
     int unused = packet.write(bytes);
-    writer.packet(
-        0, 1_000 * MILLI + nanos, bytes.nioBuffer(), bytes.readableBytes(), "");
+    writer.packet(0, 1_000 * MILLI + nanos, bytes.nioBuffer(), bytes.readableBytes(), "");
   }
 
   private ReplayReport play(Pace pace, Move move) throws IOException {
@@ -112,9 +106,7 @@ class LiveReplayTest {
   }
 
   private static Lateness lateness(ReplayReport report) {
-    Lateness lateness = report.lateness();
-    assertThat(lateness).isNotNull();
-    return lateness;
+    return Objects.requireNonNull(report.lateness());
   }
 
   @Test
