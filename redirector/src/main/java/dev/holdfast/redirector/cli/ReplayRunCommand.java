@@ -56,6 +56,9 @@ import picocli.CommandLine.Parameters;
       "  holdfast replay run trace.pcap --move-at packet:340 --loss 1% --encapsulation ipip",
       "  holdfast replay run trace.pcap --outage 14s+2s --write passed.pcapng",
       "  holdfast replay run two.pcap --guest 10.1.0.10@5s+1s --guest 10.1.0.11@5s+2s",
+      "  holdfast replay run trace.pcap --live --peer-interface p0 --guest-interface g0 \\",
+      "    --guest-interface-after g1 --on-move 'holdfast migration hold web1' \\",
+      "    --on-resume 'holdfast migration release web1 --socket /run/new.sock'",
       "  holdfast replay run *.pcap --expect limits.toml --format junit > replay.xml"
     })
 final class ReplayRunCommand extends Verb {
@@ -211,6 +214,9 @@ final class ReplayRunCommand extends Verb {
     }
   }
 
+  @ArgGroup(validate = false, heading = "%nLive:%n")
+  private ReplayLive live = new ReplayLive();
+
   @ArgGroup(validate = false, heading = "%nThe verdict:%n")
   private Judging judging = new Judging();
 
@@ -288,7 +294,14 @@ final class ReplayRunCommand extends Verb {
     if (!guests.isEmpty() && (!olds.isEmpty() || moveAt != null || pause != null)) {
       throw CommandFailed.usage("Give --guest, or --old, --move-at and --pause, not both.");
     }
+    live.check(spec().commandLine().getParseResult(), files.size());
+    if (live.isOn() && guests.size() > 1) {
+      throw CommandFailed.usage("Live, one guest moves; several do without --live.");
+    }
     Expectation expectation = expectation();
+    if (live.isOn() && expectation.wantsDigest()) {
+      throw CommandFailed.usage("No two live replays are the same, so sha256 is no limit of one.");
+    }
     List<Judged> replays = new ArrayList<>();
     for (Path file : files) {
       ReplayReport report = replay(file, expectation.wantsDigest() || judging.digest);
@@ -368,7 +381,12 @@ final class ReplayRunCommand extends Verb {
     }
   }
 
-  private ReplayReport run(Path file, ReplayOptions options, Points points) throws IOException {
+  private ReplayReport run(Path file, ReplayOptions options, Points points)
+      throws IOException, CommandFailed {
+    if (live.isOn()) {
+      GuestPlan guest = options.guests().getFirst();
+      return live.run(file, guest, options, points, surroundings(), watch(file, "replayed"));
+    }
     try (CaptureReader reader = CaptureReader.open(file)) {
       return Replay.run(reader, file.toString(), options, points, watch(file, "replayed"));
     }
@@ -396,6 +414,9 @@ final class ReplayRunCommand extends Verb {
       throw CommandFailed.usage("--old: " + e.getMessage() + ".");
     }
     GuestPlan.Move move = moveAt;
+    if (live.isOn() && move == null && !live.moves()) {
+      move = new GuestPlan.Move.Never();
+    }
     if (addresses.isEmpty() || move == null) {
       CaptureScan scan;
       try (CaptureReader reader = CaptureReader.open(file)) {

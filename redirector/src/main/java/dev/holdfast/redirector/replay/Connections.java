@@ -119,6 +119,15 @@ final class Connections {
     return left;
   }
 
+  /** What was read of the capture and not written yet; looks at every connection. */
+  long unwritten() {
+    long sum = 0;
+    for (TcpConnection connection : tcp.values()) {
+      sum += connection.unwritten();
+    }
+    return sum;
+  }
+
   boolean areDatagramsDelivered() {
     return datagrams.values().stream().allMatch(DatagramFlow::isDelivered);
   }

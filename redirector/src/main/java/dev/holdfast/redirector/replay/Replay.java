@@ -29,7 +29,9 @@ public final class Replay implements AutoCloseable {
   private final CaptureReader reader;
   private final String file;
   private final VirtualTime time;
-  private final TwoSites sites;
+  private final Sites sites;
+  private final AddressMap map;
+  private final boolean isLive;
   private final Results results = new Results();
   private final Connections connections;
   private final Arriving arriving;
@@ -53,7 +55,12 @@ public final class Replay implements AutoCloseable {
     void at(long packets, long bytes, long nanos);
   }
 
-  private Replay(CaptureReader reader, String file, ReplayOptions options, Points points) {
+  private Replay(
+      CaptureReader reader,
+      String file,
+      ReplayOptions options,
+      Points points,
+      @Nullable LivePlay live) {
     this.reader = reader;
     this.file = file;
     this.options = options;
@@ -61,7 +68,13 @@ public final class Replay implements AutoCloseable {
     time = new VirtualTime(firstEpoch);
     connections = new Connections(results, time, options.stallNanos());
     arriving = new Arriving(connections, time, this::machines);
-    sites = new TwoSites(options, time, points, arriving);
+    isLive = live != null;
+    map = live == null ? AddressMap.NONE : live.map();
+    sites =
+        live == null
+            ? new TwoSites(options, time, points, arriving)
+            : new LiveSites(
+                options.guests().getFirst(), live, time, points, arriving, connections::unwritten);
   }
 
   private List<Machine> machines() {
@@ -79,8 +92,39 @@ public final class Replay implements AutoCloseable {
   public static ReplayReport run(
       CaptureReader reader, String file, ReplayOptions options, Points points, Watch watch)
       throws IOException {
+    return run(reader, file, options, points, null, watch);
+  }
+
+  /**
+   * Plays a capture through a real network. Of the options only the guest, which is one, and what
+   * is said of the verdict count.
+   *
+   * @throws LiveFailed when it cannot go on
+   */
+  public static ReplayReport live(
+      CaptureReader reader,
+      String file,
+      ReplayOptions options,
+      Points points,
+      LivePlay live,
+      Watch watch)
+      throws IOException {
+    if (options.guests().size() != 1) {
+      throw new IllegalArgumentException("one guest is played live");
+    }
+    return run(reader, file, options, points, live, watch);
+  }
+
+  private static ReplayReport run(
+      CaptureReader reader,
+      String file,
+      ReplayOptions options,
+      Points points,
+      @Nullable LivePlay live,
+      Watch watch)
+      throws IOException {
     boolean any = reader.next();
-    try (Replay replay = new Replay(reader, file, options, points)) {
+    try (Replay replay = new Replay(reader, file, options, points, live)) {
       return replay.play(any, watch);
     }
   }
@@ -89,9 +133,8 @@ public final class Replay implements AutoCloseable {
     for (boolean more = any; more; more = reader.next()) {
       Frame frame = reader.frame();
       lastTime = Math.max(lastTime, frame.epochNanos() - firstEpoch);
-      time.runUntil(VirtualTime.BEGIN + lastTime);
+      sites.passToPacket(reader.frames(), lastTime);
       connections.tidy();
-      sites.beforePacket(reader.frames());
       packet(frame);
       if (reader.frames() % WATCH_EVERY == 0) {
         watch.at(reader.frames(), reader.offset(), lastTime);
@@ -108,15 +151,11 @@ public final class Replay implements AutoCloseable {
     List<TcpConnection> left = connections.undelivered();
     while (time.nanoTime() < end
         && (lateDatagrams > 0
-            || !(left.isEmpty() && connections.areDatagramsDelivered() && !isMoving()))) {
-      time.runUntil(Math.min(end, time.nanoTime() + STEP_NANOS));
+            || !(left.isEmpty() && connections.areDatagramsDelivered() && !sites.isMoving()))) {
+      sites.passTo(Math.min(end, time.nanoTime() + STEP_NANOS));
       left.removeIf(TcpConnection::isDelivered);
     }
     connections.endAll();
-  }
-
-  private boolean isMoving() {
-    return machines().stream().anyMatch(machine -> machine.place() == Machine.Place.PAUSED);
   }
 
   private void packet(Frame frame) {
@@ -143,6 +182,12 @@ public final class Replay implements AutoCloseable {
     if (fault != PacketFault.NONE) {
       leaveOut("malformed: " + fault.name().toLowerCase(Locale.ROOT).replace('_', ' '));
       return;
+    }
+    if (isLive) {
+      if (there >= length) {
+        AddressMap.complete(view);
+      }
+      map.apply(view);
     }
     Machine from = Players.from(machines(), view);
     Machine to = Players.to(machines(), view);
@@ -289,18 +334,19 @@ public final class Replay implements AutoCloseable {
         reader.backwards(),
         lastTime,
         guests,
-        options.byIpInIp() ? "ipip" : "tls",
+        sites.carriage(),
         sites.held(),
         sites.staged(),
         sites.tunnelled(true),
         sites.tunnelled(false),
         dropped,
-        sites.there().lost() + sites.back().lost(),
+        sites.lost(),
         results.verdicts(),
         results.recovery(),
         results.flows(),
         results.leftOut(),
-        null);
+        null,
+        sites.lateness());
   }
 
   private static String label(DropReason reason) {

@@ -53,6 +53,22 @@ public record ReplayOptions(
     }
   }
 
+  /** The same, with one guest in place of all. */
+  public ReplayOptions with(GuestPlan guest) {
+    return new ReplayOptions(
+        List.of(guest),
+        byIpInIp,
+        connections,
+        wan,
+        peerDelayNanos,
+        hold,
+        drainAfterNanos,
+        staleSyn,
+        seed,
+        stallNanos,
+        settleNanos);
+  }
+
   /** One guest, and everything else as it is by default. */
   public static ReplayOptions of(GuestPlan guest) {
     return new ReplayOptions(

@@ -16,7 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param backwards packets that were captured before one that stands before them in the file
  * @param durationNanos from the capture's first packet to its last
  * @param guests who moved, and when
- * @param encapsulation tls or ipip
+ * @param encapsulation tls or ipip; live, where what lay between is not the replay's: then what is
+ *     said of holding and of the tunnel is 0
  * @param heldPackets that waited at the old host
  * @param stagedPackets of them that were copied ahead to the new host
  * @param tunnelledToGuest live packets through the tunnel
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  * @param flowsLeftOut good ones that had none
  * @param digest SHA-256 over the packets that left at each point, in hex; null where it was not
  *     asked for
+ * @param lateness of a live replay; null where time was virtual
  */
 public record ReplayReport(
     String file,
@@ -51,7 +53,8 @@ public record ReplayReport(
     Recovery recovery,
     List<FlowResult> flows,
     long flowsLeftOut,
-    @Nullable String digest) {
+    @Nullable String digest,
+    @Nullable Lateness lateness) {
 
   /**
    * A guest.
@@ -105,6 +108,7 @@ public record ReplayReport(
         recovery,
         flows,
         flowsLeftOut,
-        hex);
+        hex,
+        lateness);
   }
 }

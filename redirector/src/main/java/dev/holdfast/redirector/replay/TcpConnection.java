@@ -85,6 +85,11 @@ final class TcpConnection implements Progress.Pauses {
     peer.pump();
   }
 
+  /** What its ends are to write and have not written yet, of what was read of the capture. */
+  int unwritten() {
+    return guest.script.writes.size() + peer.script.writes.size();
+  }
+
   /** A segment has arrived at one of its ends. */
   void arrived(PacketView view, TcpOptions options, boolean fromGuest, boolean isSound) {
     (fromGuest ? peer : guest).arrived(view, options, isSound);

@@ -36,7 +36,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The daemons' own words (hold, flows, release) take as long as packets do. What their kernels
  * do is done here: routing to the TUN or the guest, and nothing else.
  */
-final class TwoSites implements Network, AutoCloseable {
+final class TwoSites implements Sites {
   // RFC 5737: the hosts' own addresses
   static final IpAddress OLD_HOST = IpAddress.parse("192.0.2.1");
   static final IpAddress NEW_HOST = IpAddress.parse("203.0.113.1");
@@ -189,12 +189,19 @@ final class TwoSites implements Network, AutoCloseable {
     return new InboundPath(path, lane, host.device(), time, events(path), staging);
   }
 
-  List<Machine> machines() {
+  @Override
+  public List<Machine> machines() {
     return machines;
   }
 
-  /** The packet with this number of the capture is next. */
-  void beforePacket(long number) {
+  @Override
+  public void passTo(long nanos) {
+    time.runUntil(nanos);
+  }
+
+  @Override
+  public void passToPacket(long number, long captureNanos) {
+    time.runUntil(VirtualTime.BEGIN + captureNanos);
     for (Machine machine : machines) {
       if (machine.plan.move() instanceof GuestPlan.Move.AtPacket(long at)
           && at == number
@@ -403,8 +410,23 @@ final class TwoSites implements Network, AutoCloseable {
 
   // ---- what is to be told ----
 
-  /** What was dropped, by reason and host; none that are 0. */
-  Map<String, Map<DropReason, Long>> drops() {
+  @Override
+  public boolean isMoving() {
+    return machines.stream().anyMatch(machine -> machine.place() == Place.PAUSED);
+  }
+
+  @Override
+  public String carriage() {
+    return options.byIpInIp() ? "ipip" : "tls";
+  }
+
+  @Override
+  public @Nullable Lateness lateness() {
+    return null;
+  }
+
+  @Override
+  public Map<String, Map<DropReason, Long>> drops() {
     Map<String, Map<DropReason, Long>> all = new LinkedHashMap<>();
     all.put("old-host", new EnumMap<>(DropReason.class));
     all.put("new-host", new EnumMap<>(DropReason.class));
@@ -428,28 +450,27 @@ final class TwoSites implements Network, AutoCloseable {
   }
 
   /** Packets that were held at the old host, all guests together. */
-  long held() {
+  @Override
+  public long held() {
     return atOld.stream().mapToLong(path -> path.hold().total()).sum();
   }
 
   /** Packets that were staged at the new host. */
-  long staged() {
+  @Override
+  public long staged() {
     return atFresh.stream().mapToLong(MigrationPath::stagedTotal).sum();
   }
 
-  /** Packets that live went to guests, and came from them, through the tunnel. */
-  long tunnelled(boolean toGuest) {
+  @Override
+  public long tunnelled(boolean toGuest) {
     return toGuest
         ? atFresh.stream().mapToLong(MigrationPath::toGuestPackets).sum()
         : atOld.stream().mapToLong(MigrationPath::fromGuestPackets).sum();
   }
 
-  Wan there() {
-    return there;
-  }
-
-  Wan back() {
-    return back;
+  @Override
+  public long lost() {
+    return there.lost() + back.lost();
   }
 
   /** Nothing is sent and nobody hears any more: what is on its way arrives, and is freed. */

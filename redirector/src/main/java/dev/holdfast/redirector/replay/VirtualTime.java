@@ -123,6 +123,17 @@ final class VirtualTime implements Clock {
     now = Math.max(now, nanos);
   }
 
+  /** When the next event happens; the highest number where none is planned. */
+  long next() {
+    long next = size > 0 ? times[0] : Long.MAX_VALUE;
+    for (Line line : lines) {
+      if (line.count > 0) {
+        next = Math.min(next, line.due[line.head]);
+      }
+    }
+    return next;
+  }
+
   private boolean next(long limit) {
     long time = size > 0 ? times[0] : Long.MAX_VALUE;
     long order = size > 0 ? orders[0] : Long.MAX_VALUE;

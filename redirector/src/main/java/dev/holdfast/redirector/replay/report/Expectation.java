@@ -137,6 +137,7 @@ public final class Expectation {
           new ReplayReport.Recovery(0, 0, 0, 0),
           List.of(),
           0,
+          null,
           null);
 
   /** Whether the digest is among the limits. */

@@ -16,6 +16,11 @@ final class Figures {
         : String.format(Locale.ROOT, "%.1f s", millis / 1_000);
   }
 
+  /** Milliseconds to the microsecond, such as {@code 0.085 ms}. */
+  static String fine(long nanos) {
+    return String.format(Locale.ROOT, "%.3f ms", nanos / NANOS_PER_MILLI);
+  }
+
   /** Seconds of the capture's time, such as {@code 12.500 s}. */
   static String moment(long nanos) {
     return String.format(Locale.ROOT, "%.3f s", nanos / 1e9);

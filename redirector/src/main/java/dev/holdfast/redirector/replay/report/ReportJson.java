@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.replay.report;
 
 import dev.holdfast.redirector.replay.FlowResult;
+import dev.holdfast.redirector.replay.Lateness;
 import dev.holdfast.redirector.replay.ReplayReport;
 import dev.holdfast.redirector.replay.Verdict;
 import dev.holdfast.redirector.replay.report.Expectation.Outcome;
@@ -51,9 +52,24 @@ public final class ReportJson {
     report.flows().forEach(flow -> flows.add(flow(flow)));
     json.put("flows", flows);
     json.put("flowsLeftOut", report.flowsLeftOut());
+    if (report.lateness() != null) {
+      json.put("live", live(report.lateness()));
+    }
     if (report.digest() != null) {
       json.put("sha256", report.digest());
     }
+    return json;
+  }
+
+  private static Map<String, Object> live(Lateness lateness) {
+    Map<String, Object> json = new LinkedHashMap<>();
+    json.put("pace", lateness.pace());
+    json.put("sentPackets", lateness.sent());
+    json.put("receivedPackets", lateness.received());
+    json.put("scheduledPackets", lateness.count());
+    json.put("latenessP50Millis", millis(lateness.p50Nanos()));
+    json.put("latenessP99Millis", millis(lateness.p99Nanos()));
+    json.put("latenessMaxMillis", millis(lateness.maxNanos()));
     return json;
   }
 

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.replay.report;
 
 import dev.holdfast.redirector.replay.FlowResult;
+import dev.holdfast.redirector.replay.Lateness;
 import dev.holdfast.redirector.replay.ReplayReport;
 import dev.holdfast.redirector.replay.report.Expectation.Outcome;
 import java.util.List;
@@ -88,16 +89,20 @@ public final class ReportText {
                           Figures.time(guest.resumedAtNanos() - guest.pausedAtNanos()))
                   : ": did not move"));
     }
-    line(
-        text,
-        "tunnel",
-        "%s: %,d packets to the guest, %,d from it; held %,d, staged %,d"
-            .formatted(
-                report.encapsulation(),
-                report.tunnelledToGuest(),
-                report.tunnelledFromGuest(),
-                report.heldPackets(),
-                report.stagedPackets()));
+    if (report.lateness() == null) {
+      line(
+          text,
+          "tunnel",
+          "%s: %,d packets to the guest, %,d from it; held %,d, staged %,d"
+              .formatted(
+                  report.encapsulation(),
+                  report.tunnelledToGuest(),
+                  report.tunnelledFromGuest(),
+                  report.heldPackets(),
+                  report.stagedPackets()));
+    } else {
+      live(text, report.lateness());
+    }
     if (report.recovery().count() > 0) {
       line(
           text,
@@ -127,6 +132,26 @@ public final class ReportText {
     }
     if (report.digest() != null) {
       line(text, "sha256", report.digest());
+    }
+  }
+
+  private static void live(StringBuilder text, Lateness lateness) {
+    line(
+        text,
+        "live",
+        "%s; %s sent, %,d received"
+            .formatted(
+                lateness.pace(), Figures.count(lateness.sent(), "packet"), lateness.received()));
+    if (lateness.count() > 0) {
+      line(
+          text,
+          "lateness",
+          "p50 %s, p99 %s, max %s behind the schedule, of %s that had a moment"
+              .formatted(
+                  Figures.fine(lateness.p50Nanos()),
+                  Figures.fine(lateness.p99Nanos()),
+                  Figures.fine(lateness.maxNanos()),
+                  Figures.count(lateness.count(), "packet")));
     }
   }
 
