@@ -53,7 +53,7 @@ import picocli.CommandLine.Parameters;
     footer = {
       "  holdfast replay run trace.pcap",
       "  holdfast replay run trace.pcapng.gz --old 10.1.0.10 --move-at 12.5s --pause 3s",
-      "  holdfast replay run trace.pcap --move-at packet:340 --loss 1% --encapsulation ipip",
+      "  holdfast replay run trace.pcap --move-at packet:340 --loss 0.01 --encapsulation ipip",
       "  holdfast replay run trace.pcap --outage 14s+2s --write passed.pcapng",
       "  holdfast replay run two.pcap --guest 10.1.0.10@5s+1s --guest 10.1.0.11@5s+2s",
       "  holdfast replay run trace.pcap --live --peer-interface p0 --guest-interface g0 \\",

@@ -65,9 +65,8 @@ public final class CaptureScan {
       return;
     }
     ofFamily[view.isV4() ? 0 : 1]++;
-    boolean toServer = view.sourcePort() > view.destinationPort();
-    count(view.source(), !toServer);
-    count(view.destination(), toServer);
+    count(view.source(), view.sourcePort() < view.destinationPort());
+    count(view.destination(), view.destinationPort() < view.sourcePort());
   }
 
   private void count(IpAddress address, boolean serves) {

@@ -58,7 +58,6 @@ final class TcpEnd {
   private boolean sentReset;
   private boolean dead;
   long retransmissions;
-  long timeouts;
   long badChecksums;
   long oldTimestamps;
 
@@ -305,7 +304,8 @@ final class TcpEnd {
     long at = received.next() + ((int) view.tcpSequence() - from.sequence(received.next()));
     int length = view.tcpSequenceLength();
     if ((flags & PacketView.RST) != 0) {
-      if (at >= received.next() && at <= Math.max(announcedEdge, received.next())) {
+      boolean inWindow = at >= received.next() && at <= Math.max(announcedEdge, received.next());
+      if (received.next() == 0 && !script.midStream ? refuses(view) : inWindow) {
         dead = true;
         connection.resetArrived(this, other().sentReset);
       }
@@ -329,6 +329,13 @@ final class TcpEnd {
       acknowledge(); // a probe
     }
     send();
+  }
+
+  /** RFC 9293 section 3.10.7.3: a reset in SYN-SENT is known by what it acknowledges. */
+  private boolean refuses(PacketView reset) {
+    long una = flight.una();
+    long upTo = una + ((int) reset.tcpAcknowledgment() - script.sequence(una));
+    return (reset.tcpFlags() & PacketView.ACK) != 0 && upTo > una && upTo <= flight.max();
   }
 
   private void data(PacketView view, long at, int length) {
@@ -469,7 +476,6 @@ final class TcpEnd {
     if (queue.isEmpty()) {
       return;
     }
-    timeouts++;
     if (flight.timedOut()) {
       send();
       return;
@@ -491,9 +497,5 @@ final class TcpEnd {
   long deliveredBytes() {
     long end = script.next() - (script.finSeen() ? 1 : 0);
     return Math.max(0, Math.min(end, other().received.next()) - (script.midStream ? 0 : 1));
-  }
-
-  boolean sentReset() {
-    return sentReset;
   }
 }

@@ -248,15 +248,15 @@ final class TwoSites implements Sites {
         () -> {
           a.beginRedirect(upTo, time.nanoTime());
           controlUp(a, b);
+          if (options.drainAfterNanos() >= 0) {
+            time.after(options.drainAfterNanos(), () -> drain(a, b));
+          }
         });
-    if (options.drainAfterNanos() >= 0) {
-      time.after(
-          options.drainAfterNanos(),
-          () -> {
-            a.enter(MigrationState.DRAINING);
-            b.enter(MigrationState.DRAINING);
-          });
-    }
+  }
+
+  private static void drain(MigrationPath a, MigrationPath b) {
+    a.enter(MigrationState.DRAINING);
+    b.enter(MigrationState.DRAINING);
   }
 
   /** As two daemons do once both know of the release. */
@@ -474,14 +474,14 @@ final class TwoSites implements Sites {
   }
 
   /** Nothing is sent and nobody hears any more: what is on its way arrives, and is freed. */
-  private void drain() {
+  private void runOut() {
     over = true;
     time.runUntil(time.nanoTime() + DRAIN_NANOS);
   }
 
   @Override
   public void close() {
-    drain();
+    runOut();
     wires.forEach(FrameWire::close);
     old.close();
     fresh.close();
