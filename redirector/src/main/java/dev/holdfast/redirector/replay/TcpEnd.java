@@ -237,9 +237,8 @@ final class TcpEnd {
   }
 
   private int spokenFlags() {
-    return other().script.baseKnown && (script.midStream || received.next() > 0)
-        ? PacketView.ACK
-        : 0;
+    boolean heardOf = other().script.baseKnown && (script.midStream || received.next() > 0);
+    return heardOf ? PacketView.ACK : 0;
   }
 
   /** Writes a segment and hands it to the network. */
