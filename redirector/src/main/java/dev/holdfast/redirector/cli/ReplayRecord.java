@@ -231,6 +231,11 @@ final class ReplayRecord extends Verb {
         throw CommandFailed.refused(file + " exists already: give another name, or --force.");
       }
     }
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
+      try (OutputStream out = Files.newOutputStream(file)) { // a device or a pipe is never replaced
+        return record(options, buffered(out));
+      }
+    }
     Path unfinished =
         folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid() + ".part");
     try {

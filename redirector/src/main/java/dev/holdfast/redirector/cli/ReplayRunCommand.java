@@ -396,6 +396,11 @@ final class ReplayRunCommand extends Verb {
     if (out == null) {
       return OutputStream.nullOutputStream();
     }
+    for (Path input : files) {
+      if (Files.exists(out) && Files.exists(input) && Files.isSameFile(input, out)) {
+        throw CommandFailed.usage(out + " is what is replayed: give another name to --write.");
+      }
+    }
     if (Files.exists(out) && !judging.force) {
       throw CommandFailed.usage(out + " is there already; --force replaces it.");
     }
@@ -405,6 +410,7 @@ final class ReplayRunCommand extends Verb {
   /** Who moves; what was not said is taken from a look through the capture. */
   private List<GuestPlan> plans(Path file) throws IOException, CommandFailed {
     if (!guests.isEmpty()) {
+      requireDifferent(guests.stream().flatMap(guest -> guest.olds().stream()).toList());
       return guests;
     }
     List<IpAddress> addresses;
@@ -413,6 +419,7 @@ final class ReplayRunCommand extends Verb {
     } catch (IllegalArgumentException e) {
       throw CommandFailed.usage("--old: " + e.getMessage() + ".");
     }
+    requireDifferent(addresses);
     GuestPlan.Move move = moveAt;
     if (live.isOn() && move == null && !live.moves()) {
       move = new GuestPlan.Move.Never();
@@ -429,6 +436,14 @@ final class ReplayRunCommand extends Verb {
     }
     return List.of(
         new GuestPlan(addresses, move, pause == null ? ReplayTimes.nanos(DEFAULT_PAUSE) : pause));
+  }
+
+  private static void requireDifferent(List<IpAddress> addresses) throws CommandFailed {
+    for (IpAddress address : addresses) {
+      if (addresses.indexOf(address) != addresses.lastIndexOf(address)) {
+        throw CommandFailed.usage(address + " is given twice: an address is one guest's.");
+      }
+    }
   }
 
   private List<IpAddress> guessed(Path file, CaptureScan scan) throws CommandFailed {

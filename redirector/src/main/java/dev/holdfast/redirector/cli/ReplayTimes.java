@@ -14,6 +14,7 @@ import picocli.CommandLine.TypeConversionException;
 /** Moments and lengths of time of a replay, as people write them: {@code 12.5s}, {@code 250us}. */
 final class ReplayTimes {
   private static final Pattern FORM = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)(us|ms|s|m|h)");
+  private static final BigDecimal LONGEST = BigDecimal.valueOf(8_760L * 3_600_000_000_000L);
   private static final Pattern PACKET = Pattern.compile("packet:(\\d{1,18})");
   private static final Pattern PERCENT = Pattern.compile("(\\d{1,3}(?:\\.\\d{1,9})?)%");
 
@@ -36,7 +37,11 @@ final class ReplayTimes {
           case "m" -> 60_000_000_000L;
           default -> 3_600_000_000_000L;
         };
-    return new BigDecimal(matcher.group(1)).multiply(BigDecimal.valueOf(unit)).longValue();
+    BigDecimal nanos = new BigDecimal(matcher.group(1)).multiply(BigDecimal.valueOf(unit));
+    if (nanos.compareTo(LONGEST) > 0) {
+      throw new IllegalArgumentException("'" + text + "' is longer than a year (8760h)");
+    }
+    return nanos.longValue();
   }
 
   private static GuestPlan.Move move(String text) {

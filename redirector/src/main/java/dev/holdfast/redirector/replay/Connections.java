@@ -15,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 final class Connections {
   private static final long LINGER_NANOS = 60_000_000_000L; // late packets of it may come
   private static final long DATAGRAMS_IDLE_NANOS = 600_000_000_000L;
-  private static final int MOST = 262_144;
+  private static final int MOST = 65_536;
 
   private final Results results;
   private final VirtualTime time;
@@ -52,6 +52,7 @@ final class Connections {
     TcpConnection before = tcp.put(id, connection);
     if (before != null) {
       results.add(before.result(stallNanos));
+      before.silence();
     }
     turns.add(new Turn(id, connection, time.nanoTime() + LINGER_NANOS));
     makeRoom();
@@ -81,7 +82,7 @@ final class Connections {
       } else if (turn.flow instanceof DatagramFlow flow
           && now - flow.lastPacketAt() >= DATAGRAMS_IDLE_NANOS) {
         datagrams.remove(turn.id);
-        results.add(flow.result(now));
+        results.add(flow.result(now, stallNanos));
         continue;
       }
       turns.add(new Turn(turn.id, turn.flow, now + LINGER_NANOS));
@@ -97,7 +98,7 @@ final class Connections {
         end(oldest.id, connection);
       } else if (oldest.flow instanceof DatagramFlow flow && datagrams.remove(oldest.id, flow)) {
         givenUp++;
-        results.add(flow.result(time.nanoTime()));
+        results.add(flow.result(time.nanoTime(), stallNanos));
       }
     }
   }
@@ -105,6 +106,7 @@ final class Connections {
   private void end(FlowId id, TcpConnection connection) {
     tcp.remove(id);
     results.add(connection.result(stallNanos));
+    connection.silence();
   }
 
   /** The capture has ended. */
@@ -115,7 +117,7 @@ final class Connections {
   /** Those that have not delivered all that their scripts say. */
   List<TcpConnection> undelivered() {
     List<TcpConnection> left = inOrder();
-    left.removeIf(TcpConnection::isDelivered);
+    left.removeIf(connection -> connection.isDelivered() || connection.isGivenUp());
     return left;
   }
 
@@ -148,7 +150,7 @@ final class Connections {
     List<DatagramFlow> flows = new ArrayList<>(datagrams.values());
     flows.sort((a, b) -> Long.compare(a.firstPacket(), b.firstPacket()));
     for (DatagramFlow flow : flows) {
-      results.add(flow.result(time.nanoTime()));
+      results.add(flow.result(time.nanoTime(), stallNanos));
     }
     datagrams.clear();
   }

@@ -53,6 +53,12 @@ final class DatagramFlow implements Progress.Pauses {
     long corruptedAt = -1;
     int toldMtu = Integer.MAX_VALUE;
     byte @Nullable [] last;
+
+    /** Something is on its way that was sent after the last one that has come; others are lost. */
+    boolean isWaiting() {
+      Sent newest = outstanding.peekLast();
+      return newest != null && newest.at > newestDelivered;
+    }
   }
 
   DatagramFlow(PacketView first, boolean isFromGuest, long firstPacket, Machine machine, long now) {
@@ -129,7 +135,7 @@ final class DatagramFlow implements Progress.Pauses {
       way.newestDelivered = Math.max(way.newestDelivered, sent.at);
       way.delivered++;
       way.bytes += sent.packet.length;
-      way.progress.delivered(now, !way.outstanding.isEmpty());
+      way.progress.delivered(now, way.isWaiting());
     }
   }
 
@@ -158,7 +164,7 @@ final class DatagramFlow implements Progress.Pauses {
         return;
       }
       Sent first = ofLength(way, bytes.length);
-      if (first != null && way.corruptedAt < 0) {
+      if (first != null && way.corruptedAt < 0 && way.lost == 0) {
         way.corruptedAt = Arrays.mismatch(first.packet, bytes);
         way.outstanding.remove(first);
       }
@@ -166,7 +172,7 @@ final class DatagramFlow implements Progress.Pauses {
     way.last = bytes;
     way.delivered++;
     way.bytes += bytes.length;
-    way.progress.delivered(now, !way.outstanding.isEmpty());
+    way.progress.delivered(now, way.isWaiting());
   }
 
   private static boolean take(Way way, byte[] bytes) {
@@ -227,20 +233,24 @@ final class DatagramFlow implements Progress.Pauses {
     return lastPacketAt;
   }
 
-  FlowResult result(long now) {
+  FlowResult result(long now, long stallNanos) {
     long lost = lost(toGuest) + lost(fromGuest);
+    Progress longer =
+        toGuest.progress.longest() > fromGuest.progress.longest()
+            ? toGuest.progress
+            : fromGuest.progress;
     long recovery = Math.max(toGuest.progress.recovery(), fromGuest.progress.recovery());
     return new FlowResult(
         name,
         firstPacket,
         packets,
-        verdict(now),
+        verdict(now, stallNanos),
         toGuest.bytes,
         fromGuest.bytes,
         beganBeforePause && machine.pausedAt() <= lastPacketAt,
         recovery,
-        0,
-        0,
+        longer.longest(),
+        longer.longest() == 0 ? 0 : longer.longestAt() - VirtualTime.BEGIN,
         0,
         lost,
         notes(lost));
@@ -267,22 +277,23 @@ final class DatagramFlow implements Progress.Pauses {
   }
 
   /** Datagrams may be lost: what counts is whether the last ones of a direction come through. */
-  private Verdict verdict(long now) {
+  private Verdict verdict(long now, long stallNanos) {
     if (toGuest.corruptedAt >= 0) {
       return new Verdict.Corrupted(toGuest.corruptedAt, true);
     }
     if (fromGuest.corruptedAt >= 0) {
       return new Verdict.Corrupted(fromGuest.corruptedAt, false);
     }
-    boolean nothing = toGuest.delivered + fromGuest.delivered == 0;
-    long since = Math.min(silentSince(toGuest, nothing), silentSince(fromGuest, nothing));
-    return since == Long.MAX_VALUE
-        ? new Verdict.Survived()
-        : new Verdict.Stalled(now - since, true);
+    long since = Math.min(silentSince(toGuest), silentSince(fromGuest));
+    if (since != Long.MAX_VALUE) {
+      return new Verdict.Stalled(now - since, true);
+    }
+    long longest = Math.max(toGuest.progress.longest(), fromGuest.progress.longest());
+    return longest > stallNanos ? new Verdict.Stalled(longest, false) : new Verdict.Survived();
   }
 
   /** Since when what was sent did not arrive any more; the highest number where it does. */
-  private static long silentSince(Way way, boolean nothing) {
+  private static long silentSince(Way way) {
     int silent = 0;
     long since = Long.MAX_VALUE;
     for (Sent sent : way.outstanding) {
@@ -291,6 +302,6 @@ final class DatagramFlow implements Progress.Pauses {
         since = Math.min(since, sent.at);
       }
     }
-    return nothing || silent >= SILENT ? since : Long.MAX_VALUE;
+    return way.delivered == 0 || silent >= SILENT ? since : Long.MAX_VALUE;
   }
 }

@@ -213,6 +213,11 @@ final class Flight {
     rto = Math.min(LONGEST_RTO, Math.max(SHORTEST_RTO, roundTrip + 4 * variation));
   }
 
+  /** How often in a row nothing was heard. */
+  int repeats() {
+    return backoff;
+  }
+
   /** How long to wait for an acknowledgment, nanoseconds. */
   long patience() {
     return Math.min(LONGEST_RTO, rto << Math.min(backoff, 20));

@@ -54,7 +54,7 @@ final class Progress {
     long waited = now - since - pauses.within(since, now);
     if (waited > longest) {
       longest = waited;
-      longestAt = now - waited;
+      longestAt = since;
     }
     long end = pauses.lastEnd();
     if (recovery < 0 && end >= 0 && since < end && now >= end) {

@@ -153,7 +153,7 @@ public final class Replay implements AutoCloseable {
         && (lateDatagrams > 0
             || !(left.isEmpty() && connections.areDatagramsDelivered() && !sites.isMoving()))) {
       sites.passTo(Math.min(end, time.nanoTime() + STEP_NANOS));
-      left.removeIf(TcpConnection::isDelivered);
+      left.removeIf(connection -> connection.isDelivered() || connection.isGivenUp());
     }
     connections.endAll();
   }

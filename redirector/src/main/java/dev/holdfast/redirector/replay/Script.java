@@ -63,9 +63,10 @@ final class Script {
   private static final int MOST_EARLY = 256;
 
   /**
-   * More than that is not missing from a capture: the numbers are wrong, or another connection's.
+   * More bytes than that are not missing from a capture: the numbers are wrong, or another
+   * connection's.
    */
-  private static final long MOST_MISSING = 16 << 20;
+  private static final long MOST_MISSING = 1 << 20;
 
   private static final int LONGEST = 60_000; // with its headers it is an IP packet
   private static final long LONGEST_THOUGHT = 60_000_000_000L;

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.replay;
 
+import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -46,7 +47,7 @@ final class SendQueue {
     }
   }
 
-  private Chunk[] ring = new Chunk[8];
+  private Chunk[] ring = new Chunk[2];
   private int head;
   private int size;
   private int unsent; // index of the first that was never sent, from the head
@@ -130,7 +131,23 @@ final class SendQueue {
     return -1;
   }
 
-  private byte[] scratch = new byte[2_048];
+  private byte[] scratch = {};
+
+  /**
+   * Compares a segment's new data with what was written.
+   *
+   * @param at its position
+   * @param next everything before this has been compared
+   * @return the position of the first byte that differs; -1 where all are the same
+   */
+  long mismatch(PacketView segment, long at, long next) {
+    long data = at + ((segment.tcpFlags() & PacketView.SYN) != 0 ? 1 : 0);
+    int skip = (int) Math.max(0, next - data);
+    int length = segment.tcpPayloadLength() - skip;
+    return length <= 0
+        ? -1
+        : mismatch(data + skip, segment.buffer(), segment.tcpPayloadStart() + skip, length);
+  }
 
   /**
    * Compares bytes that have arrived with what was written.

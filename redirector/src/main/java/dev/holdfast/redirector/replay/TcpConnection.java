@@ -77,6 +77,17 @@ final class TcpConnection implements Progress.Pauses {
     }
   }
 
+  /** Its verdict was given: whatever it still sends is of no use. */
+  void silence() {
+    guest.silent = true;
+    peer.silent = true;
+  }
+
+  /** Neither end waits for the other any more, whatever was not delivered. */
+  boolean isGivenUp() {
+    return guest.silent || peer.silent;
+  }
+
   /** The capture has ended: what is missing of it does not come any more. */
   void captureEnded() {
     guest.script.fillAll(time.nanoTime());

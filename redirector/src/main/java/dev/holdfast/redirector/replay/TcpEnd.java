@@ -19,6 +19,9 @@ final class TcpEnd {
   private static final long NEVER = Long.MAX_VALUE;
   private static final long DELAYED_ACK = 40 * MILLI;
   private static final int MTU = 1_500;
+  private static final int SMALLEST_MSS = 88; // as Linux: less would be all header
+  private static final int MOST_REPEATS = 15; // Linux' tcp_retries2
+  private static final int MOST_SYNS = 6;
   private static final byte[] NOTHING = {};
 
   final TcpConnection connection;
@@ -57,6 +60,10 @@ final class TcpEnd {
 
   private boolean sentReset;
   private boolean dead;
+
+  /** It sends no more and hears no more; what it has not delivered, it never will. */
+  boolean silent;
+
   long retransmissions;
   long badChecksums;
   long oldTimestamps;
@@ -190,7 +197,7 @@ final class TcpEnd {
 
   /** Sends what may be sent. */
   private void send() {
-    while (!dead) {
+    while (!dead && !silent) {
       Chunk lost = flight.firstLost();
       Chunk chunk = lost != null ? lost : queue.firstUnsent();
       if (chunk == null || isSynAwaited(chunk) || (lost == null && isBeyondWindow(chunk))) {
@@ -223,7 +230,8 @@ final class TcpEnd {
     if (flight.sent(chunk, time.nanoTime())) {
       retransmissions++;
     }
-    int flags = spokenFlags();
+    boolean heardOf = other().script.baseKnown && (script.midStream || received.next() > 0);
+    int flags = heardOf ? PacketView.ACK : 0;
     if (!chunk.isData()) {
       flags |= chunk.start == 0 && !script.midStream ? PacketView.SYN : PacketView.FIN;
     } else if (chunk.push) {
@@ -231,14 +239,6 @@ final class TcpEnd {
     }
     spoke = true;
     emit(chunk.start, chunk, chunk.length, flags);
-    if (retransmitAt == NEVER) {
-      startTimer();
-    }
-  }
-
-  private int spokenFlags() {
-    boolean heardOf = other().script.baseKnown && (script.midStream || received.next() > 0);
-    return heardOf ? PacketView.ACK : 0;
   }
 
   /** Writes a segment and hands it to the network. */
@@ -252,7 +252,12 @@ final class TcpEnd {
     int scale = syn ? 0 : script.scale(to.script);
     long open = announcedEdge - received.next();
     int windowField = (int) Math.min(0xffff, open + (1L << scale) - 1 >> scale);
-    int most = Math.max(1, Math.min(builder.room(pathMtu, optionBytes), mssOf(to.script)));
+    int most =
+        Math.max(
+            1,
+            Math.min(
+                builder.room(pathMtu, optionBytes),
+                to.script.mss > 0 ? Math.max(SMALLEST_MSS, to.script.mss) : MTU));
     ByteBuf packet =
         builder.segment(
             script.sequence(position),
@@ -270,11 +275,6 @@ final class TcpEnd {
       acknowledgeAt = NEVER;
     }
     connection.send(this, packet);
-  }
-
-  /** What the other end's handshake has said, or what it was seen to take. */
-  private int mssOf(Script to) {
-    return to.mss > 0 ? to.mss : MTU;
   }
 
   private void acknowledge() {
@@ -295,7 +295,7 @@ final class TcpEnd {
       badChecksums++;
       return;
     }
-    if (dead) {
+    if (dead || silent) {
       return;
     }
     Script from = other().script;
@@ -310,9 +310,15 @@ final class TcpEnd {
       }
       return;
     }
-    if (hasRecentTimestamp && told.hasTimestamps && told.value - recentTimestamp < 0) {
+    boolean isOld = hasRecentTimestamp && told.hasTimestamps && told.value - recentTimestamp < 0;
+    if (isOld) {
       oldTimestamps++; // RFC 7323 section 5.3 R1
-      acknowledge();
+    }
+    boolean isFar = at > Math.max(announcedEdge, received.next()); // another connection's
+    if (isOld || (length > 0 && isFar)) {
+      if (length > 0) {
+        acknowledge(); // who answers acknowledgments is answered for ever
+      }
       return;
     }
     if (told.hasTimestamps && at <= received.next()) {
@@ -369,21 +375,9 @@ final class TcpEnd {
 
   /** Its bytes against those that the other end has written. */
   private void check(PacketView view, long at) {
-    int length = view.tcpPayloadLength();
-    if (length == 0) {
-      return;
-    }
-    long syn = (view.tcpFlags() & PacketView.SYN) != 0 ? 1 : 0;
-    int skip = (int) Math.max(0, received.next() - at - syn);
-    if (skip < length) {
-      long wrong =
-          other()
-              .queue
-              .mismatch(
-                  at + syn + skip, view.buffer(), view.tcpPayloadStart() + skip, length - skip);
-      if (wrong >= 0) {
-        connection.corrupted(this, wrong - (other().script.midStream ? 0 : 1));
-      }
+    long wrong = other().queue.mismatch(view, at, received.next());
+    if (wrong >= 0) {
+      connection.corrupted(this, wrong - (other().script.midStream ? 0 : 1));
     }
   }
 
@@ -445,7 +439,7 @@ final class TcpEnd {
   }
 
   private void expire() {
-    if (dead) {
+    if (dead || silent) {
       return;
     }
     long now = time.nanoTime();
@@ -473,6 +467,10 @@ final class TcpEnd {
 
   private void timeout() {
     if (queue.isEmpty()) {
+      return;
+    }
+    if (flight.repeats() > (script.midStream || received.next() > 0 ? MOST_REPEATS : MOST_SYNS)) {
+      silent = true;
       return;
     }
     if (flight.timedOut()) {

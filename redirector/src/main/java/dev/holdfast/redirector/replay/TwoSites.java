@@ -223,7 +223,7 @@ final class TwoSites implements Sites {
           new FlowKey(
               flow.protocol(), flow.guest(), flow.guestPort(), flow.peer(), flow.peerPort()));
     }
-    control.send(64 + 40 * flows.size(), () -> hears(b, flows));
+    control.send(64 + 40 * flows.size(), () -> hears(machine, b, flows));
     time.after(machine.plan.pauseNanos(), () -> release(machine));
     if (!ticking) {
       ticking = true;
@@ -232,8 +232,10 @@ final class TwoSites implements Sites {
   }
 
   /** The endpoint is told of the hold, unless its guest was quicker. */
-  private void hears(MigrationPath b, List<FlowKey> flows) {
-    b.enter(MigrationState.HOLDING);
+  private void hears(Machine machine, MigrationPath b, List<FlowKey> flows) {
+    if (machine.place() != Place.NEW_HOST) {
+      b.enter(MigrationState.HOLDING);
+    }
     flows.forEach(flow -> b.flows().list(flow, time.nanoTime(), Origin.SNAPSHOT));
   }
 

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -89,12 +90,12 @@ class ReplayRunTest {
             .newDocumentBuilder()
             .parse(new ByteArrayInputStream(junit.out().getBytes(StandardCharsets.UTF_8)));
     assertThat(xml.getDocumentElement().getTagName()).isEqualTo("testsuites");
-    assertThat(xml.getElementsByTagName("testcase").getLength()).isEqualTo(2);
+    assertThat(xml.getElementsByTagName("testcase").getLength()).isEqualTo(4);
     assertThat(xml.getElementsByTagName("failure").getLength()).isZero();
 
     assertThat(run("--pause 100ms --format tap").out())
-        .startsWith("TAP version 13\n1..2\nok 1 - ")
-        .contains("ok 2 - " + file + ": udp 10.1.0.10:53 - 10.9.0.2:40000");
+        .startsWith("TAP version 13\n1..4\nok 1 - ")
+        .contains("ok 4 - " + file + ": udp 10.1.0.10:53 - 10.9.0.2:40000");
   }
 
   @Test
@@ -110,6 +111,30 @@ class ReplayRunTest {
     CliRun xml = run("--pause 100ms --format junit --expect " + limits);
     assertThat(xml.exitCode()).isEqualTo(1);
     assertThat(xml.out()).contains("<failure message=\"found 1\"");
+  }
+
+  @Test
+  void nothingIsNotGood() throws IOException {
+    assertThat(run("--old 192.0.2.77").exitCode()).isEqualTo(1);
+    CliRun late = run("--move-at 100h");
+    assertThat(late.exitCode()).isEqualTo(1);
+    assertThat(late.out()).startsWith("NOT GOOD").contains("EXPECTED  moved true, but found false");
+    byte[] whole = Files.readAllBytes(file);
+    Files.write(file, Arrays.copyOf(whole, whole.length - 7));
+    CliRun damaged = run("--old 10.1.0.10 --pause 100ms --format tap");
+    assertThat(damaged.exitCode()).isEqualTo(1);
+    assertThat(damaged.out()).contains("not ok").contains("damaged at byte");
+  }
+
+  @Test
+  void whatIsReplayedIsNotWrittenOver() throws IOException {
+    byte[] before = Files.readAllBytes(file);
+
+    CliRun run = run("--old 10.1.0.10 --force --write " + file);
+
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("is what is replayed");
+    assertThat(Files.readAllBytes(file)).isEqualTo(before);
   }
 
   @Test
@@ -150,6 +175,8 @@ class ReplayRunTest {
         "--guest 10.1.0.10 | is no guest",
         "--guest 10.1.0.10@1s+1s --old 10.1.0.10 | not both",
         "--expect /none/limits.toml | There is no file",
+        "--pause 999999999h | is longer than a year",
+        "--guest 10.1.0.10@1s+1s --guest 10.1.0.10@2s+1s | is given twice",
       })
   void wrongUsageIsSaid(String options, String words) {
     CliRun run = run(options);

@@ -85,6 +85,29 @@ class ReplayTest {
     assertThat(report.stagedPackets()).isPositive();
   }
 
+  /** The endpoint has its guest before it hears of the hold. */
+  @ParameterizedTest
+  @ValueSource(longs = {0, 1, 9})
+  void aGuestThatIsQuickerThanTheWordOfItsPause(long pauseMillis) throws IOException {
+    FlowResult flow = only(CaptureMaker.play(conversation(), moving(400, pauseMillis)));
+
+    assertThat(flow.verdict()).isEqualTo(new Verdict.Survived());
+  }
+
+  /** Nothing is answered for a century; the ends have given up long before. */
+  @Test
+  void whoIsNeverAnsweredGivesUp() throws IOException {
+    var maker = new CaptureMaker();
+    for (int i = 0; i < 200; i++) {
+      maker.another().opens();
+    }
+    maker.after(95L * 365 * 86_400_000).opens();
+
+    ReplayReport report = CaptureMaker.play(maker.bytes(), moving(1, 1));
+
+    assertThat(report.verdicts().keySet()).containsExactly("not-replayed");
+  }
+
   @Test
   void aSecondRunIsTheSame() throws IOException {
     var faults =

@@ -17,8 +17,8 @@ import org.tomlj.TomlParseResult;
 import org.tomlj.TomlTable;
 
 /**
- * Limits that a replay is to keep ({@code --expect FILE.toml}). Without any, every connection that
- * could be replayed is to survive.
+ * Limits that a replay is to keep ({@code --expect FILE.toml}). Without any, the guest is to have
+ * moved, there is to be a connection, and every one that could be replayed is to survive.
  *
  * <pre>
  * moved = true                   # every guest has moved
@@ -32,6 +32,7 @@ import org.tomlj.TomlTable;
  * longest-wait-ms = 500          # of any connection, at most
  * retransmissions = 40           # of all connections, at most
  * lost-datagrams = 0             # at most
+ * damaged = true                 # a capture that cannot be read to its end is no failure
  * sha256 = "..."                 # of what left at each point
  *
  * [flows]                        # single connections, by their names in the report
@@ -55,7 +56,10 @@ public final class Expectation {
           "retransmissions",
           "lost-datagrams",
           "sha256",
+          "damaged",
           "flows");
+  private static final List<String> VERDICTS_OF_HARM = List.of("stalled", "reset", "corrupted");
+  private static final String LIVE = "live";
   private static final double NANOS_PER_MILLI = 1e6;
 
   private final @Nullable TomlTable limits;
@@ -150,8 +154,16 @@ public final class Expectation {
     List<Outcome> all = new ArrayList<>();
     TomlTable table = limits;
     if (table == null) {
-      all.add(new Outcome("not good", "0", Long.toString(report.bad()), report.bad() == 0));
+      good(all, report);
+      moved(all, report, !report.encapsulation().equals(LIVE));
+      whole(all, report);
       return all;
+    }
+    if (VERDICTS_OF_HARM.stream().noneMatch(table::contains) && !table.contains("flows")) {
+      good(all, report);
+    }
+    if (!Boolean.TRUE.equals(typed(table, "damaged", Boolean.class))) {
+      whole(all, report);
     }
     Boolean moved = typed(table, "moved", Boolean.class);
     if (moved != null) {
@@ -192,6 +204,27 @@ public final class Expectation {
     }
     flows(all, table, report);
     return all;
+  }
+
+  private static void good(List<Outcome> all, ReplayReport report) {
+    all.add(new Outcome("not good", "0", Long.toString(report.bad()), report.bad() == 0));
+    long judged = report.survived() + report.bad();
+    all.add(new Outcome("connections", ">= 1", Long.toString(judged), judged >= 1));
+  }
+
+  private static void moved(List<Outcome> all, ReplayReport report, boolean isWanted) {
+    boolean found = report.guests().stream().allMatch(ReplayReport.Guest::hasMoved);
+    if (isWanted) {
+      all.add(new Outcome("moved", "true", Boolean.toString(found), found));
+    }
+  }
+
+  /** What is behind the damage was not judged. */
+  private static void whole(List<Outcome> all, ReplayReport report) {
+    String problem = report.problem();
+    if (problem != null) {
+      all.add(new Outcome("damage", "none", problem, false));
+    }
   }
 
   private static void flows(List<Outcome> all, TomlTable table, ReplayReport report) {

@@ -128,7 +128,7 @@ public final class ReportText {
           }
         });
     if (report.wanLost() > 0) {
-      line(text, "network", Figures.count(report.wanLost(), "loss") + " between the sites");
+      line(text, "network", "%,d lost between the sites".formatted(report.wanLost()));
     }
     if (report.digest() != null) {
       line(text, "sha256", report.digest());
