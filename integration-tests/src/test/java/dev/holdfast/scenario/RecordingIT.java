@@ -98,6 +98,7 @@ class RecordingIT {
     right.await("held-in", HELD); // and no longer on their way there
     there.release();
     TrafficLab.awaitAt(there.guest, held, HOPS);
+    left.await("held-out", HELD); // until the old host knows of the release, it holds
     there.guest.forget();
     there.sendToGuest(live);
     there.sendFromGuest(answers);

@@ -303,11 +303,21 @@ final class ReplayRunCommand extends Verb {
       throw CommandFailed.usage("No two live replays are the same, so sha256 is no limit of one.");
     }
     List<Judged> replays = new ArrayList<>();
+    CommandFailed unreadable = null;
     for (Path file : files) {
-      ReplayReport report = replay(file, expectation.wantsDigest() || judging.digest);
-      replays.add(new Judged(report, expectation.check(report)));
+      try {
+        ReplayReport report = replay(file, expectation.wantsDigest() || judging.digest);
+        replays.add(new Judged(report, expectation.check(report)));
+      } catch (CommandFailed e) { // what was found out about the others is told all the same
+        unreadable = e;
+      }
     }
-    print(replays, format);
+    if (!replays.isEmpty()) {
+      print(replays, format);
+    }
+    if (unreadable != null) {
+      throw unreadable;
+    }
     return replays.stream().flatMap(each -> each.outcomes().stream()).allMatch(Outcome::isMet)
         ? ExitCode.OK
         : ExitCode.FAILED;

@@ -60,15 +60,22 @@ final class Script {
   /** Data that came before what belongs in front of it. */
   private record Early(long start, byte[] data, boolean push) {}
 
+  private static final int LONGEST = 60_000; // with its headers it is an IP packet
   private static final int MOST_EARLY = 256;
 
   /**
    * More bytes than that are not missing from a capture: the numbers are wrong, or another
    * connection's.
    */
-  private static final long MOST_MISSING = 1 << 20;
+  private static final long MOST_MISSING = 16 << 20;
 
-  private static final int LONGEST = 60_000; // with its headers it is an IP packet
+  /** What stands for bytes that were never seen: one memory for all, whatever a file says. */
+  private static final byte[] MADE_UP = new byte[LONGEST];
+
+  static {
+    pattern(MADE_UP, 0, 0);
+  }
+
   private static final long LONGEST_THOUGHT = 60_000_000_000L;
 
   /** Packets of one moment may stand in the file in another order. */
@@ -336,10 +343,9 @@ final class Script {
       long end = early.isEmpty() ? upTo : Math.min(upTo, early.getFirst().start);
       end = finAt > next ? Math.min(end, finAt) : end;
       if (end > next) {
-        byte[] bytes = new byte[(int) Math.min(LONGEST, end - next)];
-        pattern(bytes, 0, next);
-        madeUp += bytes.length;
-        add(now, bytes.length, bytes, Kind.DATA, false, heard, thought);
+        int count = (int) Math.min(LONGEST, end - next);
+        madeUp += count;
+        add(now, count, MADE_UP, Kind.DATA, false, heard, thought);
       }
       Script peer = other == null ? this : other;
       if (!early.isEmpty() && early.getFirst().start <= next) {

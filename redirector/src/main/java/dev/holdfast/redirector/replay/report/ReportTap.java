@@ -49,7 +49,7 @@ public final class ReportTap {
         .append(ok ? "ok " : "not ok ")
         .append(++number)
         .append(" - ")
-        .append(what.replace("#", "\\#"))
+        .append(what.replace("#", "\\#").replaceAll("\\R", " "))
         .append(directive)
         .append('\n');
   }
