@@ -316,6 +316,13 @@ public final class Replay implements AutoCloseable {
           }
           dropped.put(host, named);
         });
+    Map<String, Long> atEnds = new TreeMap<>();
+    tell(atEnds, "of-nothing-that-was-sent", arriving.strays());
+    tell(atEnds, "malformed", arriving.malformed());
+    tell(atEnds, "judged-early-for-lack-of-room", connections.givenUp());
+    if (!atEnds.isEmpty()) {
+      dropped.put("ends", atEnds);
+    }
     List<ReplayReport.Guest> guests = new ArrayList<>();
     for (Machine machine : machines()) {
       guests.add(
@@ -347,6 +354,12 @@ public final class Replay implements AutoCloseable {
         results.leftOut(),
         null,
         sites.lateness());
+  }
+
+  private static void tell(Map<String, Long> counts, String what, long count) {
+    if (count > 0) {
+      counts.put(what, count);
+    }
   }
 
   private static String label(DropReason reason) {

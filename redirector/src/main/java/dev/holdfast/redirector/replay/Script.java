@@ -96,7 +96,6 @@ final class Script {
   private boolean resetSeen;
   private long finAt = Long.MAX_VALUE;
   private long madeUp;
-  private long repeated;
   private long jumps;
 
   /** The right edge of the window that this end has announced so far, in the other's stream. */
@@ -108,12 +107,8 @@ final class Script {
   int firstTimestamp;
   long firstTimestampAt;
   int mss;
-  int longestData;
 
   final ArrayDeque<Write> writes = new ArrayDeque<>();
-
-  /** Bytes waiting in {@link #writes}. */
-  long waiting;
 
   /** The other end has named a number of this one, which has not been seen itself. */
   void assume(int sequence) {
@@ -224,9 +219,7 @@ final class Script {
     if (length == 0) {
       return;
     }
-    longestData = Math.max(longestData, length);
     if (at + length <= next) {
-      repeated++;
       return;
     }
     boolean push = (view.tcpFlags() & PacketView.PSH) != 0;
@@ -291,7 +284,6 @@ final class Script {
       long heard,
       long thought) {
     writes.add(new Write(now, next, length, data, kind, push, heard, thought));
-    waiting += length;
     next += length;
     lastNewAt = now;
   }
@@ -384,10 +376,5 @@ final class Script {
   /** Segments whose numbers are far from all that was seen before, and were not believed. */
   long jumps() {
     return jumps;
-  }
-
-  /** Segments of the capture that had nothing new. */
-  long repeated() {
-    return repeated;
   }
 }

@@ -121,7 +121,6 @@ final class TcpEnd {
         break;
       }
       script.writes.remove();
-      script.waiting -= next.length;
       satisfiedAt = NEVER;
       writeAt = NEVER;
       write(next);
