@@ -42,29 +42,36 @@ final class Arriving implements TwoSites.Arrivals {
       return;
     }
     boolean fromGuest = isFromGuest(view, at);
-    if (isTooBig()) {
-      tooBig();
-      return;
-    }
-    DatagramFlow flow = connections.datagrams(view, fromGuest);
     if (view.isFragment()) {
+      DatagramFlow flow = connections.datagrams(view, fromGuest);
       if (flow == null || !flow.fragment(view, fromGuest, time.nanoTime())) {
         fragment(packet, start, at);
       }
+    } else if (view.isTcp()) {
+      segment(packet, vnet, fromGuest);
+    } else if (isTooBig()) {
+      tooBig();
+    } else {
+      datagram(fromGuest);
+    }
+  }
+
+  private void segment(ByteBuf packet, int vnet, boolean fromGuest) {
+    TcpConnection connection = connections.tcp(view, fromGuest);
+    if (connection == null) {
+      strays++;
       return;
     }
-    if (view.isTcp()) {
-      TcpConnection connection = connections.tcp(view, fromGuest);
-      if (connection == null) {
-        strays++;
-        return;
-      }
-      options.read(view);
-      connection.arrived(view, options, fromGuest, isSound(packet, vnet));
-    } else if (flow != null) {
-      flow.arrived(view, fromGuest, time.nanoTime());
-    } else {
+    options.read(view);
+    connection.arrived(view, options, fromGuest, isSound(packet, vnet));
+  }
+
+  private void datagram(boolean fromGuest) {
+    DatagramFlow flow = connections.datagrams(view, fromGuest);
+    if (flow == null) {
       strays++;
+    } else {
+      flow.arrived(view, fromGuest, time.nanoTime());
     }
   }
 

@@ -2,7 +2,7 @@ package dev.holdfast.redirector.replay;
 
 import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
-import java.util.Arrays;
+import java.lang.foreign.MemorySegment;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -131,8 +131,6 @@ final class SendQueue {
     return -1;
   }
 
-  private byte[] scratch = {};
-
   /**
    * Compares a segment's new data with what was written.
    *
@@ -155,10 +153,7 @@ final class SendQueue {
    * @return the position of the first that differs; -1 where all are the same
    */
   long mismatch(long position, ByteBuf buf, int index, int length) {
-    if (scratch.length < length) {
-      scratch = new byte[Math.max(length, 2 * scratch.length)];
-    }
-    buf.getBytes(index, scratch, 0, length);
+    MemorySegment arrived = MemorySegment.ofBuffer(buf.internalNioBuffer(index, length));
     long at = position;
     int from = 0;
     for (int i = find(position); from < length; i++) {
@@ -172,7 +167,9 @@ final class SendQueue {
       if (data == null) {
         return at; // a byte where there is SYN or FIN
       }
-      int differs = Arrays.mismatch(data, offset, offset + count, scratch, from, from + count);
+      long differs =
+          MemorySegment.mismatch(
+              MemorySegment.ofArray(data), offset, offset + count, arrived, from, from + count);
       if (differs >= 0) {
         return at + differs;
       }

@@ -59,7 +59,6 @@ final class TwoSites implements Sites {
   private final List<MigrationPath> atFresh = new ArrayList<>();
   private final List<FrameWire> wires = new ArrayList<>();
   private final PacketView view = new PacketView();
-  private final PacketView delivered = new PacketView();
   private final VirtualTime.Line peers;
   private final VirtualTime.Line lan;
   private final Wan.Stream control;
@@ -312,24 +311,20 @@ final class TwoSites implements Sites {
       return;
     }
     if (from.place() == Place.NEW_HOST) {
-      time.after(
-          LAN_NANOS,
-          () -> {
-            show(Point.ANSWERED, packet, start(packet), length(packet));
-            fresh.arrives(packet);
-          });
+      lan.add(() -> {
+        show(Point.ANSWERED, packet, start(packet), length(packet));
+        fresh.arrives(packet);
+      });
       return;
     }
-    time.after(
-        LAN_NANOS,
-        () -> {
-          learn(packet, from, Direction.FROM_GUEST);
-          if (to == null) {
-            toPeer(packet);
-          } else {
-            reachesOldSite(packet, to, from);
-          }
-        });
+    lan.add(() -> {
+      learn(packet, from, Direction.FROM_GUEST);
+      if (to == null) {
+        toPeer(packet);
+      } else {
+        reachesOldSite(packet, to, from);
+      }
+    });
   }
 
   /** It is on the old LAN. */
@@ -353,46 +348,32 @@ final class TwoSites implements Sites {
 
   /** Out of the tunnel, or held and given back: the old host's kernel routes it. */
   private void leavesOldHost(ByteBuf packet) {
-    if (delivered.check(packet, start(packet), length(packet)) != PacketFault.NONE) {
-      old.drops().count(DropReason.MALFORMED);
-      return;
+    Machine machine = Players.to(machines, packet, start(packet));
+    ByteBuf again = packet.copy();
+    if (machine == null) {
+      toPeer(again);
+    } else {
+      time.after(0, () -> reachesOldSite(again, machine, null));
     }
-    for (Machine machine : machines) {
-      if (machine.isTo(delivered)) {
-        ByteBuf again = packet.copy();
-        time.after(0, () -> reachesOldSite(again, machine, null));
-        return;
-      }
-    }
-    toPeer(packet.copy());
   }
 
   private void toPeer(ByteBuf packet) {
-    time.after(
-        options.peerDelayNanos(),
-        () -> {
-          show(Point.PEER, packet, start(packet), length(packet));
-          arrivals.arrived(packet, null);
-          packet.release();
-        });
+    peers.add(() -> {
+      show(Point.PEER, packet, start(packet), length(packet));
+      arrivals.arrived(packet, null);
+      packet.release();
+    });
   }
 
   private void leavesNewHost(ByteBuf packet) {
-    if (delivered.check(packet, start(packet), length(packet)) != PacketFault.NONE) {
-      fresh.drops().count(DropReason.MALFORMED);
-      return;
+    Machine machine = Players.to(machines, packet, start(packet));
+    if (machine == null) {
+      fresh.drops().count(DropReason.NO_MIGRATION);
+    } else if (machine.place() == Place.NEW_HOST) {
+      deliver(packet, machine);
+    } else {
+      fresh.drops().count(DropReason.WRONG_STATE);
     }
-    for (Machine machine : machines) {
-      if (machine.isTo(delivered)) {
-        if (machine.place() == Place.NEW_HOST) {
-          deliver(packet, machine);
-        } else {
-          fresh.drops().count(DropReason.WRONG_STATE);
-        }
-        return;
-      }
-    }
-    fresh.drops().count(DropReason.NO_MIGRATION);
   }
 
   private void deliver(ByteBuf packet, Machine to) {
