@@ -34,6 +34,7 @@ final class GoldenCases {
         new ReorderedCase(),
         new DuplicatesCase(),
         new WrappedSequenceCase(),
-        new FastOpenCase());
+        new FastOpenCase(),
+        new CloseBehindDataCase());
   }
 }

@@ -28,6 +28,11 @@ final class ReplayMutants {
               "packet.acknowledgment - before.acknowledgment < 0",
               "true"),
           new Mutant(
+              "hold queue: a FIN stays in a full queue",
+              HOLD + "HeldPacket.java",
+              "kind == Kind.RESET || (flags & PacketView.FIN) != 0",
+              "kind == Kind.RESET"),
+          new Mutant(
               "hold queue: staged packets go out in the order of their arrival",
               HOLD + "StagedLane.java",
               "return ids[index];",

@@ -15,6 +15,7 @@ import dev.holdfast.redirector.demo.lab.LabAddresses;
 import dev.holdfast.redirector.demo.lab.Tool;
 import dev.holdfast.redirector.migration.MigrationState;
 import dev.holdfast.redirector.migration.MigrationView;
+import dev.holdfast.suite.SideBySide;
 import dev.holdfast.tunnel.packet.SolicitedNode;
 import java.time.Duration;
 import java.util.List;
@@ -93,6 +94,7 @@ class TakeoverIT {
     public void moved(Lab lab) {}
   }
 
+  @SideBySide
   @ParameterizedTest
   @CsvSource({
     "HOLDING,     true,  false, tls,  tun,  false, true",
@@ -177,6 +179,7 @@ class TakeoverIT {
     }
   }
 
+  @SideBySide
   @Test
   void oneThatDrainsGoesOnDraining() throws Exception {
     var killer = new KillerWhileDraining();

@@ -29,6 +29,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * How much goes through the tunnel: an iperf3 run that began before the move goes on through it,
  * and another uses the plain route to the new address afterwards. Printed; no bound yet.
  */
+@Tag("suite-throughput")
 @EnabledIf(value = "dev.holdfast.scenario.Root#isRoot", disabledReason = "needs root")
 class ThroughputIT {
   private static final String RATE = "sec\\s+[\\d.]+ \\w*Bytes\\s+([\\d.]+) Mbits/sec";
@@ -134,7 +135,6 @@ class ThroughputIT {
     print(encapsulation, 4, 1);
   }
 
-  @Tag("suite-throughput")
   @ParameterizedTest
   @ValueSource(ints = {1, 4, 1, 4})
   void theRatioOfSeveralFlowsIsPrinted(int dataConnections) throws Exception {

@@ -17,12 +17,19 @@ final class Connections {
   private static final long DATAGRAMS_IDLE_NANOS = 600_000_000_000L;
   private static final int MOST = 65_536;
 
+  /** Whose opening nobody has answered: a flood of those may not push others out. */
+  private static final int MOST_HALF_OPEN = 8_192;
+
   private final Results results;
   private final VirtualTime time;
   private final long stallNanos;
   private final Map<FlowId, TcpConnection> tcp = new HashMap<>();
   private final Map<FlowId, DatagramFlow> datagrams = new HashMap<>();
   private final ArrayDeque<Turn> turns = new ArrayDeque<>();
+
+  /** Connections that nobody had answered when they were last looked at; they have no turn yet. */
+  private final ArrayDeque<Turn> halfOpen = new ArrayDeque<>();
+
   private final FlowId key = new FlowId();
   private long givenUp;
 
@@ -54,8 +61,24 @@ final class Connections {
       results.add(before.result(stallNanos));
       before.silence();
     }
-    turns.add(new Turn(id, connection, time.nanoTime() + LINGER_NANOS));
+    halfOpen.add(new Turn(id, connection, time.nanoTime() + LINGER_NANOS));
+    if (halfOpen.size() > MOST_HALF_OPEN) {
+      nextHalfOpen();
+    }
     makeRoom();
+  }
+
+  /** The oldest half-open one is judged, or gets its turns among the others. */
+  private void nextHalfOpen() {
+    Turn oldest = halfOpen.remove();
+    if (!(oldest.flow instanceof TcpConnection connection) || tcp.get(oldest.id) != connection) {
+      return;
+    }
+    if (connection.isBegun()) {
+      turns.add(new Turn(oldest.id, connection, time.nanoTime() + LINGER_NANOS));
+    } else {
+      end(oldest.id, connection);
+    }
   }
 
   void add(PacketView view, boolean fromGuest, DatagramFlow flow) {
@@ -69,6 +92,9 @@ final class Connections {
   /** Looks at those whose turn it is; they come in turn, so this costs little. */
   void tidy() {
     long now = time.nanoTime();
+    for (Turn turn = halfOpen.peek(); turn != null && turn.at <= now; turn = halfOpen.peek()) {
+      nextHalfOpen();
+    }
     for (Turn turn = turns.peek(); turn != null && turn.at <= now; turn = turns.peek()) {
       turns.remove();
       if (turn.flow instanceof TcpConnection connection) {
@@ -92,6 +118,10 @@ final class Connections {
   /** The oldest one gives its verdict now, whatever may come. */
   private void makeRoom() {
     while (tcp.size() + datagrams.size() > MOST) {
+      if (turns.isEmpty()) {
+        nextHalfOpen();
+        continue;
+      }
       Turn oldest = turns.remove();
       if (oldest.flow instanceof TcpConnection connection && tcp.get(oldest.id) == connection) {
         givenUp++;

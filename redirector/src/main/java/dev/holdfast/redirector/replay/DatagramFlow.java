@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * What is no TCP: its packets go as they were captured, and are looked for at the other end. A
  * packet is known again by its bytes, but for what a router may change.
  */
-final class DatagramFlow implements Progress.Pauses {
+final class DatagramFlow {
   /** On their way, in one direction; older ones are taken for lost. */
   private static final int MOST_OUTSTANDING = 4_096;
 
@@ -37,14 +37,14 @@ final class DatagramFlow implements Progress.Pauses {
   private final long firstPacket;
   private final Machine machine;
   private final boolean beganBeforePause;
-  private final Way toGuest = new Way();
-  private final Way fromGuest = new Way();
+  private final Way toGuest;
+  private final Way fromGuest;
   private long packets;
   private long lastPacketAt;
 
-  private final class Way {
+  private static final class Way {
     final ArrayDeque<Sent> outstanding = new ArrayDeque<>();
-    final Progress progress = new Progress(DatagramFlow.this);
+    final Progress progress;
     long delivered;
     long bytes;
     long lost;
@@ -54,6 +54,10 @@ final class DatagramFlow implements Progress.Pauses {
     int toldMtu = Integer.MAX_VALUE;
     byte @Nullable [] last;
 
+    Way(Progress.Pauses pauses) {
+      progress = new Progress(pauses);
+    }
+
     /** Something is on its way that was sent after the last one that has come; others are lost. */
     boolean isWaiting() {
       Sent newest = outstanding.peekLast();
@@ -61,7 +65,20 @@ final class DatagramFlow implements Progress.Pauses {
     }
   }
 
-  DatagramFlow(PacketView first, boolean isFromGuest, long firstPacket, Machine machine, long now) {
+  /**
+   * @param machine the guest; the flow's first side
+   * @param other the other side, where that is a guest too
+   */
+  DatagramFlow(
+      PacketView first,
+      boolean isFromGuest,
+      long firstPacket,
+      Machine machine,
+      @Nullable Machine other,
+      long now) {
+    var pauses = new EndsPauses(machine, other);
+    this.toGuest = new Way(pauses);
+    this.fromGuest = new Way(pauses);
     this.name = FlowId.text(first, isFromGuest);
     this.firstPacket = firstPacket;
     this.machine = machine;
@@ -209,16 +226,6 @@ final class DatagramFlow implements Progress.Pauses {
       packet[7] = 0;
     }
     return packet;
-  }
-
-  @Override
-  public long within(long from, long to) {
-    return machine.pausedWithin(from, to);
-  }
-
-  @Override
-  public long lastEnd() {
-    return machine.resumedAt() == Machine.NOT_YET ? -1 : machine.resumedAt();
   }
 
   boolean isDelivered() {

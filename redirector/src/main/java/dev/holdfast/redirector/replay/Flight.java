@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.replay;
 
 import dev.holdfast.redirector.replay.SendQueue.Chunk;
+import dev.holdfast.tunnel.packet.PacketView;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -101,12 +102,18 @@ final class Flight {
     boolean news = selective(told, numbers);
     boolean advanced = upTo > una;
     if (advanced) {
-      advance(upTo, hasSack, now);
+      advance(upTo, numbers, hasSack, now);
     } else if (upTo == una && pipe > 0 && (mayRepeat || news)) {
       duplicates++;
     }
     findLost(upTo, now);
     return advanced;
+  }
+
+  /** RFC 9293 section 3.10.7.3: a reset in SYN-SENT is known by what it acknowledges. */
+  boolean isRefused(PacketView reset, Script numbers) {
+    long upTo = una + ((int) reset.tcpAcknowledgment() - numbers.sequence(una));
+    return (reset.tcpFlags() & PacketView.ACK) != 0 && upTo > una && upTo <= max;
   }
 
   private boolean selective(TcpOptions told, Script numbers) {
@@ -132,7 +139,7 @@ final class Flight {
     return news;
   }
 
-  private void advance(long upTo, boolean hasSack, long now) {
+  private void advance(long upTo, Script script, boolean hasSack, long now) {
     long bytes = upTo - una;
     una = upTo;
     duplicates = 0;
@@ -144,6 +151,7 @@ final class Flight {
       lost -= chunk.lost ? 1 : 0;
       sacked -= chunk.sacked ? 1 : 0;
       measured = chunk.again ? -1 : now - chunk.sentAt; // Karn: of a repeated one nobody knows
+      script.giveBack(chunk.data, chunk.length);
       queue.remove();
     }
     if (measured >= 0) {
@@ -211,6 +219,16 @@ final class Flight {
       roundTrip = (7 * roundTrip + sample) / 8;
     }
     rto = Math.min(LONGEST_RTO, Math.max(SHORTEST_RTO, roundTrip + 4 * variation));
+  }
+
+  /** Nothing of it will be sent or compared any more. */
+  void forget(Script script) {
+    for (; !queue.isEmpty(); queue.remove()) {
+      script.giveBack(queue.get(0).data, queue.get(0).length);
+    }
+    pipe = 0;
+    lost = 0;
+    sacked = 0;
   }
 
   /** How often in a row nothing was heard. */

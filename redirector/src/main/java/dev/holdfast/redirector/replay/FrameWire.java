@@ -70,7 +70,7 @@ final class FrameWire {
       for (ByteBuf bytes = channel.readOutbound(); bytes != null; bytes = channel.readOutbound()) {
         ByteBuf sent = bytes;
         shown.accept(sent);
-        stream.send(sent.readableBytes(), () -> other.arrived(sent));
+        stream.send(sent.readableBytes(), () -> other.arrived(sent), sent::release);
       }
     }
 

@@ -74,6 +74,11 @@ final class Machine {
     return resumedAt;
   }
 
+  /** What a guest did in its pause and since, it does later by the pause. */
+  long afterPause(long captured) {
+    return captured >= pausedAt ? captured + plan.pauseNanos() : captured;
+  }
+
   /** How much of the time between two moments it was paused, nanoseconds. */
   long pausedWithin(long from, long to) {
     return Math.max(0, Math.min(to, resumedAt) - Math.max(from, pausedAt));

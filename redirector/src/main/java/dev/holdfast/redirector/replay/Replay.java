@@ -31,6 +31,7 @@ public final class Replay implements AutoCloseable {
   private final VirtualTime time;
   private final Sites sites;
   private final AddressMap map;
+  private final WaitingBytes memory = new WaitingBytes(WaitingBytes.MOST);
   private final boolean isLive;
   private final Results results = new Results();
   private final Connections connections;
@@ -236,7 +237,7 @@ public final class Replay implements AutoCloseable {
       }
       connection =
           new TcpConnection(
-              view, fromGuest, reader.frames(), guest, fromGuest ? to : from, sites, time);
+              view, fromGuest, reader.frames(), guest, fromGuest ? to : from, sites, time, memory);
       connections.add(view, fromGuest, connection);
     }
     replayed++;
@@ -263,7 +264,8 @@ public final class Replay implements AutoCloseable {
     }
     DatagramFlow flow = connections.datagrams(view, fromGuest);
     if (flow == null) {
-      flow = new DatagramFlow(view, fromGuest, reader.frames(), guest, time.nanoTime());
+      Machine other = fromGuest ? to : from;
+      flow = new DatagramFlow(view, fromGuest, reader.frames(), guest, other, time.nanoTime());
       connections.add(view, fromGuest, flow);
     }
     replayed++;

@@ -57,8 +57,8 @@ final class Script {
     RESET
   }
 
-  /** Data that came before what belongs in front of it. */
-  private record Early(long start, byte[] data, boolean push) {}
+  /** Data that came before what belongs in front of it; of {@code data} the first bytes count. */
+  private record Early(long start, byte[] data, int length, boolean push) {}
 
   private static final int LONGEST = 60_000; // with its headers it is an IP packet
   private static final int MOST_EARLY = 256;
@@ -89,14 +89,16 @@ final class Script {
   boolean hasSpoken;
   private long next;
   private long lastNewAt;
-  private final List<Early> early = new ArrayList<>();
+  private final List<Early> early = new ArrayList<>(0);
   private long acked;
   private long ackedAt;
   private boolean finSeen;
   private boolean resetSeen;
   private long finAt = Long.MAX_VALUE;
   private long madeUp;
+  private long notKept;
   private long jumps;
+  private final WaitingBytes memory;
 
   /** The right edge of the window that this end has announced so far, in the other's stream. */
   long edge;
@@ -108,7 +110,14 @@ final class Script {
   long firstTimestampAt;
   int mss;
 
-  final ArrayDeque<Write> writes = new ArrayDeque<>();
+  final ArrayDeque<Write> writes = new ArrayDeque<>(1);
+
+  /**
+   * @param memory is asked before captured bytes are kept
+   */
+  Script(WaitingBytes memory) {
+    this.memory = memory;
+  }
 
   /** The other end has named a number of this one, which has not been seen itself. */
   void assume(int sequence) {
@@ -230,7 +239,7 @@ final class Script {
     }
     if (at > next) {
       if (early.size() < MOST_EARLY) {
-        early.add(new Early(at, bytes(view, 0, length, at, captured), push));
+        early.add(new Early(at, bytes(view, 0, length, at, captured), length, push));
         early.sort((a, b) -> Long.compare(a.start, b.start));
       }
       other.edge = Math.max(other.edge, at + length);
@@ -239,22 +248,32 @@ final class Script {
       }
       return;
     }
-    write(bytes(view, skip, length, at, captured), push, now, heard, thought, other);
+    byte[] data = bytes(view, skip, length, at, captured);
+    write(data, length - skip, push, now, heard, thought, other);
     followers(now, heard, thought, other);
   }
 
-  /** The payload from {@code skip} on; bytes that were not captured are those of the pattern. */
+  /**
+   * The payload from {@code skip} on; bytes that were not captured are those of the pattern, and so
+   * are all of them where there is no memory for them.
+   */
   private byte[] bytes(PacketView view, int skip, int length, long at, int captured) {
     ByteBuf buf = view.buffer();
     int from = view.tcpPayloadStart();
-    byte[] bytes = new byte[length - skip];
     int there = Math.max(0, Math.min(length, view.start() + captured - from));
-    if (there > skip) {
-      buf.getBytes(from + skip, bytes, 0, there - skip);
+    if (there <= skip) {
+      madeUp += length - skip;
+      return MADE_UP;
     }
+    if (!memory.take(length - skip)) {
+      notKept += length - skip;
+      return MADE_UP;
+    }
+    byte[] bytes = new byte[length - skip];
+    buf.getBytes(from + skip, bytes, 0, there - skip);
     if (there < length) {
-      pattern(bytes, Math.max(0, there - skip), at + skip);
-      madeUp += length - Math.max(there, skip);
+      pattern(bytes, there - skip, at + skip);
+      madeUp += length - there;
     }
     return bytes;
   }
@@ -266,13 +285,19 @@ final class Script {
     }
   }
 
-  private void write(byte[] data, boolean push, long now, long heard, long thought, Script other) {
-    for (int from = 0; from < data.length; from += LONGEST) {
-      int length = Math.min(LONGEST, data.length - from);
-      byte[] part = length == data.length ? data : Arrays.copyOfRange(data, from, from + length);
-      add(now, length, part, Kind.DATA, push && from + length == data.length, heard, thought);
+  private void write(
+      byte[] data, int length, boolean push, long now, long heard, long thought, Script other) {
+    for (int from = 0; from < length; from += LONGEST) {
+      int count = Math.min(LONGEST, length - from);
+      byte[] part = part(data, from, count);
+      add(now, count, part, Kind.DATA, push && from + count == length, heard, thought);
     }
     other.edge = Math.max(other.edge, next);
+  }
+
+  private static byte[] part(byte[] data, int from, int count) {
+    boolean isWhole = data == MADE_UP || count == data.length;
+    return isWhole ? data : Arrays.copyOfRange(data, from, from + count);
   }
 
   private void add(
@@ -291,10 +316,11 @@ final class Script {
   private void followers(long now, long heard, long thought, Script other) {
     while (!early.isEmpty() && early.getFirst().start <= next) {
       Early first = early.removeFirst();
-      int skip = (int) (next - first.start);
-      if (skip < first.data.length) {
-        byte[] rest = Arrays.copyOfRange(first.data, skip, first.data.length);
-        write(rest, first.push, now, heard, thought, other);
+      int skip = (int) Math.min(first.length, next - first.start);
+      giveBack(first.data, skip);
+      if (skip < first.length) {
+        int rest = first.length - skip;
+        write(part(first.data, skip, rest), rest, first.push, now, heard, thought, other);
       }
     }
   }
@@ -366,6 +392,30 @@ final class Script {
 
   boolean resetSeen() {
     return resetSeen;
+  }
+
+  /** Bytes that are of no use any more. */
+  void giveBack(byte @Nullable [] data, int length) {
+    if (data != null && data != MADE_UP) {
+      memory.giveBack(length);
+    }
+  }
+
+  /** Nobody will write any of it. */
+  void forget() {
+    for (Write write : writes) {
+      giveBack(write.data, write.length);
+    }
+    writes.clear();
+    for (Early each : early) {
+      giveBack(each.data, each.length);
+    }
+    early.clear();
+  }
+
+  /** Bytes that the capture has, and for which there was no memory. */
+  long notKept() {
+    return notKept;
   }
 
   /** Bytes that the capture does not have. */

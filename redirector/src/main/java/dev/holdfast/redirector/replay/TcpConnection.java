@@ -8,13 +8,17 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** A TCP connection of the capture, re-enacted: its two ends, and what is found out about it. */
-final class TcpConnection implements Progress.Pauses {
+final class TcpConnection {
   private static final long NONE = -1;
 
   private final String name;
   private final long firstPacket;
   private final Network network;
   private final VirtualTime time;
+
+  /** Of both ends. */
+  final Progress.Pauses pauses;
+
   private final TcpEnd guest;
   private final TcpEnd peer;
   private long packets;
@@ -36,7 +40,8 @@ final class TcpConnection implements Progress.Pauses {
       Machine guestMachine,
       @Nullable Machine peerMachine,
       Network network,
-      VirtualTime time) {
+      VirtualTime time,
+      WaitingBytes memory) {
     this.name = FlowId.text(first, fromGuest);
     this.firstPacket = firstPacket;
     this.network = network;
@@ -45,8 +50,9 @@ final class TcpConnection implements Progress.Pauses {
     IpAddress b = fromGuest ? first.destination() : first.source();
     int portA = fromGuest ? first.sourcePort() : first.destinationPort();
     int portB = fromGuest ? first.destinationPort() : first.sourcePort();
-    guest = new TcpEnd(this, guestMachine, new SegmentBuilder(a, portA, b, portB), time);
-    peer = new TcpEnd(this, peerMachine, new SegmentBuilder(b, portB, a, portA), time);
+    pauses = new EndsPauses(guestMachine, peerMachine);
+    guest = new TcpEnd(this, guestMachine, new SegmentBuilder(a, portA, b, portB), time, memory);
+    peer = new TcpEnd(this, peerMachine, new SegmentBuilder(b, portB, a, portA), time, memory);
     guest.connect(peer);
     peer.connect(guest);
     beganBeforePause = time.nanoTime() <= guestMachine.pausedAt();
@@ -71,6 +77,10 @@ final class TcpConnection implements Progress.Pauses {
     TcpEnd from = fromGuest ? guest : peer;
     TcpEnd to = fromGuest ? peer : guest;
     from.script.captured(view, options, bytes, to.script, time.nanoTime());
+    if (from.silent) {
+      from.script.forget();
+      return;
+    }
     from.pump();
     if (!to.script.writes.isEmpty()) {
       to.pump();
@@ -79,8 +89,8 @@ final class TcpConnection implements Progress.Pauses {
 
   /** Its verdict was given: whatever it still sends is of no use. */
   void silence() {
-    guest.silent = true;
-    peer.silent = true;
+    guest.forget();
+    peer.forget();
   }
 
   /** Neither end waits for the other any more, whatever was not delivered. */
@@ -148,30 +158,6 @@ final class TcpConnection implements Progress.Pauses {
   }
 
   private long lastProgress;
-
-  @Override
-  public long within(long from, long to) {
-    long sum = 0;
-    if (guest.machine != null) {
-      sum += guest.machine.pausedWithin(from, to);
-    }
-    if (peer.machine != null && peer.machine != guest.machine) {
-      sum += peer.machine.pausedWithin(from, to);
-    }
-    return Math.min(sum, to - from);
-  }
-
-  @Override
-  public long lastEnd() {
-    long end = guest.machine == null ? Machine.NOT_YET : guest.machine.resumedAt();
-    if (peer.machine != null && peer.machine.resumedAt() != Machine.NOT_YET) {
-      end =
-          end == Machine.NOT_YET
-              ? peer.machine.resumedAt()
-              : Math.max(end, peer.machine.resumedAt());
-    }
-    return end == Machine.NOT_YET ? -1 : end;
-  }
 
   // ---- its end ----
 
@@ -249,7 +235,8 @@ final class TcpConnection implements Progress.Pauses {
     return new Verdict.Survived();
   }
 
-  private boolean isBegun() {
+  /** Both sides have been heard of in the capture. */
+  boolean isBegun() {
     return guest.script.baseKnown && peer.script.baseKnown;
   }
 
@@ -257,6 +244,11 @@ final class TcpConnection implements Progress.Pauses {
     List<String> notes = new ArrayList<>();
     if (guest.script.midStream || peer.script.midStream) {
       notes.add("It began before the capture did.");
+    }
+    long notKept = guest.script.notKept() + peer.script.notKept();
+    if (notKept > 0) {
+      notes.add(
+          notKept + " bytes had to wait when too much waited already; a pattern stood for them.");
     }
     long madeUp = guest.script.madeUp() + peer.script.madeUp();
     if (madeUp > 0) {

@@ -26,13 +26,13 @@ final class TcpEnd {
 
   final TcpConnection connection;
   final @Nullable Machine machine;
-  final Script script = new Script();
+  final Script script;
   final Progress progress;
   private final SegmentBuilder builder;
   private final VirtualTime time;
   private final Flight flight;
   private final SendQueue queue;
-  private final OptionWriter options = new OptionWriter(script);
+  private final OptionWriter options;
   private final Received received = new Received();
   private @Nullable TcpEnd other;
 
@@ -72,12 +72,15 @@ final class TcpEnd {
       TcpConnection connection,
       @Nullable Machine machine,
       SegmentBuilder builder,
-      VirtualTime time) {
+      VirtualTime time,
+      WaitingBytes memory) {
     this.connection = connection;
+    this.script = new Script(memory);
+    this.options = new OptionWriter(script);
     this.machine = machine;
     this.builder = builder;
     this.time = time;
-    this.progress = new Progress(connection);
+    this.progress = new Progress(connection.pauses);
     this.flight = new Flight(builder.room(MTU, 0));
     this.queue = flight.queue;
   }
@@ -141,14 +144,8 @@ final class TcpEnd {
     if (satisfiedAt == NEVER) {
       satisfiedAt = heardAt;
     }
-    return Math.max(
-        ownTime(write.time), satisfiedAt > write.time ? satisfiedAt + write.thought : 0);
-  }
-
-  /** What a paused guest would have done in its pause and since, it does later by the pause. */
-  private long ownTime(long captured) {
-    boolean late = machine != null && captured >= machine.pausedAt();
-    return late && machine != null ? captured + machine.plan.pauseNanos() : captured;
+    long own = machine == null ? write.time : machine.afterPause(write.time);
+    return Math.max(own, satisfiedAt > write.time ? satisfiedAt + write.thought : 0);
   }
 
   private void write(Write write) {
@@ -303,7 +300,7 @@ final class TcpEnd {
     int length = view.tcpSequenceLength();
     if ((flags & PacketView.RST) != 0) {
       boolean inWindow = at >= received.next() && at <= Math.max(announcedEdge, received.next());
-      if (received.next() == 0 && !script.midStream ? refuses(view) : inWindow) {
+      if (received.next() == 0 && !script.midStream ? flight.isRefused(view, script) : inWindow) {
         dead = true;
         connection.resetArrived(this, other().sentReset);
       }
@@ -333,13 +330,6 @@ final class TcpEnd {
       acknowledge(); // a probe
     }
     send();
-  }
-
-  /** RFC 9293 section 3.10.7.3: a reset in SYN-SENT is known by what it acknowledges. */
-  private boolean refuses(PacketView reset) {
-    long una = flight.una();
-    long upTo = una + ((int) reset.tcpAcknowledgment() - script.sequence(una));
-    return (reset.tcpFlags() & PacketView.ACK) != 0 && upTo > una && upTo <= flight.max();
   }
 
   private void data(PacketView view, long at, int length) {
@@ -483,6 +473,13 @@ final class TcpEnd {
   }
 
   // ---- at the end ----
+
+  /** Its verdict was given. */
+  void forget() {
+    silent = true;
+    script.forget();
+    flight.forget(script);
+  }
 
   /** The other end has everything that this one's script says. */
   boolean isDelivered() {

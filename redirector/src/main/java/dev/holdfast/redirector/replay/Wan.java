@@ -14,6 +14,10 @@ final class Wan {
    */
   private static final long RETRY_NANOS = 200_000_000L;
 
+  private static final long LONGEST_RETRY_NANOS = 120_000_000_000L;
+  private static final int MOST_REPEATS = 15; // Linux' tcp_retries2
+  private static final long NEVER = Long.MAX_VALUE;
+
   private final VirtualTime time;
   private final WanOptions options;
   private final SplittableRandom random;
@@ -70,33 +74,76 @@ final class Wan {
     return new Stream();
   }
 
-  /** What is sent on one comes in the same order. */
+  /**
+   * What is sent on one comes in the same order: as TCP carries it, which sends a lost segment
+   * again at once when later ones are acknowledged, and after a time that doubles when nothing is
+   * heard.
+   */
   final class Stream {
+    private final SplittableRandom luck = random.split();
     private long newest;
+    private boolean broken;
+
+    /** {@link #send(int, Runnable, Runnable)} where nothing is to be done if they never come. */
+    void send(int bytes, Runnable arrival) {
+      send(bytes, arrival, () -> {});
+    }
 
     /**
      * Plans {@code arrival} for when these bytes have come.
      *
      * @param bytes how many; each segment of them may be lost and is then sent again
+     * @param never runs in its place, now, where they will not come: TCP has given up, or an
+     *     earlier part has not come
      */
-    void send(int bytes, Runnable arrival) {
-      long at = time.nanoTime() + options.delayNanos();
-      int segments = 1 + bytes / Math.max(1, options.mtu() - 60);
-      if (options.loss() > 0 && random.nextDouble() < 1 - Math.pow(1 - options.loss(), segments)) {
-        lost++;
-        at += 2 * options.delayNanos(); // it is missed, and sent again
+    void send(int bytes, Runnable arrival, Runnable never) {
+      long now = time.nanoTime();
+      long sent = broken ? NEVER : whenLastPasses(now, bytes);
+      if (sent == NEVER) {
+        broken = true;
+        never.run();
+        return;
       }
-      long outage = outageEnd(time.nanoTime());
-      if (outage > 0) {
-        at = outage + options.delayNanos() + RETRY_NANOS;
-      }
-      if (at >= newest && at == time.nanoTime() + options.delayNanos()) {
+      long at = sent + options.delayNanos();
+      if (sent == now && at >= newest) {
         newest = at;
         line.add(arrival);
         return;
       }
       newest = Math.max(newest, at);
       time.at(newest, arrival);
+    }
+
+    private long whenLastPasses(long now, int bytes) {
+      int missing = 1 + bytes / Math.max(1, options.mtu() - 60);
+      long at = now;
+      long timeout = RETRY_NANOS + 2 * options.delayNanos();
+      for (int attempt = 0; attempt <= MOST_REPEATS; attempt++) {
+        boolean isOut = outageEnd(at) > 0;
+        missing = isOut ? missing : lostOf(missing);
+        if (missing == 0) {
+          return at;
+        }
+        lost += missing;
+        if (attempt == 0 && !isOut) {
+          at += 2 * options.delayNanos(); // what came behind it tells of the gap
+        } else {
+          at += timeout;
+          timeout = Math.min(LONGEST_RETRY_NANOS, 2 * timeout);
+        }
+      }
+      return NEVER;
+    }
+
+    private int lostOf(int segments) {
+      if (options.loss() == 0) {
+        return 0;
+      }
+      int count = 0;
+      for (int i = 0; i < segments; i++) {
+        count += luck.nextDouble() < options.loss() ? 1 : 0;
+      }
+      return count;
     }
   }
 

@@ -5,7 +5,9 @@ import static dev.holdfast.redirector.replay.CaptureMaker.PEER;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.holdfast.redirector.config.Config.StaleSyn;
+import dev.holdfast.tunnel.packet.IpAddress;
 import dev.holdfast.tunnel.packet.PacketBuilder;
+import dev.holdfast.tunnel.packet.PacketView;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Arrays;
@@ -328,5 +330,63 @@ class ReplayTest {
     assertThat(report.guests().getFirst().hasMoved()).isFalse();
     assertThat(report.tunnelledToGuest()).isZero();
     assertThat(only(report).verdict()).isEqualTo(new Verdict.Survived());
+  }
+
+  /** Whoever is answered keeps its place, however many are not. */
+  @Test
+  void aFloodOfOpeningsPushesNobodyOut() throws IOException {
+    var maker = new CaptureMaker().handshake().exchange(100, 200);
+    for (int i = 0; i < 70_000; i++) {
+      maker.packet(
+          PacketBuilder.of(
+                  "11." + (i >> 16) + "." + (i >> 8 & 0xff) + "." + (i & 0xff), "10.1.0.10")
+              .tcp(1_024, 80, i, 0, PacketView.SYN, 1_000));
+      maker.after(-1);
+    }
+    maker.exchange(100, 200).close();
+
+    ReplayReport report = CaptureMaker.play(maker.bytes(), moving(1, 10));
+
+    assertThat(report.verdicts())
+        .containsEntry("survived", 1L)
+        .containsEntry("not-replayed", 70_000L);
+    assertThat(report.flows().getFirst().toGuestBytes()).isEqualTo(200);
+    assertThat(report.flows().getFirst().fromGuestBytes()).isEqualTo(400);
+  }
+
+  /** Both are guests, and the second one's pause is no fault of the network. */
+  @Test
+  void thePauseOfEitherGuestIsNoWait() throws IOException {
+    var maker = new CaptureMaker();
+    for (int i = 0; i < 10; i++) {
+      maker
+          .packet(PacketBuilder.of("10.1.0.10", "10.1.0.20").udp(53, 5_000).payload(100 + i))
+          .packet(PacketBuilder.of("10.1.0.20", "10.1.0.10").udp(5_000, 53).payload(200 + i))
+          .after(98);
+    }
+    ReplayOptions one = moving(10_000, 1);
+    GuestPlan second =
+        new GuestPlan(
+            List.of(IpAddress.parse("10.1.0.20")),
+            new GuestPlan.Move.AtTime(300 * MILLI),
+            3_000 * MILLI);
+    var both =
+        new ReplayOptions(
+            List.of(one.guests().getFirst(), second),
+            one.byIpInIp(),
+            one.connections(),
+            one.wan(),
+            one.peerDelayNanos(),
+            one.hold(),
+            one.drainAfterNanos(),
+            one.staleSyn(),
+            one.seed(),
+            one.stallNanos(),
+            one.settleNanos());
+
+    FlowResult flow = only(CaptureMaker.play(maker.bytes(), both));
+
+    assertThat(flow.verdict()).isEqualTo(new Verdict.Survived());
+    assertThat(flow.longestWaitNanos()).isLessThan(100 * MILLI);
   }
 }
