@@ -1,7 +1,7 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.capturefile.CaptureReader;
-import dev.holdfast.redirector.replay.AddressMap;
+import dev.holdfast.redirector.replay.AddressTranslation;
 import dev.holdfast.redirector.replay.GuestPlan;
 import dev.holdfast.redirector.replay.LiveFailed;
 import dev.holdfast.redirector.replay.LivePlay;
@@ -209,7 +209,7 @@ final class ReplayLive {
               + ".");
     }
     Pace unused = pace();
-    AddressMap alsoUnused = addressMap();
+    AddressTranslation alsoUnused = addressMap();
     LiveOptions neitherUsed = options();
   }
 
@@ -246,7 +246,7 @@ final class ReplayLive {
             .formatted(option, least.toPlainString(), most.toPlainString(), text));
   }
 
-  AddressMap addressMap() throws CommandFailed {
+  AddressTranslation addressMap() throws CommandFailed {
     Map<IpAddress, IpAddress> pairs = new LinkedHashMap<>();
     try {
       for (String pair : map) {
@@ -260,7 +260,7 @@ final class ReplayLive {
           throw new IllegalArgumentException(captured + " is mapped twice");
         }
       }
-      return new AddressMap(pairs);
+      return new AddressTranslation(pairs);
     } catch (IllegalArgumentException e) {
       throw CommandFailed.usage("--map: " + e.getMessage() + ".");
     }
@@ -336,7 +336,7 @@ final class ReplayLive {
           "A live replay needs CAP_NET_RAW, to send frames and to take those for the ends that it"
               + " plays; run it as root.");
     }
-    AddressMap addresses = addressMap();
+    AddressTranslation addresses = addressMap();
     PlayedAddresses played;
     try (CaptureReader reader = CaptureReader.open(file)) {
       played = PlayedAddresses.of(reader, plan.olds(), addresses, watch);

@@ -30,7 +30,7 @@ public final class Replay implements AutoCloseable {
   private final String file;
   private final VirtualTime time;
   private final Sites sites;
-  private final AddressMap map;
+  private final AddressTranslation map;
   private final boolean isLive;
   private final Results results = new Results();
   private final Connections connections;
@@ -69,7 +69,7 @@ public final class Replay implements AutoCloseable {
     connections = new Connections(results, time, options.stallNanos());
     arriving = new Arriving(connections, time, this::machines);
     isLive = live != null;
-    map = live == null ? AddressMap.NONE : live.map();
+    map = live == null ? AddressTranslation.NONE : live.map();
     sites =
         live == null
             ? new TwoSites(options, time, points, arriving)
@@ -185,7 +185,7 @@ public final class Replay implements AutoCloseable {
     }
     if (isLive) {
       if (there >= length) {
-        AddressMap.complete(view);
+        AddressTranslation.complete(view);
       }
       map.apply(view);
     }

@@ -61,7 +61,7 @@ import picocli.CommandLine.Parameters;
       "    --on-resume 'holdfast migration release web1 --socket /run/new.sock'",
       "  holdfast replay run *.pcap --expect limits.toml --format junit > replay.xml"
     })
-final class ReplayRunCommand extends Verb {
+final class ReplayRun extends Verb {
   private static final long SAY_EVERY_NANOS = 2_000_000_000L;
   private static final String DEFAULT_PAUSE = "1s";
 
