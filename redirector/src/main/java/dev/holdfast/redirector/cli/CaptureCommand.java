@@ -2,7 +2,6 @@ package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.capturefile.PcapNgBlocks;
 import dev.holdfast.redirector.cli.CaptureSummary.PlaceSummary;
-import dev.holdfast.redirector.config.SizeText;
 import dev.holdfast.redirector.control.CaptureStream;
 import dev.holdfast.redirector.control.Json;
 import dev.holdfast.redirector.migration.CaptureRequest;
@@ -121,7 +120,7 @@ final class CaptureCommand extends Verb {
   @Option(
       names = "--duration",
       paramLabel = "TIME",
-      converter = WaitCommand.DurationOption.class,
+      converter = TimeOption.class,
       description = "End after that, such as 30s or 10m.")
   private @Nullable Duration duration;
 
@@ -135,7 +134,7 @@ final class CaptureCommand extends Verb {
   @Option(
       names = "--rotate-time",
       paramLabel = "TIME",
-      converter = WaitCommand.DurationOption.class,
+      converter = TimeOption.class,
       description = "Begin the next file after that, when there is a packet for it.")
   private @Nullable Duration rotateTime;
 
@@ -168,18 +167,6 @@ final class CaptureCommand extends Verb {
         return value;
       }
       throw new TypeConversionException("'" + value + "' is not one of outer, inner, held");
-    }
-  }
-
-  /** A number of bytes with its unit. */
-  static final class SizeOption implements ITypeConverter<Long> {
-    @Override
-    public Long convert(String value) {
-      try {
-        return SizeText.parse(value);
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(String.valueOf(e.getMessage()));
-      }
     }
   }
 

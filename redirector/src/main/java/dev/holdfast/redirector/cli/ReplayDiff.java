@@ -4,9 +4,9 @@ import dev.holdfast.redirector.capturediff.CaptureDiff;
 import dev.holdfast.redirector.capturediff.Difference;
 import dev.holdfast.redirector.capturediff.IgnoredFields;
 import dev.holdfast.redirector.capturefile.CaptureReader;
-import dev.holdfast.redirector.config.DurationText;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -64,8 +64,9 @@ final class ReplayDiff extends Verb {
   @Option(
       names = "--time",
       paramLabel = "TOLERANCE",
+      converter = TimeOption.class,
       description = "Times count, after the first packet; they may differ by that, such as 5ms.")
-  private @Nullable String time;
+  private @Nullable Duration time;
 
   @Option(
       names = "--streams",
@@ -152,13 +153,12 @@ final class ReplayDiff extends Verb {
     }
     var fields = new IgnoredFields();
     for (String name : ignored) {
-      CaptureFiles.value("--ignore", name, text -> changed(fields, text, true));
+      OptionValues.value("--ignore", name, text -> changed(fields, text, true));
     }
     for (String name : compared) {
-      CaptureFiles.value("--compare", name, text -> changed(fields, text, false));
+      OptionValues.value("--compare", name, text -> changed(fields, text, false));
     }
-    long tolerance =
-        time == null ? -1 : CaptureFiles.value("--time", time, DurationText::parse).toNanos();
+    long tolerance = time == null ? -1 : time.toNanos();
     var options =
         new CaptureDiff.Options(
             fields, tolerance, streams, CaptureFiles.flow(flow), all ? limit : 1);

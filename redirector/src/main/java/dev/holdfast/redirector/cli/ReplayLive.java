@@ -213,6 +213,15 @@ final class ReplayLive {
     LiveOptions neitherUsed = options();
   }
 
+  /** Refuses what this process may not do, before anything is read. */
+  void checkPrivileges(Surroundings surroundings) throws CommandFailed, IOException {
+    if (on && Privileges.missing(surroundings.processStatus()).contains("CAP_NET_RAW")) {
+      throw CommandFailed.refused(
+          "A live replay needs CAP_NET_RAW, to send frames and to take those for the ends that it"
+              + " plays; run it as root.");
+    }
+  }
+
   /** Whether the options say that the guest moves; otherwise it need not. */
   boolean moves() {
     return onMove != null || onResume != null || guestInterfaceAfter != null;
@@ -331,11 +340,6 @@ final class ReplayLive {
       Surroundings surroundings,
       Replay.Watch watch)
       throws CommandFailed, IOException {
-    if (Privileges.missing(surroundings.processStatus()).contains("CAP_NET_RAW")) {
-      throw CommandFailed.refused(
-          "A live replay needs CAP_NET_RAW, to send frames and to take those for the ends that it"
-              + " plays; run it as root.");
-    }
     AddressTranslation addresses = addressMap();
     PlayedAddresses played;
     try (CaptureReader reader = CaptureReader.open(file)) {

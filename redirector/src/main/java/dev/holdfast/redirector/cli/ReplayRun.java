@@ -1,14 +1,7 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.capturefile.CaptureReader;
-import dev.holdfast.redirector.config.Config;
-import dev.holdfast.redirector.config.Config.HoldPolicy;
-import dev.holdfast.redirector.config.Config.StaleSyn;
 import dev.holdfast.redirector.config.ConfigException;
-import dev.holdfast.redirector.config.ConfigReader;
-import dev.holdfast.redirector.config.SizeText;
-import dev.holdfast.redirector.control.Json;
-import dev.holdfast.redirector.replay.CaptureScan;
 import dev.holdfast.redirector.replay.GuestPlan;
 import dev.holdfast.redirector.replay.Points;
 import dev.holdfast.redirector.replay.PointsFile;
@@ -17,12 +10,7 @@ import dev.holdfast.redirector.replay.ReplayOptions;
 import dev.holdfast.redirector.replay.ReplayReport;
 import dev.holdfast.redirector.replay.report.Expectation;
 import dev.holdfast.redirector.replay.report.Expectation.Outcome;
-import dev.holdfast.redirector.replay.report.ReportJson;
-import dev.holdfast.redirector.replay.report.ReportTap;
 import dev.holdfast.redirector.replay.report.ReportTap.Judged;
-import dev.holdfast.redirector.replay.report.ReportText;
-import dev.holdfast.redirector.replay.report.ReportXml;
-import dev.holdfast.tunnel.packet.IpAddress;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -30,11 +18,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
 /** {@code holdfast replay run}. */
@@ -47,7 +35,7 @@ import picocli.CommandLine.Parameters;
       "TCP is re-enacted from the captured sequence numbers, options and windows; byte streams are",
       "compared. Other packets go as they were captured.",
       "Exit status: 0 all is well, 1 a connection did not survive or a limit was not kept,",
-      "2 wrong usage, or a file that cannot be read."
+      "2 wrong usage, or a file that cannot be read; 4 a live replay without CAP_NET_RAW."
     },
     footerHeading = "%nExamples:%n",
     footer = {
@@ -63,15 +51,6 @@ import picocli.CommandLine.Parameters;
     })
 final class ReplayRun extends Verb {
   private static final long SAY_EVERY_NANOS = 2_000_000_000L;
-  private static final String DEFAULT_PAUSE = "1s";
-
-  /** What is printed. */
-  enum Format {
-    TEXT,
-    JSON,
-    JUNIT,
-    TAP
-  }
 
   @Parameters(
       arity = "1..*",
@@ -79,241 +58,40 @@ final class ReplayRun extends Verb {
       description = "pcap or pcapng, packed by gzip or not. Each is a replay of its own.")
   private List<Path> files = List.of();
 
-  @Option(
-      names = "--old",
-      split = ",",
-      hideParamSyntax = true,
-      paramLabel = "ADDRESS",
-      description = {
-        "The guest's old address; may be given several times.",
-        "Default: whoever serves in nearly all packets."
-      })
-  private List<String> olds = List.of();
-
-  @Option(
-      names = "--move-at",
-      paramLabel = "WHEN",
-      converter = ReplayTimes.Moment.class,
-      description = {
-        "When the guest is paused: 12.5s after the first packet, or packet:340.",
-        "Default: half-way through the capture."
-      })
-  private GuestPlan.@Nullable Move moveAt;
-
-  @Option(
-      names = "--pause",
-      paramLabel = "TIME",
-      converter = ReplayTimes.Length.class,
-      description = "How long until it runs at the new host. Default: " + DEFAULT_PAUSE)
-  private @Nullable Long pause;
-
-  @Option(
-      names = "--guest",
-      paramLabel = "ADDRESSES@WHEN+PAUSE",
-      converter = ReplayTimes.GuestOption.class,
-      description = "In place of the three above, where several guests move.")
-  private List<GuestPlan> guests = new ArrayList<>();
+  @Mixin private ReplayGuests guests;
 
   @ArgGroup(validate = false, heading = "%nThe network:%n")
   private ReplayNetwork network = new ReplayNetwork();
 
   @ArgGroup(validate = false, heading = "%nThe hosts:%n")
-  private Hosts hosts = new Hosts();
-
-  /** What is in a host's config otherwise. */
-  static final class Hosts {
-    @Option(
-        names = "--config",
-        paramLabel = "FILE",
-        description = {
-          "Takes encapsulation, connections, [hold] and stale-syn from a host's config, where the",
-          "options below do not say otherwise."
-        })
-    private @Nullable Path config;
-
-    @Option(
-        names = "--encapsulation",
-        paramLabel = "KIND",
-        description = "tls or ipip. Default: tls")
-    private @Nullable String encapsulation;
-
-    @Option(names = "--hold", paramLabel = "POLICY", description = "queue or drop. Default: queue")
-    private @Nullable String hold;
-
-    @Option(
-        names = "--hold-bytes",
-        paramLabel = "SIZE",
-        description = "How much a host holds of a migration, such as 64MiB, the default.")
-    private @Nullable String holdBytes;
-
-    @Option(
-        names = "--hold-age",
-        paramLabel = "TIME",
-        converter = ReplayTimes.Length.class,
-        description = "How long a packet is held. Default: 300s")
-    private @Nullable Long holdAge;
-
-    @Option(
-        names = "--drain-after",
-        paramLabel = "TIME",
-        converter = ReplayTimes.Length.class,
-        description = "Draining begins so long after the guest's return. Default: never.")
-    private Long drainAfter = -1L;
-
-    private ReplayOptions options(
-        List<GuestPlan> guests, ReplayNetwork network, long seed, long stall, long settle)
-        throws CommandFailed, ConfigException {
-      Config of = config == null ? null : ConfigReader.read(config);
-      ReplayOptions usual = ReplayOptions.of(guests.getFirst());
-      ReplayOptions.Hold held = of == null ? usual.hold() : ReplayOptions.Hold.of(of.hold());
-      held =
-          new ReplayOptions.Hold(
-              hold == null ? held.policy() : policy(hold),
-              holdBytes == null ? held.maxBytes() : bytes(holdBytes),
-              holdAge == null ? held.maxAgeNanos() : holdAge);
-      boolean byIpInIp =
-          encapsulation == null
-              ? of != null && of.tunnel().encapsulation() == Config.Encapsulation.IPIP
-              : isIpInIp(encapsulation);
-      return new ReplayOptions(
-          guests,
-          byIpInIp,
-          of == null ? usual.connections() : of.tunnel().connections(),
-          network.wan(),
-          network.peerDelay(),
-          held,
-          drainAfter,
-          of == null ? StaleSyn.TUNNEL : of.drain().staleSyn(),
-          seed,
-          stall,
-          settle);
-    }
-
-    private static long bytes(String size) throws CommandFailed {
-      try {
-        return SizeText.parse(size);
-      } catch (IllegalArgumentException e) {
-        throw CommandFailed.usage("--hold-bytes: " + e.getMessage() + ".");
-      }
-    }
-
-    private static boolean isIpInIp(String kind) throws CommandFailed {
-      return switch (kind) {
-        case "tls" -> false;
-        case "ipip" -> true;
-        default -> throw CommandFailed.usage("'" + kind + "' is no encapsulation: tls or ipip.");
-      };
-    }
-
-    private static HoldPolicy policy(String name) throws CommandFailed {
-      return switch (name) {
-        case "queue" -> HoldPolicy.QUEUE;
-        case "drop" -> HoldPolicy.DROP;
-        default -> throw CommandFailed.usage("'" + name + "' is no policy: queue or drop.");
-      };
-    }
-  }
+  private ReplayHosts hosts = new ReplayHosts();
 
   @ArgGroup(validate = false, heading = "%nLive:%n")
   private ReplayLive live = new ReplayLive();
 
   @ArgGroup(validate = false, heading = "%nThe verdict:%n")
-  private Judging judging = new Judging();
-
-  /** How it is judged and told. */
-  static final class Judging {
-    @Option(
-        names = "--stall",
-        paramLabel = "TIME",
-        converter = ReplayTimes.Length.class,
-        defaultValue = "1s",
-        description = {
-          "A connection that waits longer for a delivery, the pause apart, has stalled.",
-          "Default: ${DEFAULT-VALUE}"
-        })
-    private Long stall = 0L;
-
-    @Option(
-        names = "--settle",
-        paramLabel = "TIME",
-        converter = ReplayTimes.Length.class,
-        defaultValue = "2m",
-        description = {
-          "How long, in the replay's own time, what is on its way has after the last packet.",
-          "Default: ${DEFAULT-VALUE}"
-        })
-    private Long settle = 0L;
-
-    @Option(
-        names = "--seed",
-        paramLabel = "NUMBER",
-        defaultValue = "1",
-        description = "Of all that is random. Default: ${DEFAULT-VALUE}")
-    private long seed = 1;
-
-    @Option(
-        names = "--expect",
-        paramLabel = "FILE",
-        description = {
-          "Limits, a TOML file: survived, stalled, reset, corrupted, not-replayed, moved,",
-          "replayed-packets, recovery-p99-ms, longest-wait-ms, retransmissions, lost-datagrams,",
-          "sha256, [flows]. Default: every connection survives."
-        })
-    private @Nullable Path expect;
-
-    @Option(
-        names = "--write",
-        paramLabel = "FILE",
-        description = "Writes what passed at each point as pcapng, an interface for each.")
-    private @Nullable Path write;
-
-    @Option(names = "--force", description = "Lets --write replace a file.")
-    private boolean force;
-
-    @Option(names = "--digest", description = "Says the SHA-256 of what passed.")
-    private boolean digest;
-
-    @Option(
-        names = "--format",
-        paramLabel = "FORMAT",
-        description = "text, json, junit (XML) or tap. Default: text")
-    private @Nullable String format;
-
-    @Option(names = "--all", description = "Lists every connection, however many are good.")
-    private boolean all;
-  }
+  private ReplayVerdict verdict = new ReplayVerdict();
 
   private long saidAt;
 
   @Override
-  public Integer call() throws CommandFailed, ConfigException {
-    Format format = format();
-    if (judging.write != null && files.size() > 1) {
-      throw CommandFailed.usage("--write takes one capture at a time: there is one file for it.");
-    }
-    if (!guests.isEmpty() && (!olds.isEmpty() || moveAt != null || pause != null)) {
-      throw CommandFailed.usage("Give --guest, or --old, --move-at and --pause, not both.");
-    }
-    live.check(spec().commandLine().getParseResult(), files.size());
-    if (live.isOn() && guests.size() > 1) {
-      throw CommandFailed.usage("Live, one guest moves; several do without --live.");
-    }
-    Expectation expectation = expectation();
-    if (live.isOn() && expectation.wantsDigest()) {
-      throw CommandFailed.usage("No two live replays are the same, so sha256 is no limit of one.");
-    }
+  public Integer call() throws CommandFailed, ConfigException, IOException {
+    ReplayVerdict.Format format = verdict.format(json());
+    Expectation expectation = verdict.expectation();
+    ReplayOptions options = checked(expectation);
+    boolean wantsDigest = expectation.wantsDigest() || verdict.wantsDigest();
     List<Judged> replays = new ArrayList<>();
     CommandFailed unreadable = null;
     for (Path file : files) {
       try {
-        ReplayReport report = replay(file, expectation.wantsDigest() || judging.digest);
+        ReplayReport report = replay(file, options, wantsDigest);
         replays.add(new Judged(report, expectation.check(report)));
       } catch (CommandFailed e) { // what was found out about the others is told all the same
         unreadable = e;
       }
     }
     if (!replays.isEmpty()) {
-      print(replays, format);
+      line(verdict.told(replays, format));
     }
     if (unreadable != null) {
       throw unreadable;
@@ -323,71 +101,87 @@ final class ReplayRun extends Verb {
         : ExitCode.FAILED;
   }
 
-  private Format format() throws CommandFailed {
-    String name = judging.format;
-    if (name == null) {
-      return json() ? Format.JSON : Format.TEXT;
-    }
-    for (Format each : Format.values()) {
-      if (each.name().toLowerCase(Locale.ROOT).equals(name)) {
-        return each;
+  /** Whatever can be wrong with the options is found before the first packet is read. */
+  private ReplayOptions checked(Expectation expectation)
+      throws CommandFailed, ConfigException, IOException {
+    guests.check();
+    live.check(spec().commandLine().getParseResult(), files.size());
+    if (live.isOn()) {
+      if (guests.areSeveral()) {
+        throw CommandFailed.usage("Live, one guest moves; several do without --live.");
+      }
+      if (expectation.wantsDigest()) {
+        throw CommandFailed.usage(
+            "No two live replays are the same, so sha256 is no limit of one.");
+      }
+      if (!live.moves()) {
+        guests.stayUnlessTold();
       }
     }
-    throw CommandFailed.usage("'" + name + "' is no format: text, json, junit or tap.");
-  }
-
-  private Expectation expectation() throws CommandFailed {
-    try {
-      return judging.expect == null ? Expectation.usual() : Expectation.read(judging.expect);
-    } catch (IOException e) {
-      throw CommandFailed.usage(String.valueOf(e.getMessage()));
+    ReplayOptions options = hosts.over(verdict.usual(expectation), network);
+    verdict.checkOutput(files);
+    live.checkPrivileges(surroundings());
+    for (Path file : files) {
+      guests.checkReadable(file, live.isOn());
     }
-  }
-
-  private void print(List<Judged> replays, Format format) {
-    switch (format) {
-      case TEXT -> {
-        StringBuilder text = new StringBuilder();
-        for (Judged each : replays) {
-          text.append(text.isEmpty() ? "" : "\n")
-              .append(ReportText.of(each.report(), each.outcomes(), judging.all));
-        }
-        line(text.toString().stripTrailing());
-      }
-      case JSON -> {
-        List<Object> all = new ArrayList<>();
-        replays.forEach(each -> all.add(ReportJson.of(each.report(), each.outcomes())));
-        line(Json.pretty(all.size() == 1 ? all.getFirst() : all));
-      }
-      case JUNIT -> line(ReportXml.of(replays).stripTrailing());
-      case TAP -> line(ReportTap.of(replays).stripTrailing());
-    }
+    return options;
   }
 
   // ---- one capture ----
 
-  private ReplayReport replay(Path file, boolean wantsDigest)
-      throws CommandFailed, ConfigException {
+  private ReplayReport replay(Path file, ReplayOptions options, boolean wantsDigest)
+      throws CommandFailed {
+    saidAt = surroundings().clock().nanoTime();
     try {
-      ReplayOptions options =
-          hosts.options(plans(file), network, judging.seed, judging.stall, judging.settle);
-      saidAt = surroundings().clock().nanoTime();
-      long begun = saidAt;
-      Path out = judging.write;
-      ReplayReport report;
-      if (out == null && !wantsDigest) {
-        report = run(file, options, Points.NONE);
-      } else {
-        PointsFile points = new PointsFile(open(out), options.byIpInIp());
-        try (points) {
-          report = run(file, options, points);
-        }
-        report = report.withDigest(points.digest());
-      }
+      ReplayOptions whole =
+          options.with(guests.of(file, watch(file, "looked through"), this::remark));
+      long begun = surroundings().clock().nanoTime();
+      ReplayReport report =
+          verdict.write() == null && !wantsDigest
+              ? run(file, whole, Points.NONE)
+              : runAndWrite(file, whole, verdict.write());
       told(report, surroundings().clock().nanoTime() - begun);
       return report;
-    } catch (IOException | UncheckedIOException e) {
-      throw CommandFailed.usage(String.valueOf(e.getMessage()));
+    } catch (IOException e) {
+      throw CommandFailed.usage(Failures.sentence(e));
+    }
+  }
+
+  /** As {@link #run}; the digest alone where there is no file to write. */
+  private ReplayReport runAndWrite(Path file, ReplayOptions options, @Nullable Path out)
+      throws IOException, CommandFailed {
+    PointsFile points;
+    try {
+      points =
+          new PointsFile(
+              out == null ? OutputStream.nullOutputStream() : Files.newOutputStream(out),
+              options.byIpInIp());
+    } catch (IOException e) {
+      throw OutputFile.failed(out, e);
+    }
+    ReplayReport report;
+    try {
+      report = run(file, options, points);
+    } catch (UncheckedIOException e) { // of the points: what is read has a checked one
+      discard(points);
+      throw OutputFile.failed(out, Objects.requireNonNull(e.getCause()));
+    } catch (IOException | CommandFailed | RuntimeException e) {
+      discard(points);
+      throw e;
+    }
+    try {
+      points.close();
+    } catch (IOException e) {
+      throw OutputFile.failed(out, e);
+    }
+    return report.withDigest(points.digest());
+  }
+
+  private static void discard(PointsFile points) {
+    try {
+      points.close();
+    } catch (IOException e) {
+      return; // what has gone wrong before it is told
     }
   }
 
@@ -400,77 +194,6 @@ final class ReplayRun extends Verb {
     try (CaptureReader reader = CaptureReader.open(file)) {
       return Replay.run(reader, file.toString(), options, points, watch(file, "replayed"));
     }
-  }
-
-  private OutputStream open(@Nullable Path out) throws IOException, CommandFailed {
-    if (out == null) {
-      return OutputStream.nullOutputStream();
-    }
-    for (Path input : files) {
-      if (Files.exists(out) && Files.exists(input) && Files.isSameFile(input, out)) {
-        throw CommandFailed.usage(out + " is what is replayed: give another name to --write.");
-      }
-    }
-    if (Files.exists(out) && !judging.force) {
-      throw CommandFailed.usage(out + " is there already; --force replaces it.");
-    }
-    return Files.newOutputStream(out);
-  }
-
-  /** Who moves; what was not said is taken from a look through the capture. */
-  private List<GuestPlan> plans(Path file) throws IOException, CommandFailed {
-    if (!guests.isEmpty()) {
-      requireDifferent(guests.stream().flatMap(guest -> guest.olds().stream()).toList());
-      return guests;
-    }
-    List<IpAddress> addresses;
-    try {
-      addresses = ReplayTimes.addresses(olds);
-    } catch (IllegalArgumentException e) {
-      throw CommandFailed.usage("--old: " + e.getMessage() + ".");
-    }
-    requireDifferent(addresses);
-    GuestPlan.Move move = moveAt;
-    if (live.isOn() && move == null && !live.moves()) {
-      move = new GuestPlan.Move.Never();
-    }
-    if (addresses.isEmpty() || move == null) {
-      CaptureScan scan;
-      try (CaptureReader reader = CaptureReader.open(file)) {
-        scan = CaptureScan.of(reader, watch(file, "looked through"));
-      }
-      move = move == null ? new GuestPlan.Move.AtTime(scan.durationNanos() / 2) : move;
-      if (addresses.isEmpty()) {
-        addresses = guessed(file, scan);
-      }
-    }
-    return List.of(
-        new GuestPlan(addresses, move, pause == null ? ReplayTimes.nanos(DEFAULT_PAUSE) : pause));
-  }
-
-  private static void requireDifferent(List<IpAddress> addresses) throws CommandFailed {
-    for (IpAddress address : addresses) {
-      if (addresses.indexOf(address) != addresses.lastIndexOf(address)) {
-        throw CommandFailed.usage(address + " is given twice: an address is one guest's.");
-      }
-    }
-  }
-
-  private List<IpAddress> guessed(Path file, CaptureScan scan) throws CommandFailed {
-    List<IpAddress> guest = scan.guest();
-    if (guest.isEmpty()) {
-      List<IpAddress> busiest = scan.busiest(5);
-      throw CommandFailed.usage(
-          busiest.isEmpty()
-              ? file + " has no IP packets that could be replayed."
-              : "Which address of %s is the guest's? Give it with --old; the busiest are %s."
-                  .formatted(
-                      file, String.join(", ", busiest.stream().map(IpAddress::toString).toList())));
-    }
-    remark(
-        "%s: the guest is taken to be %s; --old says otherwise."
-            .formatted(file, String.join(", ", guest.stream().map(IpAddress::toString).toList())));
-    return guest;
   }
 
   private Replay.Watch watch(Path file, String what) {

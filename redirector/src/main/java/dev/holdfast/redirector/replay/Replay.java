@@ -32,7 +32,7 @@ public final class Replay implements AutoCloseable {
   private final Sites sites;
   private final AddressTranslation map;
   private final boolean isLive;
-  private final Results results = new Results();
+  private final Results results;
   private final Connections connections;
   private final Arriving arriving;
   private final PacketView view = new PacketView();
@@ -64,6 +64,7 @@ public final class Replay implements AutoCloseable {
     this.reader = reader;
     this.file = file;
     this.options = options;
+    results = new Results(options.namedFlows());
     firstEpoch = reader.frames() == 0 ? 0 : reader.frame().epochNanos();
     time = new VirtualTime(firstEpoch);
     connections = new Connections(results, time, options.stallNanos());
@@ -350,6 +351,7 @@ public final class Replay implements AutoCloseable {
         sites.lost(),
         results.verdicts(),
         results.recovery(),
+        results.totals(),
         results.flows(),
         results.leftOut(),
         null,

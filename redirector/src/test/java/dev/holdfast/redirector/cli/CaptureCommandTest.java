@@ -149,7 +149,7 @@ class CaptureCommandTest {
     Files.writeString(file, "precious");
     CliRun refused = capture("-o", file.toString());
     assertThat(refused.exitCode()).isEqualTo(2);
-    assertThat(refused.err()).isEqualTo(file + " is there already; --force writes over it.\n");
+    assertThat(refused.err()).isEqualTo(file + " exists already: give another name, or --force.\n");
     assertThat(file).hasContent("precious");
     assertThat(service.captures().last()).as("the daemon was not asked").isNull();
     assertThat(capture("-o", file.toString(), "--force").exitCode()).isZero();
@@ -290,8 +290,8 @@ class CaptureCommandTest {
     usage("did you mean \"64MiB\"", "-o", file, "--rotate-size", "64MB");
     usage("4KiB or more", "-o", file, "--rotate-size", "1KiB");
     usage("rotation needs -o FILE", "-o", "-", "--rotate-size", "1MiB");
-    usage("There is no folder", "-o", folder.resolve("no/a.pcapng").toString());
-    usage("is a folder; name a file", "-o", folder.toString(), "--force");
+    usage("There is no directory", "-o", folder.resolve("no/a.pcapng").toString());
+    usage("is a directory: give a file's name.", "-o", folder.toString(), "--force");
     usage("has no unit", "-o", file, "--duration", "30");
     assertThat(service.captures().last()).isNull();
   }

@@ -107,12 +107,12 @@ class ReplayCommandTest {
   void nothingIsOverwrittenUnasked() throws IOException {
     Files.writeString(fixture, "mine");
     CliRun run = record();
-    assertThat(run.exitCode()).isEqualTo(4);
+    assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("exists already: give another name, or --force.");
     assertThat(fixture).hasContent("mine");
     assertThat(record("--force").exitCode()).isZero();
     CliRun same = record("-o" + capture, "--force");
-    assertThat(same.exitCode()).isEqualTo(4);
+    assertThat(same.exitCode()).isEqualTo(2);
     assertThat(same.err()).contains("is what is read");
     onlyThese("fixture.pcapng", "trace.pcapng");
   }
@@ -154,12 +154,13 @@ class ReplayCommandTest {
         "--old 10.1.0.300|--old: '10.1.0.300' is not an IP address.",
         "--old 10.1.0.1,10.1.0.2|are of one family",
         "--keep-address 10.1.0.0/40|--keep-address: prefix length 40",
-        "--from 7|--from: '7' is no point in a capture; write packet:340",
-        "--until packet:0|--until: packets are counted from 1.",
+        "--from 7|'--from': '7' is no point in a capture; write packet:340",
+        "--until packet:0|'--until': packets are counted from 1",
         "--flow nonsense|--flow: 'nonsense' is no flow",
         "--count 0|--count must be at least 1.",
         "-o /nowhere/x.pcapng|There is no directory /nowhere.",
         "-o /tmp|is a directory",
+        "-o /proc/x.pcapng|No file can be made in /proc",
         "-o - --json|where --json would be"
       })
   void wrongUsageIsToldInASentence(String line) {
