@@ -281,11 +281,27 @@ class ReplayCommandTest {
 
   @Test
   void aCaptureThatCannotBeReadToItsEndIsNotTheSame() throws IOException {
-    byte[] whole = Files.readAllBytes(capture);
-    Path cut = Files.write(folder.resolve("cut"), Arrays.copyOf(whole, whole.length - 2));
+    byte[] bytes = Files.readAllBytes(capture);
+    Path cut = Files.write(folder.resolve("cut"), Arrays.copyOf(bytes, bytes.length - 60));
     CliRun run = diff(cut, cut);
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("is damaged at byte");
+    CliRun whole = diff(capture, cut);
+    assertThat(whole.exitCode()).as("the last packet may be behind the damage").isEqualTo(2);
+    assertThat(whole.out())
+        .contains(
+            "same       3 packets\n",
+            "different  none before the damage\n",
+            "undecided  1 that may be behind the damage of the other\n");
+    assertThat(diff(cut, capture, "--streams").exitCode()).isEqualTo(2);
+    JsonNode json = JsonMapper.shared().readTree(diff(capture, cut, "--json").out());
+    assertThat(json.get("same").asBoolean()).isFalse();
+    assertThat(json.get("undecided").asInt()).isOne();
+    assertThat(json.get("counts").isEmpty()).isTrue();
+    CliRun changed = diff(cut, changed());
+    assertThat(changed.exitCode()).as("packet 2 differs, before the damage").isEqualTo(1);
+    assertThat(changed.out()).contains("packet 2 (A) / 2 (B)", "different  1 changed\n");
+    assertThat(changed.err()).contains("is damaged at byte");
     assertThat(diff(folder.resolve("none"), capture).exitCode()).isEqualTo(2);
     assertThat(diff(capture, capture, "--ignore", "nothing").exitCode()).isEqualTo(2);
     assertThat(diff(capture, capture, "--time", "5").exitCode()).isEqualTo(2);
