@@ -218,7 +218,7 @@ final class CaptureCommand extends Verb {
         output != null
             ? output
             : "holdfast-" + NOW.format(now.atZone(surroundings().zone())) + ".pcapng";
-    return RotatedFiles.to(Path.of(name), rotation, force, surroundings().clock());
+    return RotatedFiles.to(FileOption.of(name), rotation, force, surroundings().clock());
   }
 
   private RotatedFiles.Rotation rotation() throws CommandFailed {

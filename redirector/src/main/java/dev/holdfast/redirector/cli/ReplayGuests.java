@@ -53,7 +53,7 @@ final class ReplayGuests {
       names = "--guest",
       paramLabel = "ADDRESSES@WHEN+PAUSE",
       converter = ReplayTimes.GuestOption.class,
-      description = "In place of the three above, where several guests move.")
+      description = "In place of --old, --move-at and --pause, where several guests move.")
   private List<GuestPlan> guests = new ArrayList<>();
 
   private List<IpAddress> addresses = List.of();

@@ -176,7 +176,7 @@ final class ReplayRecord extends Verb {
       }
       return report(toStandardOutput(options));
     }
-    return report(toFile(options, Path.of(output)));
+    return report(toFile(options, FileOption.of(output)));
   }
 
   private FixtureOptions options() throws CommandFailed {

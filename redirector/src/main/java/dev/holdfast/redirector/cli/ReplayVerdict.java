@@ -62,7 +62,8 @@ final class ReplayVerdict {
       description = {
         "Limits, a TOML file: survived, stalled, reset, corrupted, not-replayed, moved,",
         "replayed-packets, recovery-p99-ms, longest-wait-ms, retransmissions, lost-datagrams,",
-        "damaged, sha256, [flows]. All connections count, those too that a report has no room for.",
+        "damaged, sha256, [flows]. All connections count, those too that a report has no room for;",
+        "in [flows] a name is of all its connections, and with packet:N of one.",
         "Default: every connection survives."
       })
   private @Nullable Path expect;

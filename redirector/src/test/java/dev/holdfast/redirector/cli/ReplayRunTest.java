@@ -289,6 +289,23 @@ class ReplayRunTest {
   }
 
   @Test
+  void namesThatTheLocaleCannotReadAreSaid() {
+    for (String name : List.of("lat\ufffd.pcap", "zero\0.pcap")) {
+      for (CliRun run :
+          List.of(
+              CliRun.of("replay", "run", name),
+              CliRun.of("replay", "record", file.toString(), "-o", name),
+              CliRun.of("capture", "-o", name))) {
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err())
+            .containsIgnoringCase(
+                "the name '" + name + "' cannot be read in the locale's character set")
+            .doesNotContain("Exception");
+      }
+    }
+  }
+
+  @Test
   void whoseCaptureItIsIsAsked() throws IOException {
     Path both = folder.resolve("both.pcapng");
     try (var writer = new PcapNgWriter(Files.newOutputStream(both), "a test")) {
