@@ -58,6 +58,25 @@ class LauncherIT {
     assertThat(outcome.status()).isZero();
   }
 
+  /** Without any locale, as under cron; this test's own names may be no better. */
+  @Test
+  void opensFilesWithAnyLettersInTheirNames() throws Exception {
+    for (String locale : List.of("LC_ALL=C", "LC_ALL= LC_CTYPE= LANG=", "LC_ALL=POSIX")) {
+      Path script = folder.resolve("script");
+      Files.writeString(
+          script,
+          """
+          name=trac$(printf '\\303\\251').pcap
+          echo nothing >"$name"
+          %s '%s' replay run "$name"
+          """
+              .formatted(locale, SourceTree.root().resolve("holdfast")));
+      Outcome outcome = launch(Path.of("/bin/bash"), script.toString());
+      assertThat(outcome.err()).startsWith("trac\u00e9.pcap is no capture file");
+      assertThat(outcome.status()).isEqualTo(2);
+    }
+  }
+
   @Test
   void passesTheExitCodeOn() throws Exception {
     Outcome outcome = launch(SourceTree.root().resolve("holdfast"), "--no-such-option");

@@ -41,6 +41,7 @@ public final class CaptureDiff {
    * @param counts differences by kind
    * @param notCompared frames without an IP packet that could be read, of both captures
    * @param beyond packets or streams that could not wait any longer for their equal
+   * @param undecided packets or streams whose equal may be behind the damage of the other capture
    * @param first the first differences, in order
    */
   public record Result(
@@ -52,9 +53,10 @@ public final class CaptureDiff {
       Map<String, Long> counts,
       long notCompared,
       long beyond,
+      long undecided,
       List<Difference> first) {
 
-    /** Whether no difference was found. */
+    /** Whether no difference was found in what could be compared. */
     public boolean isSame() {
       return counts.isEmpty();
     }
@@ -129,6 +131,10 @@ public final class CaptureDiff {
   private void read(Side side) throws IOException {
     if (!side.reader.next()) {
       side.isOver = true;
+      if (side.reader.problem() != null) {
+        pairs.cut(side.isA);
+        streams.cut(side.isA);
+      }
       return;
     }
     Frame frame = side.reader.frame();
@@ -193,6 +199,7 @@ public final class CaptureDiff {
         counts,
         notCompared,
         pairs.beyond() + streams.beyond(),
+        pairs.undecided() + streams.undecided(),
         log.first());
   }
 }

@@ -53,6 +53,9 @@ final class FlowPairs {
   private long bytesOfB;
   private long same;
   private long beyond;
+  private boolean isCutA;
+  private boolean isCutB;
+  private long undecided;
 
   FlowPairs(
       PacketComparison comparison,
@@ -75,6 +78,21 @@ final class FlowPairs {
   /** How many packets were given up because too much waited. */
   long beyond() {
     return beyond;
+  }
+
+  /** How many packets are in one capture alone, and the other is damaged before its end. */
+  long undecided() {
+    return undecided;
+  }
+
+  /** A capture has ended before its end: nobody knows what else it had. */
+  void cut(boolean isA) {
+    isCutA |= isA;
+    isCutB |= !isA;
+  }
+
+  private boolean isOtherCut(boolean isA) {
+    return isA ? isCutB : isCutA;
   }
 
   /** Bytes of A's packets that wait, less B's: whoever reads goes on with the lesser side. */
@@ -167,7 +185,7 @@ final class FlowPairs {
     if (!waiting.a.isEmpty() && !waiting.b.isEmpty()) {
       decide(waiting);
     } else {
-      alone(oldest, isA, BEYOND);
+      rest(oldest, isA, BEYOND);
       take(isA ? waiting.a : waiting.b, oldest, isA);
     }
     settle(oldest.flow(), waiting, false);
@@ -197,7 +215,7 @@ final class FlowPairs {
   private void drain(Deque<SeenPacket> rest, boolean isA) {
     while (!rest.isEmpty()) {
       SeenPacket next = rest.getFirst();
-      alone(next, isA, "");
+      rest(next, isA, "");
       take(rest, next, isA);
     }
   }
@@ -213,11 +231,14 @@ final class FlowPairs {
       inA = find(waiting.a, b.like(), false);
     }
     if (inB != null && inA == null) {
-      alone(b, false, "");
+      passedBy(b, false);
       take(waiting.b, b, false);
     } else if (inA != null && inB == null) {
-      alone(a, true, "");
+      passedBy(a, true);
       take(waiting.a, a, true);
+    } else if (inA == null && inB == null && isAnyOrder() && (isCutA || isCutB)) {
+      undecided++;
+      take(isCutB ? waiting.a : waiting.b, isCutB ? a : b, isCutB);
     } else {
       SeenPacket partner = inB == null ? b : inB;
       if (partner != b) {
@@ -300,8 +321,32 @@ final class FlowPairs {
                 ""));
   }
 
+  private boolean isAnyOrder() {
+    return ignored.has(IgnoredFields.ORDER);
+  }
+
+  /** Nothing of its flow waits at the other side, where it may have been cut off. */
+  private void rest(SeenPacket packet, boolean isA, String text) {
+    if (isOtherCut(isA)) {
+      undecided++;
+    } else {
+      alone(packet, isA, text);
+    }
+  }
+
+  /**
+   * Later packets of its flow are at the other side: it is not, unless they may come in any order.
+   */
+  private void passedBy(SeenPacket packet, boolean isA) {
+    if (isAnyOrder()) {
+      rest(packet, isA, "");
+    } else {
+      alone(packet, isA, "");
+    }
+  }
+
   private void moved(SeenPacket a, SeenPacket b) {
-    if (ignored.has(IgnoredFields.ORDER)) {
+    if (isAnyOrder()) {
       return;
     }
     log.add(

@@ -35,7 +35,7 @@ final class StreamPairs {
     final StreamSide b = new StreamSide();
     long compared;
     boolean isComparing;
-    boolean isOver; // a difference was told
+    boolean isOver; // a difference was told, or none can be
   }
 
   private final DifferenceLog log;
@@ -49,6 +49,9 @@ final class StreamPairs {
   private long compared;
   private long same;
   private long beyond;
+  private boolean isCutA;
+  private boolean isCutB;
+  private long undecided;
 
   StreamPairs(long mostBytes, DifferenceLog log) {
     this.mostBytes = mostBytes;
@@ -68,6 +71,17 @@ final class StreamPairs {
   /** Streams that were decided because too much waited. */
   long beyond() {
     return beyond;
+  }
+
+  /** Streams of which one capture has more, and the other is damaged before its end. */
+  long undecided() {
+    return undecided;
+  }
+
+  /** A capture has ended before its end: nobody knows what else it had. */
+  void cut(boolean isA) {
+    isCutA |= isA;
+    isCutB |= !isA;
   }
 
   /** Bytes of A that wait, less B's. */
@@ -192,6 +206,10 @@ final class StreamPairs {
     StreamSide b = pair.b;
     if (!a.hasBegun() || !b.hasBegun()) {
       boolean isA = a.hasBegun();
+      if (isA ? isCutB : isCutA) {
+        undecided(pair);
+        return;
+      }
       over(
           pair,
           key,
@@ -201,6 +219,10 @@ final class StreamPairs {
           List.of(),
           "the whole stream");
     } else if (!a.ending().equals(b.ending())) {
+      if ((isCutA && a.mayEndOtherwise()) || (isCutB && b.mayEndOtherwise())) {
+        undecided(pair);
+        return;
+      }
       over(
           pair,
           key,
@@ -294,6 +316,10 @@ final class StreamPairs {
     StreamSide has = lacksB ? pair.a : pair.b;
     Long from = lacksB ? firstOfA : firstOfB;
     Long until = lacksB ? firstOfB : firstOfA;
+    if (lacksB ? isCutB : isCutA) {
+      undecided(pair);
+      return;
+    }
     long packet = has.firstPiece().packet();
     over(
         pair,
@@ -305,6 +331,11 @@ final class StreamPairs {
         "the stream from byte " + from + (until == null ? " on" : " to " + (until - 1)));
   }
 
+  private void undecided(Pair pair) {
+    undecided++;
+    forget(pair);
+  }
+
   private void over(
       Pair pair,
       Key key,
@@ -313,9 +344,13 @@ final class StreamPairs {
       long b,
       List<Difference.Field> fields,
       String text) {
-    pair.isOver = true;
     log.add(
         kind, a > 0 ? a : b, () -> new Difference(kind, a, b, key.flow.toString(), fields, text));
+    forget(pair);
+  }
+
+  private void forget(Pair pair) {
+    pair.isOver = true;
     grow(-pair.a.bytes(), true);
     grow(-pair.b.bytes(), false);
     pair.a.clear();

@@ -63,6 +63,11 @@ final class StreamSide {
     return hasReset ? "a reset" : hasFin ? "FIN" : "nothing";
   }
 
+  /** Whether another ending could still come: nothing comes after a reset. */
+  boolean mayEndOtherwise() {
+    return !hasReset;
+  }
+
   /** The place of a sequence number: the nearest to the last one's. */
   long place(int sequence) {
     newest += sequence - (origin + (int) newest);

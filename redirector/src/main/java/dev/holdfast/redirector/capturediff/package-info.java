@@ -14,6 +14,9 @@
  * differ twice. TCP may be compared as streams of bytes instead ({@link
  * dev.holdfast.redirector.capturediff.StreamPairs}), where segments may be cut differently.
  *
+ * <p>Of a capture that is damaged, what is before the damage is compared. What the other one has
+ * more is undecided then, and no difference: its equal may be behind the damage.
+ *
  * <p>Not here: reassembly of IP fragments, which are compared as they are, and frames without IP,
  * which are counted.
  */

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.capturefile;
 
+import dev.holdfast.redirector.config.DurationText;
 import java.math.BigDecimal;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -11,11 +12,11 @@ import java.util.regex.Pattern;
  * @param nanos after the first packet, for a time
  */
 public record CapturePoint(long packet, long nanos) {
+  private static final Pattern BEGINS_AS_TIME = Pattern.compile("\\d.*[a-z]");
   private static final Pattern PACKET = Pattern.compile("packet:(\\d{1,18})");
-  private static final Pattern TIME = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)(ms|s|m|h)");
 
   /**
-   * Reads {@code packet:340}, {@code 12.5s}, {@code 250ms}, {@code 2m} or {@code 1h}.
+   * Reads {@code packet:340}, {@code 12.5s}, {@code 250us}, {@code 2m} or {@code 1h}.
    *
    * @throws IllegalArgumentException with a sentence that shows the form
    */
@@ -28,23 +29,14 @@ public record CapturePoint(long packet, long nanos) {
       }
       return new CapturePoint(number, 0);
     }
-    Matcher time = TIME.matcher(text);
-    if (!time.matches()) {
+    if (!BEGINS_AS_TIME.matcher(text).matches()) {
       throw new IllegalArgumentException(
           "'"
               + text
               + "' is no point in a capture; write packet:340, or a time after the first packet"
               + " such as 12.5s or 250ms");
     }
-    long unit =
-        switch (time.group(2)) {
-          case "ms" -> 1_000_000L;
-          case "s" -> 1_000_000_000L;
-          case "m" -> 60_000_000_000L;
-          default -> 3_600_000_000_000L;
-        };
-    return new CapturePoint(
-        0, new BigDecimal(time.group(1)).multiply(BigDecimal.valueOf(unit)).longValue());
+    return new CapturePoint(0, DurationText.parseFine(text).toNanos());
   }
 
   /** Whether a packet is before this point. */

@@ -2,11 +2,14 @@ package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.capturefile.PcapNgBlocks;
 import dev.holdfast.redirector.cli.CaptureSummary.PlaceSummary;
-import dev.holdfast.redirector.config.SizeText;
 import dev.holdfast.redirector.control.CaptureStream;
 import dev.holdfast.redirector.control.Json;
 import dev.holdfast.redirector.migration.CaptureRequest;
 import dev.holdfast.redirector.migration.RequestRefused;
+import dev.holdfast.redirector.tap.FlowTerm;
+import dev.holdfast.redirector.tap.Limits;
+import dev.holdfast.tunnel.device.PcapExpression;
+import dev.holdfast.tunnel.packet.FilterProgram;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -121,7 +124,7 @@ final class CaptureCommand extends Verb {
   @Option(
       names = "--duration",
       paramLabel = "TIME",
-      converter = WaitCommand.DurationOption.class,
+      converter = TimeOption.class,
       description = "End after that, such as 30s or 10m.")
   private @Nullable Duration duration;
 
@@ -135,7 +138,7 @@ final class CaptureCommand extends Verb {
   @Option(
       names = "--rotate-time",
       paramLabel = "TIME",
-      converter = WaitCommand.DurationOption.class,
+      converter = TimeOption.class,
       description = "Begin the next file after that, when there is a packet for it.")
   private @Nullable Duration rotateTime;
 
@@ -168,18 +171,6 @@ final class CaptureCommand extends Verb {
         return value;
       }
       throw new TypeConversionException("'" + value + "' is not one of outer, inner, held");
-    }
-  }
-
-  /** A number of bytes with its unit. */
-  static final class SizeOption implements ITypeConverter<Long> {
-    @Override
-    public Long convert(String value) {
-      try {
-        return SizeText.parse(value);
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(String.valueOf(e.getMessage()));
-      }
     }
   }
 
@@ -227,7 +218,7 @@ final class CaptureCommand extends Verb {
         output != null
             ? output
             : "holdfast-" + NOW.format(now.atZone(surroundings().zone())) + ".pcapng";
-    return RotatedFiles.to(Path.of(name), rotation, force, surroundings().clock());
+    return RotatedFiles.to(FileOption.of(name), rotation, force, surroundings().clock());
   }
 
   private RotatedFiles.Rotation rotation() throws CommandFailed {
@@ -247,10 +238,25 @@ final class CaptureCommand extends Verb {
     return new RotatedFiles.Rotation(bytes, nanos, keep == null ? Integer.MAX_VALUE : keep);
   }
 
+  /** What the daemon would refuse is refused here, whether or not it runs. */
   private CaptureRequest request() throws CommandFailed {
-    if (buffer != null && buffer > Integer.MAX_VALUE) {
-      throw CommandFailed.usage("The buffer is 256MiB at most.");
+    try {
+      Limits unused =
+          new Limits(
+              snapLength == null ? Limits.NONE.snapLength() : snapLength,
+              count == null ? Limits.NONE.count() : count,
+              duration == null ? Limits.NONE.nanos() : duration.toNanos(),
+              buffer == null ? Limits.NONE.bufferBytes() : (int) Math.min(buffer, 1 << 30));
+    } catch (IllegalArgumentException e) {
+      throw CommandFailed.usage(String.valueOf(e.getMessage()));
     }
+    if (sample != null && sample < 1) {
+      throw CommandFailed.usage("--sample N keeps one of N packets, so N is 1 or more.");
+    }
+    for (String flow : flows) {
+      FlowTerm unused = OptionValues.value("--flow", flow, FlowTerm::parse);
+    }
+    checkFilter();
     return new CaptureRequest(
         points,
         migrations,
@@ -259,8 +265,21 @@ final class CaptureCommand extends Verb {
         snapLength,
         sample,
         count,
-        duration == null ? null : duration.toMillis(),
+        duration == null ? null : Math.max(1, duration.toMillis()),
         buffer == null ? null : buffer.intValue());
+  }
+
+  private void checkFilter() throws CommandFailed {
+    if (filter == null || filter.isBlank()) {
+      return;
+    }
+    try {
+      FilterProgram unused = PcapExpression.compile(filter);
+    } catch (PcapExpression.Malformed e) {
+      throw CommandFailed.usage(e.sentence());
+    } catch (IOException e) {
+      return; // without the library here, the daemon says what it thinks of it
+    }
   }
 
   private int record(CaptureStream stream, RotatedFiles files) throws CommandFailed {

@@ -90,7 +90,7 @@ final class Failures implements IExecutionExceptionHandler, IParameterExceptionH
   }
 
   /** The messages of the JDK's file system exceptions are the bare path. */
-  private static String sentence(IOException broken) {
+  static String sentence(IOException broken) {
     return switch (broken) {
       case java.nio.file.NoSuchFileException e -> "There is no file " + e.getFile() + ".";
       case java.nio.file.AccessDeniedException e -> "No permission for " + e.getFile() + ".";

@@ -126,7 +126,7 @@ final class HookCommand extends Noun {
         names = "--connect-timeout",
         paramLabel = "TIME",
         defaultValue = "30s",
-        converter = WaitCommand.DurationOption.class,
+        converter = TimeOption.class,
         description =
             "How long to wait for QEMU's socket at the beginning. Default: ${DEFAULT-VALUE}")
     private Duration connectWithin = Duration.ofSeconds(30);
@@ -134,7 +134,7 @@ final class HookCommand extends Noun {
     @Option(
         names = "--timeout",
         paramLabel = "TIME",
-        converter = WaitCommand.DurationOption.class,
+        converter = TimeOption.class,
         description = "Give up after that, such as 30s or 10m. Default: never.")
     private Duration timeout = Duration.ofDays(10_000);
 

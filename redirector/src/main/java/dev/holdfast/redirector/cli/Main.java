@@ -116,7 +116,8 @@ public final class Main implements Runnable {
       HookCommand.giveQmpItsOwnSocket(root);
     }
     var failures = new Failures();
-    return root.setExecutionExceptionHandler(failures)
+    return root.registerConverter(Path.class, new FileOption())
+        .setExecutionExceptionHandler(failures)
         .setParameterExceptionHandler(failures)
         .setUsageHelpWidth(100)
         .setUsageHelpLongOptionsMaxWidth(32);

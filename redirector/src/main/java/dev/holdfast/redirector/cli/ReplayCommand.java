@@ -7,7 +7,7 @@ import picocli.CommandLine.Command;
     name = "replay",
     description = "Replays captured traffic, makes tests of it, and compares captures.",
     commandListHeading = "%nCommands:%n",
-    subcommands = {ReplayRunCommand.class, ReplayRecord.class, ReplayDiff.class},
+    subcommands = {ReplayRun.class, ReplayRecord.class, ReplayDiff.class},
     footerHeading = "%nExamples:%n",
     footer = {
       "  holdfast replay run trace.pcap --old 10.1.0.10 --move-at 12.5s --pause 3s",

@@ -4,9 +4,9 @@ import dev.holdfast.redirector.capturediff.CaptureDiff;
 import dev.holdfast.redirector.capturediff.Difference;
 import dev.holdfast.redirector.capturediff.IgnoredFields;
 import dev.holdfast.redirector.capturefile.CaptureReader;
-import dev.holdfast.redirector.config.DurationText;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,9 +25,16 @@ import picocli.CommandLine.Parameters;
       "comments, frames without IP, how flows interleave, checksums but for being right or wrong.",
       "What else differs counts, TTL and identification too: --ignore them where hops lie between.",
       "64 MiB of packets wait for their equal at most; one that comes later counts as missing.",
-      "Exit codes: 0 no difference, 1 differences, 2 a capture cannot be read to its end."
+      "Where a capture is damaged, what comes before the damage is compared; what the other one has",
+      "more counts as undecided, and not as a difference."
     },
     sortOptions = false,
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:no difference",
+      "1:differences",
+      "2:a capture cannot be read to its end, and no difference was found; or wrong usage"
+    },
     footerHeading = "%nExamples:%n",
     footer = {
       "  holdfast replay diff sent.pcapng arrived.pcapng --ignore ttl",
@@ -64,8 +71,9 @@ final class ReplayDiff extends Verb {
   @Option(
       names = "--time",
       paramLabel = "TOLERANCE",
+      converter = TimeOption.class,
       description = "Times count, after the first packet; they may differ by that, such as 5ms.")
-  private @Nullable String time;
+  private @Nullable Duration time;
 
   @Option(
       names = "--streams",
@@ -93,6 +101,8 @@ final class ReplayDiff extends Verb {
    * {@code replay diff --json}.
    *
    * @param schema "holdfast.replay-diff/1"
+   * @param same whether both were read to their end, without a difference
+   * @param undecided packets or streams whose equal may be behind the damage of the other capture
    * @param ignored fields that did not count
    * @param counts differences by kind
    * @param differences the first ones
@@ -111,6 +121,7 @@ final class ReplayDiff extends Verb {
       Map<String, Long> counts,
       long notCompared,
       long beyondWindow,
+      long undecided,
       List<String> ignored,
       List<Entry> differences,
       List<String> problems) {
@@ -152,19 +163,18 @@ final class ReplayDiff extends Verb {
     }
     var fields = new IgnoredFields();
     for (String name : ignored) {
-      CaptureFiles.value("--ignore", name, text -> changed(fields, text, true));
+      OptionValues.value("--ignore", name, text -> changed(fields, text, true));
     }
     for (String name : compared) {
-      CaptureFiles.value("--compare", name, text -> changed(fields, text, false));
+      OptionValues.value("--compare", name, text -> changed(fields, text, false));
     }
-    long tolerance =
-        time == null ? -1 : CaptureFiles.value("--time", time, DurationText::parse).toNanos();
+    long tolerance = time == null ? -1 : time.toNanos();
     var options =
         new CaptureDiff.Options(
             fields, tolerance, streams, CaptureFiles.flow(flow), all ? limit : 1);
     try (CaptureReader first = open(a);
         CaptureReader second = open(b)) {
-      CaptureDiff.Result result = compare(first, second, options);
+      CaptureDiff.Result result = compared(first, second, options);
       List<String> problems = new ArrayList<>();
       for (CaptureReader reader : List.of(first, second)) {
         CaptureReader.Problem problem = reader.problem();
@@ -192,7 +202,16 @@ final class ReplayDiff extends Verb {
     try {
       return CaptureReader.open(file);
     } catch (IOException e) {
-      throw CommandFailed.usage(String.valueOf(e.getMessage()));
+      throw CommandFailed.usage(Failures.sentence(e));
+    }
+  }
+
+  private CaptureDiff.Result compared(
+      CaptureReader first, CaptureReader second, CaptureDiff.Options options) throws CommandFailed {
+    try {
+      return compare(first, second, options);
+    } catch (IOException e) {
+      throw CommandFailed.usage(Failures.sentence(e));
     }
   }
 
@@ -214,7 +233,7 @@ final class ReplayDiff extends Verb {
         "holdfast.replay-diff/1",
         a.toString(),
         b.toString(),
-        result.isSame(),
+        result.isSame() && problems.isEmpty(),
         result.packetsA(),
         result.packetsB(),
         result.samePackets(),
@@ -223,6 +242,7 @@ final class ReplayDiff extends Verb {
         result.counts(),
         result.notCompared(),
         result.beyond(),
+        result.undecided(),
         fields.names(),
         result.first().stream().map(Shown.Entry::of).toList(),
         problems);
@@ -245,7 +265,10 @@ final class ReplayDiff extends Verb {
             .add("A", shown.packetsA() + " IP packets, " + shown.a())
             .add("B", shown.packetsB() + " IP packets, " + shown.b())
             .add("same", same(shown))
-            .add("different", shown.same() ? "none" : Amounts.reasons(shown.counts()));
+            .add("different", different(shown));
+    if (shown.undecided() > 0) {
+      facts.add("undecided", shown.undecided() + " that may be behind the damage of the other");
+    }
     if (shown.notCompared() > 0) {
       facts.add("not compared", Amounts.count(shown.notCompared(), "frame") + " without IP");
     }
@@ -254,6 +277,13 @@ final class ReplayDiff extends Verb {
           "gave up", shown.beyondWindow() + " times, as no more than 64 MiB may wait for an equal");
     }
     return text.append(facts).toString();
+  }
+
+  private static String different(Shown shown) {
+    if (!shown.counts().isEmpty()) {
+      return Amounts.reasons(shown.counts());
+    }
+    return shown.problems().isEmpty() ? "none" : "none before the damage";
   }
 
   private String same(Shown shown) {

@@ -1,7 +1,7 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.capturefile.CaptureReader;
-import dev.holdfast.redirector.replay.AddressMap;
+import dev.holdfast.redirector.replay.AddressTranslation;
 import dev.holdfast.redirector.replay.GuestPlan;
 import dev.holdfast.redirector.replay.LiveFailed;
 import dev.holdfast.redirector.replay.LivePlay;
@@ -209,8 +209,17 @@ final class ReplayLive {
               + ".");
     }
     Pace unused = pace();
-    AddressMap alsoUnused = addressMap();
+    AddressTranslation alsoUnused = addressMap();
     LiveOptions neitherUsed = options();
+  }
+
+  /** Refuses what this process may not do, before anything is read. */
+  void checkPrivileges(Surroundings surroundings) throws CommandFailed, IOException {
+    if (on && Privileges.missing(surroundings.processStatus()).contains("CAP_NET_RAW")) {
+      throw CommandFailed.refused(
+          "A live replay needs CAP_NET_RAW, to send frames and to take those for the ends that it"
+              + " plays; run it as root.");
+    }
   }
 
   /** Whether the options say that the guest moves; otherwise it need not. */
@@ -246,7 +255,7 @@ final class ReplayLive {
             .formatted(option, least.toPlainString(), most.toPlainString(), text));
   }
 
-  AddressMap addressMap() throws CommandFailed {
+  AddressTranslation addressMap() throws CommandFailed {
     Map<IpAddress, IpAddress> pairs = new LinkedHashMap<>();
     try {
       for (String pair : map) {
@@ -260,7 +269,7 @@ final class ReplayLive {
           throw new IllegalArgumentException(captured + " is mapped twice");
         }
       }
-      return new AddressMap(pairs);
+      return new AddressTranslation(pairs);
     } catch (IllegalArgumentException e) {
       throw CommandFailed.usage("--map: " + e.getMessage() + ".");
     }
@@ -331,12 +340,7 @@ final class ReplayLive {
       Surroundings surroundings,
       Replay.Watch watch)
       throws CommandFailed, IOException {
-    if (Privileges.missing(surroundings.processStatus()).contains("CAP_NET_RAW")) {
-      throw CommandFailed.refused(
-          "A live replay needs CAP_NET_RAW, to send frames and to take those for the ends that it"
-              + " plays; run it as root.");
-    }
-    AddressMap addresses = addressMap();
+    AddressTranslation addresses = addressMap();
     PlayedAddresses played;
     try (CaptureReader reader = CaptureReader.open(file)) {
       played = PlayedAddresses.of(reader, plan.olds(), addresses, watch);

@@ -1,6 +1,7 @@
 package dev.holdfast.redirector.cli;
 
 import dev.holdfast.redirector.replay.WanOptions;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Option;
@@ -10,18 +11,18 @@ final class ReplayNetwork {
   @Option(
       names = "--delay",
       paramLabel = "TIME",
-      converter = ReplayTimes.Length.class,
+      converter = TimeOption.class,
       defaultValue = "10ms",
       description = "One way between the sites. Default: ${DEFAULT-VALUE}")
-  private Long delay = 0L;
+  private Duration delay = Duration.ZERO;
 
   @Option(
       names = "--peer-delay",
       paramLabel = "TIME",
-      converter = ReplayTimes.Length.class,
+      converter = TimeOption.class,
       defaultValue = "5ms",
       description = "One way between peers and the old site. Default: ${DEFAULT-VALUE}")
-  private Long peerDelay = 0L;
+  private Duration peerDelay = Duration.ZERO;
 
   @Option(
       names = "--loss",
@@ -66,7 +67,7 @@ final class ReplayNetwork {
       throw CommandFailed.usage("--mtu is 576 to 65535 bytes, not " + mtu + ".");
     }
     try {
-      return new WanOptions(delay, loss, reorder, duplicate, mtu, outages);
+      return new WanOptions(delay.toNanos(), loss, reorder, duplicate, mtu, outages);
     } catch (IllegalArgumentException e) {
       throw CommandFailed.usage(
           "--loss, --reorder and --duplicate are at most 100% together: one thing happens to a"
@@ -75,6 +76,6 @@ final class ReplayNetwork {
   }
 
   long peerDelay() {
-    return peerDelay;
+    return peerDelay.toNanos();
   }
 }

@@ -1,5 +1,6 @@
 package dev.holdfast.redirector.cli;
 
+import dev.holdfast.redirector.capturefile.CapturePoint;
 import dev.holdfast.redirector.capturefile.CaptureReader;
 import dev.holdfast.redirector.capturefile.MergedCaptures;
 import dev.holdfast.redirector.capturefile.PcapNgWriter;
@@ -101,11 +102,16 @@ final class ReplayRecord extends Verb {
   @Option(
       names = "--from",
       paramLabel = "POINT",
+      converter = ReplayTimes.Point.class,
       description = "Only from there on: 12.5s after the first packet, or packet:340.")
-  private @Nullable String from;
+  private @Nullable CapturePoint from;
 
-  @Option(names = "--until", paramLabel = "POINT", description = "Only until there, included.")
-  private @Nullable String until;
+  @Option(
+      names = "--until",
+      paramLabel = "POINT",
+      converter = ReplayTimes.Point.class,
+      description = "Only until there, included.")
+  private @Nullable CapturePoint until;
 
   @Option(names = "--count", paramLabel = "N", description = "No more than so many packets.")
   private @Nullable Long count;
@@ -170,13 +176,13 @@ final class ReplayRecord extends Verb {
       }
       return report(toStandardOutput(options));
     }
-    return report(toFile(options, Path.of(output)));
+    return report(toFile(options, FileOption.of(output)));
   }
 
   private FixtureOptions options() throws CommandFailed {
     List<IpAddress> guest = new ArrayList<>();
     for (String old : olds) {
-      IpAddress address = CaptureFiles.value("--old", old, IpAddress::parse);
+      IpAddress address = OptionValues.value("--old", old, IpAddress::parse);
       for (IpAddress other : guest) {
         if (other.isV4() == address.isV4()) {
           throw CommandFailed.usage(
@@ -188,7 +194,7 @@ final class ReplayRecord extends Verb {
     }
     List<IpPrefix> stay = new ArrayList<>();
     for (String each : kept) {
-      stay.add(CaptureFiles.value("--keep-address", each, IpPrefix::parse));
+      stay.add(OptionValues.value("--keep-address", each, IpPrefix::parse));
     }
     if (count != null && count < 1) {
       throw CommandFailed.usage("--count must be at least 1.");
@@ -200,8 +206,8 @@ final class ReplayRecord extends Verb {
         raw,
         keepTime,
         CaptureFiles.flow(flow),
-        CaptureFiles.point("--from", from),
-        CaptureFiles.point("--until", until),
+        from,
+        until,
         count == null ? Long.MAX_VALUE : count);
   }
 
@@ -213,31 +219,15 @@ final class ReplayRecord extends Verb {
 
   /** It has its name once it is whole, so that nobody finds half of one. */
   private Summary toFile(FixtureOptions options, Path file) throws CommandFailed, IOException {
-    Path folder = file.toAbsolutePath().getParent();
-    if (Files.isDirectory(file) || folder == null) {
-      throw CommandFailed.usage(file + " is a directory: give a file's name.");
-    }
-    if (!Files.isDirectory(folder)) {
-      throw CommandFailed.usage("There is no directory " + folder + ".");
-    }
-    if (Files.exists(file)) {
-      for (Path input : inputs) {
-        if (Files.exists(input) && Files.isSameFile(input, file)) {
-          throw CommandFailed.refused(
-              file + " is what is read: give another name for the fixture.");
-        }
-      }
-      if (!force) {
-        throw CommandFailed.refused(file + " exists already: give another name, or --force.");
-      }
-    }
+    OutputFile.check(file, force, inputs);
     if (Files.exists(file) && !Files.isRegularFile(file)) {
       try (OutputStream out = Files.newOutputStream(file)) { // a device or a pipe is never replaced
         return record(options, buffered(out));
       }
     }
     Path unfinished =
-        folder.resolve("." + file.getFileName() + "." + ProcessHandle.current().pid() + ".part");
+        file.resolveSibling(
+            "." + file.getFileName() + "." + ProcessHandle.current().pid() + ".part");
     try {
       Summary summary;
       try (OutputStream out = Files.newOutputStream(unfinished)) {

@@ -1,75 +1,47 @@
 package dev.holdfast.redirector.cli;
 
+import static dev.holdfast.redirector.cli.OptionValues.said;
+
+import dev.holdfast.redirector.capturefile.CapturePoint;
+import dev.holdfast.redirector.config.DurationText;
 import dev.holdfast.redirector.replay.GuestPlan;
 import dev.holdfast.redirector.replay.WanOptions;
 import dev.holdfast.tunnel.packet.IpAddress;
-import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.ITypeConverter;
-import picocli.CommandLine.TypeConversionException;
 
-/** Moments and lengths of time of a replay, as people write them: {@code 12.5s}, {@code 250us}. */
+/** What options of captures and replays stand for: points in a capture, shares, outages, guests. */
 final class ReplayTimes {
-  private static final Pattern FORM = Pattern.compile("(\\d{1,9}(?:\\.\\d{1,9})?)(us|ms|s|m|h)");
-  private static final BigDecimal LONGEST = BigDecimal.valueOf(8_760L * 3_600_000_000_000L);
-  private static final Pattern PACKET = Pattern.compile("packet:(\\d{1,18})");
   private static final Pattern PERCENT = Pattern.compile("(\\d{1,3}(?:\\.\\d{1,9})?)%");
 
   private ReplayTimes() {}
 
-  /** Nanoseconds. */
-  static long nanos(String text) {
-    Matcher matcher = FORM.matcher(text);
-    if (!matcher.matches()) {
-      throw new IllegalArgumentException(
-          "'"
-              + text
-              + "' is no time; write a number and us, ms, s, m or h, such as 12.5s or 250ms");
-    }
-    long unit =
-        switch (matcher.group(2)) {
-          case "us" -> 1_000L;
-          case "ms" -> 1_000_000L;
-          case "s" -> 1_000_000_000L;
-          case "m" -> 60_000_000_000L;
-          default -> 3_600_000_000_000L;
-        };
-    BigDecimal nanos = new BigDecimal(matcher.group(1)).multiply(BigDecimal.valueOf(unit));
-    if (nanos.compareTo(LONGEST) > 0) {
-      throw new IllegalArgumentException("'" + text + "' is longer than a year (8760h)");
-    }
-    return nanos.longValue();
+  private static long nanos(String text) {
+    return DurationText.parseFine(text).toNanos();
   }
 
-  private static GuestPlan.Move move(String text) {
-    Matcher packet = PACKET.matcher(text);
-    return packet.matches()
-        ? new GuestPlan.Move.AtPacket(Long.parseLong(packet.group(1)))
-        : new GuestPlan.Move.AtTime(nanos(text));
-  }
-
-  /** A length of time in nanoseconds. */
-  static final class Length implements ITypeConverter<Long> {
-    @Override
-    public Long convert(String value) {
-      return said(() -> nanos(value));
-    }
+  private static GuestPlan.Move move(CapturePoint point) {
+    return point.packet() > 0
+        ? new GuestPlan.Move.AtPacket(point.packet())
+        : new GuestPlan.Move.AtTime(point.nanos());
   }
 
   /** {@code 12.5s} or {@code packet:340}. */
+  static final class Point implements ITypeConverter<CapturePoint> {
+    @Override
+    public CapturePoint convert(String value) {
+      return said(() -> CapturePoint.parse(value));
+    }
+  }
+
+  /** The same, as what a guest does then. */
   static final class Moment implements ITypeConverter<GuestPlan.Move> {
     @Override
     public GuestPlan.Move convert(String value) {
-      return said(() -> {
-        if (value.startsWith("packet:") && !PACKET.matcher(value).matches()) {
-          throw new IllegalArgumentException(
-              "'" + value + "' names no packet; write its number, such as packet:340");
-        }
-        return move(value);
-      });
+      return said(() -> move(CapturePoint.parse(value)));
     }
   }
 
@@ -131,7 +103,7 @@ final class ReplayTimes {
         }
         return new GuestPlan(
             addresses(List.of(value.substring(0, at).split(","))),
-            move(value.substring(at + 1, plus)),
+            move(CapturePoint.parse(value.substring(at + 1, plus))),
             nanos(value.substring(plus + 1)));
       });
     }
@@ -143,17 +115,5 @@ final class ReplayTimes {
       addresses.add(IpAddress.parse(text));
     }
     return addresses;
-  }
-
-  private interface Conversion<T> {
-    T get();
-  }
-
-  private static <T> T said(Conversion<T> conversion) {
-    try {
-      return conversion.get();
-    } catch (IllegalArgumentException e) {
-      throw new TypeConversionException(String.valueOf(e.getMessage()));
-    }
   }
 }

@@ -100,28 +100,12 @@ final class RotatedFiles implements AutoCloseable {
   static RotatedFiles to(Path path, Rotation rotation, boolean force, Clock clock)
       throws CommandFailed {
     RotatedFiles files = new RotatedFiles(path, null, rotation, force, clock);
-    files.checkPlace(files.name(1));
+    OutputFile.check(files.name(1), force, List.of());
     return files;
   }
 
   static RotatedFiles toStream(OutputStream stream, Clock clock) {
     return new RotatedFiles(null, stream, Rotation.NONE, false, clock);
-  }
-
-  private void checkPlace(Path first) throws CommandFailed {
-    Path folder = first.toAbsolutePath().getParent();
-    if (folder == null || !Files.isDirectory(folder)) {
-      throw CommandFailed.usage("There is no folder " + folder + " for the capture.");
-    }
-    if (Files.isDirectory(first)) {
-      throw CommandFailed.usage(first + " is a folder; name a file, or - for standard output.");
-    }
-    if (Files.exists(first) && !force) {
-      throw CommandFailed.usage(first + " is there already; --force writes over it.");
-    }
-    if (!Files.isWritable(Files.exists(first) ? first : folder)) {
-      throw CommandFailed.failed("No permission to write " + first + ".");
-    }
   }
 
   /** {@code trace.pcapng}, or with rotation {@code trace-00001.pcapng}. */

@@ -1,6 +1,5 @@
 package dev.holdfast.redirector.cli;
 
-import dev.holdfast.redirector.config.DurationText;
 import dev.holdfast.redirector.control.ControlClient;
 import dev.holdfast.redirector.control.DaemonNotRunning;
 import dev.holdfast.redirector.control.EventLine;
@@ -66,18 +65,6 @@ final class WaitCommand extends Verb {
     }
   }
 
-  /** {@code --timeout}. */
-  static final class DurationOption implements ITypeConverter<Duration> {
-    @Override
-    public Duration convert(String value) {
-      try {
-        return DurationText.parse(value);
-      } catch (IllegalArgumentException e) {
-        throw new TypeConversionException(String.valueOf(e.getMessage()));
-      }
-    }
-  }
-
   @Mixin private MigrationCommand.MigrationId id;
 
   @Option(
@@ -91,7 +78,7 @@ final class WaitCommand extends Verb {
   @Option(
       names = "--timeout",
       paramLabel = "TIME",
-      converter = DurationOption.class,
+      converter = TimeOption.class,
       description = "Give up after that, such as 30s or 10m. Default: never.")
   private Duration timeout = FOREVER;
 

@@ -106,11 +106,7 @@ final class Capturing {
     try {
       return PcapExpression.compile(expression);
     } catch (PcapExpression.Malformed e) {
-      throw new RequestRefused(
-          Kind.INVALID,
-          "The filter '%s' is not understood: %s. It is an expression of pcap-filter(7) over IP packets, such as 'tcp port 443'."
-              .formatted(expression, e.getMessage()),
-          e);
+      throw new RequestRefused(Kind.INVALID, e.sentence(), e);
     } catch (IOException e) {
       throw new RequestRefused(Kind.FAILED, String.valueOf(e.getMessage()), e);
     }

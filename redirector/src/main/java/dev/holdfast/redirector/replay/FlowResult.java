@@ -37,4 +37,9 @@ public record FlowResult(
   public FlowResult {
     notes = List.copyOf(notes);
   }
+
+  /** The flow with the packet that it begins at: ports that are used again make another one. */
+  public String name() {
+    return flow + " packet:" + firstPacket;
+  }
 }

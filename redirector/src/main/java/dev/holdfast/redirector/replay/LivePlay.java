@@ -6,4 +6,4 @@ package dev.holdfast.redirector.replay;
  * @param line the real network
  * @param map which addresses stand for those of the capture
  */
-public record LivePlay(LiveLine line, Pace pace, AddressMap map) {}
+public record LivePlay(LiveLine line, Pace pace, AddressTranslation map) {}

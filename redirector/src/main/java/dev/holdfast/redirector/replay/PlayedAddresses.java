@@ -28,7 +28,7 @@ public record PlayedAddresses(List<IpAddress> guest, List<IpAddress> peers) {
    *     are too many; the message is a clause
    */
   public static PlayedAddresses of(
-      CaptureReader reader, List<IpAddress> captured, AddressMap map, Replay.Watch watch)
+      CaptureReader reader, List<IpAddress> captured, AddressTranslation map, Replay.Watch watch)
       throws IOException {
     Set<IpAddress> peers = new LinkedHashSet<>();
     PacketView view = new PacketView();
@@ -63,7 +63,7 @@ public record PlayedAddresses(List<IpAddress> guest, List<IpAddress> peers) {
     return new PlayedAddresses(guest, played.stream().skip(guest.size()).toList());
   }
 
-  private static void add(Set<IpAddress> played, IpAddress captured, AddressMap map) {
+  private static void add(Set<IpAddress> played, IpAddress captured, AddressTranslation map) {
     if (!played.add(map.of(captured))) {
       throw new IllegalArgumentException(
           captured + " is mapped to " + map.of(captured) + ", which is in the capture as well");

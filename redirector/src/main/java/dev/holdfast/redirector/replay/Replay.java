@@ -30,10 +30,10 @@ public final class Replay implements AutoCloseable {
   private final String file;
   private final VirtualTime time;
   private final Sites sites;
-  private final AddressMap map;
+  private final AddressTranslation map;
   private final WaitingBytes memory = new WaitingBytes(WaitingBytes.MOST);
   private final boolean isLive;
-  private final Results results = new Results();
+  private final Results results;
   private final Connections connections;
   private final Arriving arriving;
   private final PacketView view = new PacketView();
@@ -65,12 +65,13 @@ public final class Replay implements AutoCloseable {
     this.reader = reader;
     this.file = file;
     this.options = options;
+    results = new Results(options.namedFlows());
     firstEpoch = reader.frames() == 0 ? 0 : reader.frame().epochNanos();
     time = new VirtualTime(firstEpoch);
     connections = new Connections(results, time, options.stallNanos());
     arriving = new Arriving(connections, time, this::machines);
     isLive = live != null;
-    map = live == null ? AddressMap.NONE : live.map();
+    map = live == null ? AddressTranslation.NONE : live.map();
     sites =
         live == null
             ? new TwoSites(options, time, points, arriving)
@@ -186,7 +187,7 @@ public final class Replay implements AutoCloseable {
     }
     if (isLive) {
       if (there >= length) {
-        AddressMap.complete(view);
+        AddressTranslation.complete(view);
       }
       map.apply(view);
     }
@@ -352,6 +353,7 @@ public final class Replay implements AutoCloseable {
         sites.lost(),
         results.verdicts(),
         results.recovery(),
+        results.totals(),
         results.flows(),
         results.leftOut(),
         null,

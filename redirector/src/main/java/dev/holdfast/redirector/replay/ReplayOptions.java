@@ -4,11 +4,12 @@ import dev.holdfast.redirector.config.Config;
 import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.Config.StaleSyn;
 import java.util.List;
+import java.util.Set;
 
 /**
  * What a replay does, beside the capture.
  *
- * @param guests who moves
+ * @param guests who moves; to be filled in before the replay where they are found out later
  * @param byIpInIp live packets by IP-in-IP, not by TLS
  * @param connections data connections of a migration
  * @param wan between the sites
@@ -20,6 +21,8 @@ import java.util.List;
  * @param stallNanos a connection that had something to deliver and did not for longer than that,
  *     the pause apart, has stalled
  * @param settleNanos how long what is still on its way has after the capture's last packet
+ * @param namedFlows connections whose verdicts are counted by name, however many there are; as
+ *     {@link FlowResult#flow} or {@link FlowResult#name}
  */
 public record ReplayOptions(
     List<GuestPlan> guests,
@@ -32,7 +35,8 @@ public record ReplayOptions(
     StaleSyn staleSyn,
     long seed,
     long stallNanos,
-    long settleNanos) {
+    long settleNanos,
+    Set<String> namedFlows) {
 
   /** As in the config: bytes and nanoseconds. */
   public record Hold(HoldPolicy policy, long maxBytes, long maxAgeNanos) {
@@ -46,17 +50,44 @@ public record ReplayOptions(
   public static final long STALL_NANOS = 1_000_000_000L;
   public static final long SETTLE_NANOS = 120_000_000_000L;
 
+  /** Everything as it is by default, and no guest yet. */
+  public static final ReplayOptions USUAL =
+      new ReplayOptions(
+          List.of(),
+          false,
+          CONNECTIONS,
+          WanOptions.DEFAULT,
+          PEER_DELAY_NANOS,
+          new Hold(HoldPolicy.QUEUE, 64L << 20, 300_000_000_000L),
+          -1,
+          StaleSyn.TUNNEL,
+          1,
+          STALL_NANOS,
+          SETTLE_NANOS);
+
   public ReplayOptions {
     guests = List.copyOf(guests);
+    namedFlows = Set.copyOf(namedFlows);
     if (connections < 1 || connections > 16 || peerDelayNanos < 0) {
       throw new IllegalArgumentException("1 to 16 data connections, and no negative delay");
     }
   }
 
-  /** The same, with one guest in place of all. */
-  public ReplayOptions with(GuestPlan guest) {
-    return new ReplayOptions(
-        List.of(guest),
+  /** Without connections that are asked for by name. */
+  public ReplayOptions(
+      List<GuestPlan> guests,
+      boolean byIpInIp,
+      int connections,
+      WanOptions wan,
+      long peerDelayNanos,
+      Hold hold,
+      long drainAfterNanos,
+      StaleSyn staleSyn,
+      long seed,
+      long stallNanos,
+      long settleNanos) {
+    this(
+        guests,
         byIpInIp,
         connections,
         wan,
@@ -66,22 +97,52 @@ public record ReplayOptions(
         staleSyn,
         seed,
         stallNanos,
-        settleNanos);
+        settleNanos,
+        Set.of());
+  }
+
+  /** The same, with one guest in place of all. */
+  public ReplayOptions with(GuestPlan guest) {
+    return with(List.of(guest));
+  }
+
+  /** The same, with other guests. */
+  public ReplayOptions with(List<GuestPlan> others) {
+    return new ReplayOptions(
+        others,
+        byIpInIp,
+        connections,
+        wan,
+        peerDelayNanos,
+        hold,
+        drainAfterNanos,
+        staleSyn,
+        seed,
+        stallNanos,
+        settleNanos,
+        namedFlows);
+  }
+
+  /** The same, with another seed and judged in another way. */
+  public ReplayOptions judged(
+      long otherSeed, long otherStall, long otherSettle, Set<String> flowNames) {
+    return new ReplayOptions(
+        guests,
+        byIpInIp,
+        connections,
+        wan,
+        peerDelayNanos,
+        hold,
+        drainAfterNanos,
+        staleSyn,
+        otherSeed,
+        otherStall,
+        otherSettle,
+        flowNames);
   }
 
   /** One guest, and everything else as it is by default. */
   public static ReplayOptions of(GuestPlan guest) {
-    return new ReplayOptions(
-        List.of(guest),
-        false,
-        CONNECTIONS,
-        WanOptions.DEFAULT,
-        PEER_DELAY_NANOS,
-        new Hold(HoldPolicy.QUEUE, 64L << 20, 300_000_000_000L),
-        -1,
-        StaleSyn.TUNNEL,
-        1,
-        STALL_NANOS,
-        SETTLE_NANOS);
+    return USUAL.with(guest);
   }
 }

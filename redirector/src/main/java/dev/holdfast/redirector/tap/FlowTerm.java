@@ -14,7 +14,7 @@ import java.util.List;
  * @param onePort 0 for any
  * @param otherPort 0 for any
  */
-record FlowTerm(int protocol, IpAddress one, int onePort, IpAddress other, int otherPort) {
+public record FlowTerm(int protocol, IpAddress one, int onePort, IpAddress other, int otherPort) {
   private static final String FORM =
       "; write it as flow list shows it: PROTOCOL ADDRESS:PORT ADDRESS:PORT, such as"
           + " \"tcp 10.1.0.10:443 10.9.0.2:50123\"";
@@ -24,7 +24,7 @@ record FlowTerm(int protocol, IpAddress one, int onePort, IpAddress other, int o
    *
    * @throws IllegalArgumentException with a clause that says what is wrong, and shows the form
    */
-  static FlowTerm parse(String text) {
+  public static FlowTerm parse(String text) {
     List<String> words = new ArrayList<>(Arrays.asList(text.strip().split("\\s+")));
     words.removeIf(word -> word.equals("-") || word.equals(">"));
     if (words.size() != 3) {

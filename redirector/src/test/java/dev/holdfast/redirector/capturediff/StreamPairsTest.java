@@ -24,8 +24,19 @@ class StreamPairsTest {
   }
 
   private static CaptureDiff.Result diff(Trace a, Trace b, long bytes) throws IOException {
-    try (CaptureReader first = a.reader();
-        CaptureReader second = b.reader()) {
+    return diff(a.reader(), b.reader(), bytes);
+  }
+
+  /** What is at the end of the file is not there. */
+  private static CaptureReader cut(Trace trace, int bytes) throws IOException {
+    byte[] whole = trace.toBytes();
+    return Trace.reader(Arrays.copyOf(whole, whole.length - bytes));
+  }
+
+  private static CaptureDiff.Result diff(CaptureReader a, CaptureReader b, long bytes)
+      throws IOException {
+    try (CaptureReader first = a;
+        CaptureReader second = b) {
       var options = new CaptureDiff.Options(new IgnoredFields(), -1, true, null, 100);
       var diff = new CaptureDiff(first, second, options, bytes);
       while (diff.step()) {
@@ -113,6 +124,34 @@ class StreamPairsTest {
     assertThat(only(diff(b, whole(9, 500))).kind()).isEqualTo(Kind.EXTRA);
     Trace shorter = Trace.raw().add(syn(9), part(9, 0, 1_000));
     assertThat(only(diff(whole(9, 500), shorter)).text()).isEqualTo("the stream from byte 1000 on");
+  }
+
+  @Test
+  void whatMayBeBehindTheDamageIsUndecided() throws IOException {
+    Trace whole = whole(9, 1_000);
+    for (int bytes : new int[] {40, 500, 1_500, 5_500}) { // the FIN, or parts of the stream
+      CaptureDiff.Result lacksB = diff(whole.reader(), cut(whole, bytes), StreamPairs.MOST_BYTES);
+      assertThat(lacksB.counts()).isEmpty();
+      assertThat(lacksB.undecided()).isOne();
+      assertThat(lacksB.sameStreams()).isZero();
+      CaptureDiff.Result lacksA = diff(cut(whole, bytes), whole.reader(), StreamPairs.MOST_BYTES);
+      assertThat(lacksA.counts()).isEmpty();
+      assertThat(lacksA.undecided()).isOne();
+    }
+    Trace another = Trace.raw().add(segment(7, 1, 0, (byte) 1)).add(segment(8, 1, 0, (byte) 1));
+    Trace first = Trace.raw().add(segment(7, 1, 0, (byte) 1)).add(segment(9, 1, 0, (byte) 1));
+    CaptureDiff.Result result = diff(cut(another, 40), first.reader(), StreamPairs.MOST_BYTES);
+    assertThat(result.counts()).isEmpty();
+    assertThat(result.undecided()).isOne();
+  }
+
+  @Test
+  void whatTheWholeCaptureLacksIsMissingThere() throws IOException {
+    Trace shorter = Trace.raw().add(syn(9), part(9, 0, 1_000));
+    CaptureDiff.Result result =
+        diff(cut(whole(9, 1_000), 40), shorter.reader(), StreamPairs.MOST_BYTES);
+    assertThat(only(result).text()).isEqualTo("the stream from byte 1000 on");
+    assertThat(result.undecided()).isZero();
   }
 
   @Test

@@ -149,7 +149,7 @@ class CaptureCommandTest {
     Files.writeString(file, "precious");
     CliRun refused = capture("-o", file.toString());
     assertThat(refused.exitCode()).isEqualTo(2);
-    assertThat(refused.err()).isEqualTo(file + " is there already; --force writes over it.\n");
+    assertThat(refused.err()).isEqualTo(file + " exists already: give another name, or --force.\n");
     assertThat(file).hasContent("precious");
     assertThat(service.captures().last()).as("the daemon was not asked").isNull();
     assertThat(capture("-o", file.toString(), "--force").exitCode()).isZero();
@@ -266,9 +266,9 @@ class CaptureCommandTest {
   @Test
   void whatTheDaemonRefusesIsSaid() {
     String file = folder.resolve("a.pcapng").toString();
-    CliRun filter = capture("-o", file, "--filter", "nonsense");
+    CliRun filter = capture("-o", file, "--filter", "port 7");
     assertThat(filter.exitCode()).isEqualTo(2);
-    assertThat(filter.err()).contains("The filter 'nonsense' is not understood.");
+    assertThat(filter.err()).contains("The filter 'port 7' is not understood.");
     CliRun migration = capture("-o", file, "--migration", "web9");
     assertThat(migration.exitCode()).isEqualTo(4);
     assertThat(migration.err()).contains("web9");
@@ -290,10 +290,30 @@ class CaptureCommandTest {
     usage("did you mean \"64MiB\"", "-o", file, "--rotate-size", "64MB");
     usage("4KiB or more", "-o", file, "--rotate-size", "1KiB");
     usage("rotation needs -o FILE", "-o", "-", "--rotate-size", "1MiB");
-    usage("There is no folder", "-o", folder.resolve("no/a.pcapng").toString());
-    usage("is a folder; name a file", "-o", folder.toString(), "--force");
+    usage("There is no directory", "-o", folder.resolve("no/a.pcapng").toString());
+    usage("is a directory: give a file's name.", "-o", folder.toString(), "--force");
     usage("has no unit", "-o", file, "--duration", "30");
     assertThat(service.captures().last()).isNull();
+  }
+
+  @Test
+  void wrongUsageIsSaidThoughNoDaemonRuns() {
+    server.close();
+    String file = folder.resolve("a.pcapng").toString();
+    usage("--flow: 'tcp 10.1.0.10' is no flow; write it as", "-o", file, "--flow", "tcp 10.1.0.10");
+    usage(
+        "'10.1.0.10:80x' has no port of 1 to 65535",
+        "-o",
+        file,
+        "--flow",
+        "tcp 10.1.0.10:80x 10.9.0.2:1");
+    usage("The filter 'nonsense !' is not understood: ", "-o", file, "--filter", "nonsense !");
+    usage("A packet is cut to 1 to 131072 bytes.", "-o", file, "--snaplen", "0");
+    usage("keeps one of N packets", "-o", file, "--sample", "0");
+    usage("A capture of no packets is none.", "-o", file, "--count", "0");
+    usage("A capture of no time is none.", "-o", file, "--duration", "0s");
+    usage("The buffer is 1 MiB to 256 MiB.", "-o", file, "--buffer", "64KiB");
+    usage("The buffer is 1 MiB to 256 MiB.", "-o", file, "--buffer", "5GiB");
   }
 
   private void usage(String says, String... arguments) {

@@ -107,12 +107,12 @@ class ReplayCommandTest {
   void nothingIsOverwrittenUnasked() throws IOException {
     Files.writeString(fixture, "mine");
     CliRun run = record();
-    assertThat(run.exitCode()).isEqualTo(4);
+    assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("exists already: give another name, or --force.");
     assertThat(fixture).hasContent("mine");
     assertThat(record("--force").exitCode()).isZero();
     CliRun same = record("-o" + capture, "--force");
-    assertThat(same.exitCode()).isEqualTo(4);
+    assertThat(same.exitCode()).isEqualTo(2);
     assertThat(same.err()).contains("is what is read");
     onlyThese("fixture.pcapng", "trace.pcapng");
   }
@@ -154,12 +154,13 @@ class ReplayCommandTest {
         "--old 10.1.0.300|--old: '10.1.0.300' is not an IP address.",
         "--old 10.1.0.1,10.1.0.2|are of one family",
         "--keep-address 10.1.0.0/40|--keep-address: prefix length 40",
-        "--from 7|--from: '7' is no point in a capture; write packet:340",
-        "--until packet:0|--until: packets are counted from 1.",
+        "--from 7|'--from': '7' is no point in a capture; write packet:340",
+        "--until packet:0|'--until': packets are counted from 1",
         "--flow nonsense|--flow: 'nonsense' is no flow",
         "--count 0|--count must be at least 1.",
         "-o /nowhere/x.pcapng|There is no directory /nowhere.",
         "-o /tmp|is a directory",
+        "-o /proc/x.pcapng|No file can be made in /proc",
         "-o - --json|where --json would be"
       })
   void wrongUsageIsToldInASentence(String line) {
@@ -280,11 +281,27 @@ class ReplayCommandTest {
 
   @Test
   void aCaptureThatCannotBeReadToItsEndIsNotTheSame() throws IOException {
-    byte[] whole = Files.readAllBytes(capture);
-    Path cut = Files.write(folder.resolve("cut"), Arrays.copyOf(whole, whole.length - 2));
+    byte[] bytes = Files.readAllBytes(capture);
+    Path cut = Files.write(folder.resolve("cut"), Arrays.copyOf(bytes, bytes.length - 60));
     CliRun run = diff(cut, cut);
     assertThat(run.exitCode()).isEqualTo(2);
     assertThat(run.err()).contains("is damaged at byte");
+    CliRun whole = diff(capture, cut);
+    assertThat(whole.exitCode()).as("the last packet may be behind the damage").isEqualTo(2);
+    assertThat(whole.out())
+        .contains(
+            "same       3 packets\n",
+            "different  none before the damage\n",
+            "undecided  1 that may be behind the damage of the other\n");
+    assertThat(diff(cut, capture, "--streams").exitCode()).isEqualTo(2);
+    JsonNode json = JsonMapper.shared().readTree(diff(capture, cut, "--json").out());
+    assertThat(json.get("same").asBoolean()).isFalse();
+    assertThat(json.get("undecided").asInt()).isOne();
+    assertThat(json.get("counts").isEmpty()).isTrue();
+    CliRun changed = diff(cut, changed());
+    assertThat(changed.exitCode()).as("packet 2 differs, before the damage").isEqualTo(1);
+    assertThat(changed.out()).contains("packet 2 (A) / 2 (B)", "different  1 changed\n");
+    assertThat(changed.err()).contains("is damaged at byte");
     assertThat(diff(folder.resolve("none"), capture).exitCode()).isEqualTo(2);
     assertThat(diff(capture, capture, "--ignore", "nothing").exitCode()).isEqualTo(2);
     assertThat(diff(capture, capture, "--time", "5").exitCode()).isEqualTo(2);

@@ -11,13 +11,16 @@ import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -133,7 +136,7 @@ class ReplayRunTest {
     CliRun run = run("--old 10.1.0.10 --force --write " + file);
 
     assertThat(run.exitCode()).isEqualTo(2);
-    assertThat(run.err()).contains("is what is replayed");
+    assertThat(run.err()).contains("is what is read");
     assertThat(Files.readAllBytes(file)).isEqualTo(before);
   }
 
@@ -153,7 +156,7 @@ class ReplayRunTest {
     assertThat(packets).isGreaterThan(20);
     CliRun again = run("--pause 100ms --write " + out);
     assertThat(again.exitCode()).isEqualTo(2);
-    assertThat(again.err()).contains("is there already; --force replaces it.");
+    assertThat(again.err()).contains("out.pcapng exists already: give another name, or --force.");
     assertThat(run("--pause 100ms --force --write " + out).exitCode()).isZero();
   }
 
@@ -161,8 +164,11 @@ class ReplayRunTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "--move-at 12 | '12' is no time",
-        "--move-at packet:x | names no packet",
+        "--move-at 12 | '12' is no point in a capture",
+        "--move-at packet:x | is no point in a capture; write packet:340",
+        "--move-at packet:0 | packets are counted from 1",
+        "--delay 5 | '5' has no unit; write a number and us, ms, s, m or h",
+        "--hold-bytes 64MB | did you mean",
         "--loss 120% | is no likelihood",
         "--loss 60% --reorder 60% | at most 100% together",
         "--outage 14s | is no outage",
@@ -175,6 +181,10 @@ class ReplayRunTest {
         "--guest 10.1.0.10 | is no guest",
         "--guest 10.1.0.10@1s+1s --old 10.1.0.10 | not both",
         "--expect /none/limits.toml | There is no file",
+        "--expect /etc | /etc is a directory",
+        "--write /none/out.pcapng | There is no directory /none.",
+        "--write /etc | /etc is a directory: give a file's name.",
+        "--write /proc/out.pcapng | No file can be made in /proc",
         "--pause 999999999h | is longer than a year",
         "--guest 10.1.0.10@1s+1s --guest 10.1.0.10@2s+1s | is given twice",
       })
@@ -183,6 +193,70 @@ class ReplayRunTest {
 
     assertThat(run.exitCode()).as(run.err()).isEqualTo(2);
     assertThat(run.err()).contains(words).doesNotContain("\tat ");
+    assertThat(run.err()).as("nothing was read before").doesNotContain("is taken to be");
+  }
+
+  @Test
+  void theDefaultsOfTheHelpAreTheRealOnes() {
+    CliRun usual = run("--old 10.1.0.10 --move-at 200ms --digest --json");
+    CliRun said =
+        run(
+            "--old 10.1.0.10 --move-at 200ms --digest --json --pause 1s --delay 10ms"
+                + " --peer-delay 5ms --hold-age 300s --hold-bytes 64MiB --stall 1s --settle 2m");
+    assertThat(usual.exitCode()).as(usual.err()).isZero();
+    assertThat(said.out()).isEqualTo(usual.out());
+  }
+
+  @Test
+  @Timeout(30)
+  void aPipeIsReadOnceOrRefused() throws Exception {
+    Path pipe = folder.resolve("pipe");
+    assertThat(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor()).isZero();
+    for (String options : List.of("", "--old 10.1.0.10", "--move-at 200ms")) {
+      CliRun run = CliRun.of(("replay run " + pipe + " " + options).strip().split(" "));
+      assertThat(run.exitCode()).isEqualTo(2);
+      assertThat(run.err())
+          .startsWith(pipe + " is no regular file and can be read only once: give --old and");
+    }
+    byte[] whole = Files.readAllBytes(file);
+    Thread.ofVirtual()
+        .start(() -> {
+          try {
+            Files.write(pipe, whole);
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        });
+    CliRun run =
+        CliRun.of(
+            ("replay run " + pipe + " --old 10.1.0.10 --move-at 200ms --pause 100ms").split(" "));
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).startsWith("GOOD: 1 of 1 connection survived (" + pipe + ")\n");
+  }
+
+  @Test
+  void aDiskThatIsFullIsAFailureAndNoWrongUsage() {
+    CliRun run = run("--old 10.1.0.10 --pause 100ms --force --write /dev/full");
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.err()).contains("/dev/full cannot be written: ", "No space left on device");
+  }
+
+  @Test
+  void oneConnectionCanBeNamedInTheLimits() throws IOException {
+    Path limits = folder.resolve("limits.toml");
+    Files.writeString(
+        limits,
+        """
+        [flows]
+        "udp 10.1.0.10:53 - 10.9.0.2:40000" = "survived"
+        "udp 10.1.0.10:53 - 10.9.0.2:40000 packet:1" = "survived"
+        "udp 10.1.0.10:53 - 10.9.0.2:40000 packet:2" = "survived"
+        """);
+    CliRun run = run("--old 10.1.0.10 --pause 100ms --format tap --expect " + limits);
+    assertThat(run.exitCode()).isEqualTo(1);
+    assertThat(run.out())
+        .containsOnlyOnce("not ok")
+        .contains("10.9.0.2:40000 packet:2 survived\n# found not in the capture");
   }
 
   @ParameterizedTest
@@ -190,9 +264,7 @@ class ReplayRunTest {
       delimiter = '|',
       value = {
         "survive = 2 | 'survive' is no limit",
-        "survived = 'two' | 'survived' is to be a number",
-        "survived = | :1:",
-        "[flows]\\n\"x\" = 3 | is no text",
+        "survived = 'two' | limits.toml:1:1: 'survived' is to be a whole number",
       })
   void mistakesInLimitsAreSaid(String toml, String words) throws IOException {
     Path limits = folder.resolve("limits.toml");
@@ -214,6 +286,23 @@ class ReplayRunTest {
     CliRun none = CliRun.of("replay", "run", "/none/trace.pcap");
     assertThat(none.err()).contains("There is no file /none/trace.pcap.");
     assertThat(none.exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void namesThatTheLocaleCannotReadAreSaid() {
+    for (String name : List.of("lat\ufffd.pcap", "zero\0.pcap")) {
+      for (CliRun run :
+          List.of(
+              CliRun.of("replay", "run", name),
+              CliRun.of("replay", "record", file.toString(), "-o", name),
+              CliRun.of("capture", "-o", name))) {
+        assertThat(run.exitCode()).isEqualTo(2);
+        assertThat(run.err())
+            .containsIgnoringCase(
+                "the name '" + name + "' cannot be read in the locale's character set")
+            .doesNotContain("Exception");
+      }
+    }
   }
 
   @Test

@@ -50,8 +50,8 @@ public final class FakeCaptures {
   }
 
   Feed begin(CaptureRequest request) throws RequestRefused {
-    if (Objects.equals(request.filter(), "nonsense")) {
-      throw new RequestRefused(Kind.INVALID, "The filter 'nonsense' is not understood.");
+    if (Objects.equals(request.filter(), "port 7")) {
+      throw new RequestRefused(Kind.INVALID, "The filter 'port 7' is not understood.");
     }
     last = request;
     FakeFeed feed = new FakeFeed(String.valueOf(begun.incrementAndGet()));

@@ -80,10 +80,10 @@ class LiveReplayTest {
   }
 
   private ReplayReport play(Pace pace, Move move) throws IOException {
-    return play(pace, move, AddressMap.NONE);
+    return play(pace, move, AddressTranslation.NONE);
   }
 
-  private ReplayReport play(Pace pace, Move move, AddressMap map) throws IOException {
+  private ReplayReport play(Pace pace, Move move, AddressTranslation map) throws IOException {
     var plan = new GuestPlan(List.of(map.of(GUEST)), move, 200 * MILLI);
     try (CaptureReader reader = CaptureReader.open(file)) {
       return Replay.live(
@@ -188,7 +188,7 @@ class LiveReplayTest {
 
   @Test
   void otherAddressesArePlayed() throws IOException {
-    var map = new AddressMap(Map.of(PEER, PLAYED));
+    var map = new AddressTranslation(Map.of(PEER, PLAYED));
     ReplayReport report = play(Pace.AS_CAPTURED, new Move.Never(), map);
     assertThat(report.survived()).isEqualTo(1);
     assertThat(report.flows().getFirst().flow()).isEqualTo("tcp 10.1.0.10:80 - 10.50.0.9:40000");
@@ -197,7 +197,7 @@ class LiveReplayTest {
           .isEqualTo(new PlayedAddresses(List.of(GUEST), List.of(PLAYED)));
     }
     try (CaptureReader reader = CaptureReader.open(file)) {
-      var onto = new AddressMap(Map.of(PEER, GUEST));
+      var onto = new AddressTranslation(Map.of(PEER, GUEST));
       assertThatThrownBy(() -> PlayedAddresses.of(reader, List.of(GUEST), onto, (p, b, n) -> {}))
           .hasMessage("10.9.0.2 is mapped to 10.1.0.10, which is in the capture as well");
     }

@@ -23,8 +23,17 @@ public final class PcapExpression {
   public static final class Malformed extends IOException {
     private static final long serialVersionUID = 1L;
 
-    Malformed(String message) {
+    private final String expression;
+
+    Malformed(String expression, String message) {
       super(message);
+      this.expression = expression;
+    }
+
+    /** For whoever wrote the expression. */
+    public String sentence() {
+      return "The filter '%s' is not understood: %s. It is an expression of pcap-filter(7) over IP packets, such as 'tcp port 443'."
+          .formatted(expression, getMessage());
     }
   }
 
@@ -36,7 +45,7 @@ public final class PcapExpression {
    */
   public static FilterProgram compile(String expression) throws IOException {
     if (expression.indexOf('\0') >= 0) {
-      throw new Malformed("a null character is in it");
+      throw new Malformed(expression, "a null character is in it");
     }
     LibPcap.Compiled compiled;
     LIBRARY.lock();
@@ -53,7 +62,7 @@ public final class PcapExpression {
       LIBRARY.unlock();
     }
     if (!compiled.error().isEmpty()) {
-      throw new Malformed(compiled.error());
+      throw new Malformed(expression, compiled.error());
     }
     List<Instruction> program = compiled.program();
     int[] code = new int[program.size()];

@@ -1,7 +1,7 @@
 package dev.holdfast.redirector.replay.live;
 
 import dev.holdfast.redirector.capturefile.CaptureReader;
-import dev.holdfast.redirector.replay.AddressMap;
+import dev.holdfast.redirector.replay.AddressTranslation;
 import dev.holdfast.redirector.replay.LiveFailed;
 import dev.holdfast.redirector.replay.LiveLine;
 import dev.holdfast.redirector.replay.LivePlay;
@@ -64,7 +64,8 @@ public final class Rehearsal implements LiveLine, AutoCloseable {
    *
    * @param options with the guest's played addresses
    */
-  public static void play(Path file, ReplayOptions options, PlayedAddresses played, AddressMap map)
+  public static void play(
+      Path file, ReplayOptions options, PlayedAddresses played, AddressTranslation map)
       throws IOException {
     try (CaptureReader reader = CaptureReader.open(file);
         Rehearsal line = new Rehearsal(played)) {

@@ -1,20 +1,15 @@
 package dev.holdfast.redirector.replay.report;
 
-import dev.holdfast.redirector.replay.FlowResult;
 import dev.holdfast.redirector.replay.ReplayReport;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
-import org.tomlj.Toml;
-import org.tomlj.TomlParseError;
-import org.tomlj.TomlParseResult;
-import org.tomlj.TomlTable;
 
 /**
  * Limits that a replay is to keep ({@code --expect FILE.toml}). Without any, the guest is to have
@@ -35,34 +30,19 @@ import org.tomlj.TomlTable;
  * damaged = true                 # a capture that cannot be read to its end is no failure
  * sha256 = "..."                 # of what left at each point
  *
- * [flows]                        # single connections, by their names in the report
+ * [flows]                        # all connections of that name, or the one of it that begins there
  * "tcp 10.1.0.10:80 - 10.9.0.2:40000" = "survived"
+ * "tcp 10.1.0.10:80 - 10.9.0.2:40001 packet:17" = "reset"
  * </pre>
+ *
+ * <p>Each is judged over all connections, those too that a report has no room for.
  */
 public final class Expectation {
-  private static final List<String> VERDICTS =
-      List.of("survived", "stalled", "reset", "corrupted", "not-replayed");
-  private static final Set<String> KNOWN =
-      Set.of(
-          "moved",
-          "replayed-packets",
-          "survived",
-          "stalled",
-          "reset",
-          "corrupted",
-          "not-replayed",
-          "recovery-p99-ms",
-          "longest-wait-ms",
-          "retransmissions",
-          "lost-datagrams",
-          "sha256",
-          "damaged",
-          "flows");
   private static final List<String> VERDICTS_OF_HARM = List.of("stalled", "reset", "corrupted");
   private static final String LIVE = "live";
   private static final double NANOS_PER_MILLI = 1e6;
 
-  private final @Nullable TomlTable limits;
+  private final @Nullable Limits limits;
 
   /**
    * One limit, and whether it was kept.
@@ -71,7 +51,28 @@ public final class Expectation {
    */
   public record Outcome(String what, String expected, String found, boolean isMet) {}
 
-  private Expectation(@Nullable TomlTable limits) {
+  /**
+   * What a file says; null where it says nothing.
+   *
+   * @param verdicts how many connections, by verdict
+   * @param replayedPackets a share, 0 to 1
+   * @param damaged whether a capture may be
+   * @param sha256 in hex, lower case
+   * @param flows verdicts, by names of connections
+   */
+  record Limits(
+      @Nullable Boolean moved,
+      Map<String, Long> verdicts,
+      @Nullable Number replayedPackets,
+      @Nullable Number recoveryP99Millis,
+      @Nullable Number longestWaitMillis,
+      @Nullable Long retransmissions,
+      @Nullable Long lostDatagrams,
+      boolean damaged,
+      @Nullable String sha256,
+      @Nullable Map<String, String> flows) {}
+
+  private Expectation(@Nullable Limits limits) {
     this.limits = limits;
   }
 
@@ -86,123 +87,69 @@ public final class Expectation {
    * @throws IOException with a sentence that names file, line and column
    */
   public static Expectation read(Path file) throws IOException {
-    if (!Files.isRegularFile(file)) {
-      throw new IOException("There is no file " + file + ".");
-    }
-    TomlParseResult toml = Toml.parse(file);
-    if (toml.hasErrors()) {
-      TomlParseError error = toml.errors().getFirst();
-      throw new IOException(
-          "%s:%d:%d: %s"
-              .formatted(
-                  file, error.position().line(), error.position().column(), error.getMessage()));
-    }
-    for (String key : new TreeSet<>(toml.keySet())) {
-      if (!KNOWN.contains(key)) {
-        var at = toml.inputPositionOf(List.of(key));
-        throw new IOException(
-            "%s:%d:%d: '%s' is no limit; there are %s"
-                .formatted(
-                    file,
-                    at == null ? 0 : at.line(),
-                    at == null ? 0 : at.column(),
-                    key,
-                    String.join(", ", new TreeSet<>(KNOWN))));
-      }
-    }
-    var expectation = new Expectation(toml);
-    try {
-      List<Outcome> unused = expectation.check(EMPTY);
-    } catch (IllegalArgumentException e) {
-      throw new IOException(file + ": " + e.getMessage() + ".", e);
-    }
-    return expectation;
+    return new Expectation(LimitsFile.read(file));
   }
-
-  private static final ReplayReport EMPTY =
-      new ReplayReport(
-          "",
-          "",
-          0,
-          0,
-          Map.of(),
-          null,
-          0,
-          0,
-          List.of(),
-          "tls",
-          0,
-          0,
-          0,
-          0,
-          Map.of(),
-          0,
-          Map.of(),
-          new ReplayReport.Recovery(0, 0, 0, 0),
-          List.of(),
-          0,
-          null,
-          null);
 
   /** Whether the digest is among the limits. */
   public boolean wantsDigest() {
-    return limits != null && limits.contains("sha256");
+    return limits != null && limits.sha256 != null;
   }
 
-  /** Each limit, kept or not. */
+  /** The connections that there are limits for, for the replay to count their verdicts. */
+  public Set<String> namedFlows() {
+    return limits == null || limits.flows == null ? Set.of() : limits.flows.keySet();
+  }
+
+  /**
+   * Each limit, kept or not.
+   *
+   * @param report of a replay that has counted {@link #namedFlows}
+   */
   public List<Outcome> check(ReplayReport report) {
     List<Outcome> all = new ArrayList<>();
-    TomlTable table = limits;
-    if (table == null) {
+    Limits kept = limits;
+    if (kept == null) {
       good(all, report);
-      moved(all, report, !report.encapsulation().equals(LIVE));
+      moved(all, report, report.encapsulation().equals(LIVE) ? null : true);
       whole(all, report);
       return all;
     }
-    if (VERDICTS_OF_HARM.stream().noneMatch(table::contains) && !table.contains("flows")) {
+    if (VERDICTS_OF_HARM.stream().noneMatch(kept.verdicts::containsKey) && kept.flows == null) {
       good(all, report);
     }
-    if (!Boolean.TRUE.equals(typed(table, "damaged", Boolean.class))) {
+    if (!kept.damaged) {
       whole(all, report);
     }
-    Boolean moved = typed(table, "moved", Boolean.class);
-    if (moved != null) {
-      boolean found = report.guests().stream().allMatch(ReplayReport.Guest::hasMoved);
-      all.add(new Outcome("moved", moved.toString(), Boolean.toString(found), found == moved));
-    }
-    for (String verdict : VERDICTS) {
-      Number count = number(table, verdict);
-      if (count != null) {
-        long found = report.verdicts().getOrDefault(verdict, 0L);
-        all.add(
-            new Outcome(
-                verdict, count.toString(), Long.toString(found), found == count.longValue()));
-      }
-    }
+    moved(all, report, kept.moved);
+    kept.verdicts.forEach((verdict, count) -> {
+      long found = report.verdicts().getOrDefault(verdict, 0L);
+      all.add(new Outcome(verdict, count.toString(), Long.toString(found), found == count));
+    });
     atLeast(
         all,
-        table,
         "replayed-packets",
+        kept.replayedPackets,
         report.packets() == 0 ? 0 : (double) report.replayedPackets() / report.packets());
-    atMost(all, table, "recovery-p99-ms", report.recovery().p99Nanos() / NANOS_PER_MILLI);
     atMost(
         all,
-        table,
+        "recovery-p99-ms",
+        kept.recoveryP99Millis,
+        report.recovery().p99Nanos() / NANOS_PER_MILLI);
+    ReplayReport.Totals totals = report.totals();
+    atMost(
+        all,
         "longest-wait-ms",
-        report.flows().stream().mapToLong(FlowResult::longestWaitNanos).max().orElse(0)
-            / NANOS_PER_MILLI);
-    atMost(
-        all,
-        table,
-        "retransmissions",
-        report.flows().stream().mapToLong(FlowResult::retransmissions).sum());
-    atMost(all, table, "lost-datagrams", report.flows().stream().mapToLong(FlowResult::lost).sum());
-    String digest = typed(table, "sha256", String.class);
-    if (digest != null) {
+        kept.longestWaitMillis,
+        totals.longestWaitNanos() / NANOS_PER_MILLI);
+    atMost(all, "retransmissions", kept.retransmissions, totals.retransmissions());
+    atMost(all, "lost-datagrams", kept.lostDatagrams, totals.lostDatagrams());
+    if (kept.sha256 != null) {
       String found = String.valueOf(report.digest());
-      all.add(new Outcome("sha256", digest, found, digest.equals(found)));
+      all.add(new Outcome("sha256", kept.sha256, found, kept.sha256.equals(found)));
     }
-    flows(all, table, report);
+    if (kept.flows != null) {
+      kept.flows.forEach((name, verdict) -> all.add(flow(name, verdict, totals)));
+    }
     return all;
   }
 
@@ -212,10 +159,11 @@ public final class Expectation {
     all.add(new Outcome("connections", ">= 1", Long.toString(judged), judged >= 1));
   }
 
-  private static void moved(List<Outcome> all, ReplayReport report, boolean isWanted) {
-    boolean found = report.guests().stream().allMatch(ReplayReport.Guest::hasMoved);
-    if (isWanted) {
-      all.add(new Outcome("moved", "true", Boolean.toString(found), found));
+  private static void moved(List<Outcome> all, ReplayReport report, @Nullable Boolean isWanted) {
+    if (isWanted != null) {
+      boolean found = report.guests().stream().allMatch(ReplayReport.Guest::hasMoved);
+      all.add(
+          new Outcome("moved", isWanted.toString(), Boolean.toString(found), found == isWanted));
     }
   }
 
@@ -227,50 +175,39 @@ public final class Expectation {
     }
   }
 
-  private static void flows(List<Outcome> all, TomlTable table, ReplayReport report) {
-    TomlTable flows = typed(table, "flows", TomlTable.class);
-    if (flows == null) {
-      return;
-    }
-    for (String name : new TreeSet<>(flows.keySet())) {
-      Object expected = flows.get(List.of(name));
-      if (!(expected instanceof String verdict)) {
-        throw new IllegalArgumentException("the verdict of the flow '" + name + "' is no text");
-      }
-      String found =
-          report.flows().stream()
-              .filter(flow -> flow.flow().equals(name))
-              .map(flow -> flow.verdict().label())
-              .findFirst()
-              .orElse("not in the capture");
-      all.add(new Outcome(name, verdict, found, found.equals(verdict)));
-    }
+  /** All connections of a name, which are several where their ports were used again. */
+  private static Outcome flow(String name, String verdict, ReplayReport.Totals totals) {
+    Map<String, Long> counts = totals.named().getOrDefault(name, Map.of());
+    String found =
+        switch (counts.size()) {
+          case 0 -> "not in the capture";
+          case 1 -> counts.keySet().iterator().next();
+          default ->
+              counts.entrySet().stream()
+                  .map(each -> each.getKey() + " " + each.getValue())
+                  .collect(Collectors.joining(", "));
+        };
+    return new Outcome(name, verdict, found, found.equals(verdict));
   }
 
-  private static void atMost(List<Outcome> all, TomlTable table, String key, double found) {
-    Number limit = number(table, key);
+  private static void atMost(List<Outcome> all, String what, @Nullable Number limit, double found) {
     if (limit != null) {
-      all.add(new Outcome(key, "<= " + limit, Figures.plain(found), found <= limit.doubleValue()));
+      all.add(new Outcome(what, "<= " + limit, figure(found, limit), found <= limit.doubleValue()));
     }
   }
 
-  private static void atLeast(List<Outcome> all, TomlTable table, String key, double found) {
-    Number limit = number(table, key);
+  private static void atLeast(
+      List<Outcome> all, String what, @Nullable Number limit, double found) {
     if (limit != null) {
-      all.add(new Outcome(key, ">= " + limit, Figures.plain(found), found >= limit.doubleValue()));
+      all.add(new Outcome(what, ">= " + limit, figure(found, limit), found >= limit.doubleValue()));
     }
   }
 
-  private static @Nullable Number number(TomlTable table, String key) {
-    return typed(table, key, Number.class);
-  }
-
-  private static <T> @Nullable T typed(TomlTable table, String key, Class<T> type) {
-    Object value = table.get(List.of(key));
-    if (value != null && !type.isInstance(value)) {
-      throw new IllegalArgumentException(
-          "'" + key + "' is to be " + (type == Number.class ? "a number" : type.getSimpleName()));
-    }
-    return type.cast(value);
+  /** As short as it is, but never so short that it looks like the limit which it is not. */
+  private static String figure(double found, Number limit) {
+    String plain = Figures.plain(found);
+    return found != limit.doubleValue() && Double.parseDouble(plain) == limit.doubleValue()
+        ? String.format(Locale.ROOT, "%s", found)
+        : plain;
   }
 }

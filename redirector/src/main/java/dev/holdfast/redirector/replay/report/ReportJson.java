@@ -47,6 +47,11 @@ public final class ReportJson {
     recovery.put("p99Millis", millis(report.recovery().p99Nanos()));
     recovery.put("maxMillis", millis(report.recovery().maxNanos()));
     json.put("recovery", recovery);
+    Map<String, Object> totals = new LinkedHashMap<>();
+    totals.put("longestWaitMillis", millis(report.totals().longestWaitNanos()));
+    totals.put("retransmissions", report.totals().retransmissions());
+    totals.put("lostDatagrams", report.totals().lostDatagrams());
+    json.put("totals", totals);
     json.put("expectations", outcomes);
     List<Object> flows = new ArrayList<>();
     report.flows().forEach(flow -> flows.add(flow(flow)));

@@ -35,7 +35,7 @@ public final class ReportTap {
       boolean skipped = flow.verdict().label().equals("not-replayed");
       line(
           flow.verdict().isGood(),
-          replay.report().file() + ": " + flow.flow(),
+          replay.report().file() + ": " + flow.name(),
           skipped ? " # SKIP " + flow.verdict().text() : "");
       if (!flow.verdict().isGood()) {
         lines.append("# ").append(flow.verdict().text()).append('\n');

@@ -205,7 +205,7 @@ public final class ReportText {
     return "  %s  %s  to guest %,d B, from guest %,d B, longest wait %s%s%s"
         .formatted(
             flow.verdict().text(),
-            flow.flow(),
+            flow.name(),
             flow.toGuestBytes(),
             flow.fromGuestBytes(),
             Figures.time(flow.longestWaitNanos()),

@@ -51,7 +51,7 @@ public final class ReportXml {
       xml.writeEndElement();
     }
     for (FlowResult flow : flows) {
-      begin(xml, replay, flow.flow());
+      begin(xml, replay, flow.name());
       if (isSkipped(flow)) {
         xml.writeEmptyElement("skipped");
         xml.writeAttribute("message", clean(flow.verdict().text()));

@@ -16,14 +16,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-class AddressMapTest {
+class AddressTranslationTest {
   private static final IpAddress A4 = IpAddress.parse("10.9.0.2");
   private static final IpAddress B4 = IpAddress.parse("10.1.0.10");
   private static final IpAddress A6 = IpAddress.parse("fd00:9::2");
   private static final IpAddress B6 = IpAddress.parse("fd00:1::10");
   private static final IpAddress TO4 = IpAddress.parse("172.16.255.1");
   private static final IpAddress TO6 = IpAddress.parse("fd77:1234:5678:9abc::ffff");
-  private final AddressMap map = new AddressMap(Map.of(A4, TO4, A6, TO6));
+  private final AddressTranslation map = new AddressTranslation(Map.of(A4, TO4, A6, TO6));
 
   private static PacketView laid(PacketBuilder packet) {
     ByteBuf bytes = Unpooled.buffer();
@@ -77,7 +77,7 @@ class AddressMapTest {
   void aChecksumThatWasLeftIsCompleted() {
     PacketView left = laid(kind(new PacketBuilder(A4, B4), "udp").checksumLeft());
     assertThat(Checksums.verifyTransport(left)).isFalse();
-    AddressMap.complete(left);
+    AddressTranslation.complete(left);
     map.apply(left);
     assertThat(Checksums.verifyTransport(left)).isTrue();
   }
@@ -87,9 +87,9 @@ class AddressMapTest {
     Map<IpAddress, IpAddress> pairs = new LinkedHashMap<>();
     pairs.put(A4, TO4);
     pairs.put(B4, TO4);
-    assertThatThrownBy(() -> new AddressMap(pairs))
+    assertThatThrownBy(() -> new AddressTranslation(pairs))
         .hasMessage("two addresses would both be " + TO4);
-    assertThatThrownBy(() -> new AddressMap(Map.of(A4, TO6)))
+    assertThatThrownBy(() -> new AddressTranslation(Map.of(A4, TO6)))
         .hasMessageContaining("not of one address family");
   }
 }

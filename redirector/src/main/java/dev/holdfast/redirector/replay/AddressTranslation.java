@@ -10,8 +10,8 @@ import java.util.Map;
 import java.util.Set;
 
 /** Puts other addresses in place of a capture's, in whole packets, with their checksums. */
-public final class AddressMap {
-  public static final AddressMap NONE = new AddressMap(Map.of());
+public final class AddressTranslation {
+  public static final AddressTranslation NONE = new AddressTranslation(Map.of());
 
   private static final int V4_SOURCE = 12;
   private static final int V4_DESTINATION = 16;
@@ -27,7 +27,7 @@ public final class AddressMap {
    * @throws IllegalArgumentException where the two of a pair are not of one family, or two
    *     addresses would become one; the message is a clause
    */
-  public AddressMap(Map<IpAddress, IpAddress> pairs) {
+  public AddressTranslation(Map<IpAddress, IpAddress> pairs) {
     Set<IpAddress> taken = new HashSet<>();
     pairs.forEach((captured, played) -> {
       if (captured.isV4() != played.isV4()) {
