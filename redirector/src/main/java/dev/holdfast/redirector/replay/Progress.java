@@ -42,6 +42,7 @@ final class Progress {
   void delivered(long now, boolean more) {
     if (since != IDLE) {
       took(now);
+      recovered(now);
     }
     since = more ? now : IDLE;
   }
@@ -56,6 +57,9 @@ final class Progress {
       longest = waited;
       longestAt = since;
     }
+  }
+
+  private void recovered(long now) {
     long end = pauses.lastEnd();
     if (recovery < 0 && end >= 0 && since < end && now >= end) {
       recovery = now - end;

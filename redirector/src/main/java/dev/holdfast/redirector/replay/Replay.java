@@ -149,11 +149,15 @@ public final class Replay implements AutoCloseable {
   /** What is on its way arrives, and what was lost is sent again. */
   private void settle() {
     connections.captureEnded();
+    long longestPause = options.guests().stream().mapToLong(GuestPlan::pauseNanos).max().orElse(0);
+    long step = isLive ? STEP_NANOS : Math.max(STEP_NANOS, longestPause / 1_000);
+    while (sites.isMoving()) { // the pause may be longer than the capture
+      sites.passTo(time.nanoTime() + step);
+    }
     long end = time.nanoTime() + options.settleNanos();
     List<TcpConnection> left = connections.undelivered();
     while (time.nanoTime() < end
-        && (lateDatagrams > 0
-            || !(left.isEmpty() && connections.areDatagramsDelivered() && !sites.isMoving()))) {
+        && (lateDatagrams > 0 || !(left.isEmpty() && connections.areDatagramsDelivered()))) {
       sites.passTo(Math.min(end, time.nanoTime() + STEP_NANOS));
       left.removeIf(connection -> connection.isDelivered() || connection.isGivenUp());
     }
@@ -238,7 +242,15 @@ public final class Replay implements AutoCloseable {
       }
       connection =
           new TcpConnection(
-              view, fromGuest, reader.frames(), guest, fromGuest ? to : from, sites, time, memory);
+              view,
+              fromGuest,
+              reader.frames(),
+              guest,
+              fromGuest ? to : from,
+              sites,
+              time,
+              memory,
+              connections::judge);
       connections.add(view, fromGuest, connection);
     }
     replayed++;

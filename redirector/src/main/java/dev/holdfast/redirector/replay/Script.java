@@ -98,6 +98,7 @@ final class Script {
   private long madeUp;
   private long notKept;
   private long jumps;
+  private long ignoredResets;
   private final WaitingBytes memory;
 
   /** The right edge of the window that this end has announced so far, in the other's stream. */
@@ -167,7 +168,9 @@ final class Script {
     }
     fillLate(now);
     other.fillLate(now);
-    long heard = isAck ? Math.min(other.position((int) view.tcpAcknowledgment()), other.next) : 0;
+    // a reset without ACK comes after all that its sender has acknowledged before
+    long heard = isAck ? other.position((int) view.tcpAcknowledgment()) : other.acked;
+    heard = Math.min(heard, other.next);
     long thought =
         heard == other.next && other.next > 0
             ? Math.min(LONGEST_THOUGHT, Math.max(0, now - other.lastNewAt))
@@ -188,6 +191,10 @@ final class Script {
     }
     finish(now, heard, thought, other);
     if ((flags & PacketView.RST) != 0 && !resetSeen) {
+      if (at < acked || at > Math.max(next, other.edge)) {
+        ignoredResets++; // RFC 9293 section 3.10.7.4: its receiver took no notice of it
+        return;
+      }
       resetSeen = true;
       writes.add(new Write(now, next, 0, null, Kind.RESET, false, heard, thought));
     }
@@ -261,6 +268,7 @@ final class Script {
     ByteBuf buf = view.buffer();
     int from = view.tcpPayloadStart();
     int there = Math.max(0, Math.min(length, view.start() + captured - from));
+    memory.captured(there);
     if (there <= skip) {
       madeUp += length - skip;
       return MADE_UP;
@@ -352,6 +360,12 @@ final class Script {
   }
 
   private void fill(long upTo, long now, long heard, long thought, @Nullable Script other) {
+    if (upTo > next && !memory.mayMakeUp(upTo - next)) {
+      jumps++;
+      acked = Math.min(acked, next);
+      forgetEarly();
+      return;
+    }
     while (next < upTo) {
       if (next == finAt && !finSeen) {
         finSeen = true;
@@ -407,6 +421,10 @@ final class Script {
       giveBack(write.data, write.length);
     }
     writes.clear();
+    forgetEarly();
+  }
+
+  private void forgetEarly() {
     for (Early each : early) {
       giveBack(each.data, each.length);
     }
@@ -421,6 +439,11 @@ final class Script {
   /** Bytes that the capture does not have. */
   long madeUp() {
     return madeUp;
+  }
+
+  /** Resets whose numbers its receiver cannot have taken. */
+  long ignoredResets() {
+    return ignoredResets;
   }
 
   /** Segments whose numbers are far from all that was seen before, and were not believed. */

@@ -5,6 +5,7 @@ import dev.holdfast.tunnel.packet.PacketView;
 import io.netty.buffer.ByteBuf;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** A TCP connection of the capture, re-enacted: its two ends, and what is found out about it. */
@@ -28,10 +29,16 @@ final class TcpConnection {
   private @Nullable String resetBy;
   private final boolean beganBeforePause;
   private long cutOff;
+  private final Consumer<TcpConnection> judged;
+  private @Nullable TcpConnection predecessor;
+  private @Nullable TcpConnection successor;
+  private int predecessors;
+  private @Nullable String leftOutFor;
 
   /**
    * @param guestMachine the guest; the flow's first side
    * @param peerMachine the other side, where that is a guest too
+   * @param judged is given the connection when it ends before another one with its name
    */
   TcpConnection(
       PacketView first,
@@ -41,7 +48,9 @@ final class TcpConnection {
       @Nullable Machine peerMachine,
       Network network,
       VirtualTime time,
-      WaitingBytes memory) {
+      WaitingBytes memory,
+      Consumer<TcpConnection> judged) {
+    this.judged = judged;
     this.name = FlowId.text(first, fromGuest);
     this.firstPacket = firstPacket;
     this.network = network;
@@ -58,13 +67,73 @@ final class TcpConnection {
     beganBeforePause = time.nanoTime() <= guestMachine.pausedAt();
   }
 
+  /**
+   * This one has the addresses and ports of another, which is to be delivered first, however soon
+   * the capture has used them again.
+   */
+  void follows(TcpConnection earlier) {
+    predecessor = earlier;
+    predecessors = earlier.predecessors + 1;
+    earlier.successor = this;
+  }
+
+  /** How many are to be delivered before. */
+  int predecessors() {
+    return predecessors;
+  }
+
+  /** Its turn has come. */
+  boolean isPlayed() {
+    return predecessor == null;
+  }
+
+  /** The one of its addresses and ports whose packets are on their way. */
+  TcpConnection played() {
+    TcpConnection first = this;
+    for (TcpConnection before = predecessor; before != null; before = before.predecessor) {
+      first = before;
+    }
+    return first;
+  }
+
+  /** Those that are to be delivered before, and this one. */
+  List<TcpConnection> chain() {
+    List<TcpConnection> chain = new ArrayList<>(1);
+    for (TcpConnection each = this; each != null; each = each.predecessor) {
+      chain.addFirst(each);
+    }
+    return chain;
+  }
+
+  /** It is judged without having been delivered, for that reason, which is the replay's own. */
+  void leftOut(String why) {
+    leftOutFor = why;
+  }
+
+  /** One of its ends has ended it, or has given up; or the other has got the last of it. */
+  void ended() {
+    TcpConnection next = successor;
+    if (next != null && (isDelivered() || isGivenUp())) {
+      successor = null;
+      next.predecessor = null;
+      next.predecessors = 0;
+      judged.accept(this);
+      time.after(0, next::pump);
+    }
+  }
+
+  private void pump() {
+    guest.pump();
+    peer.pump();
+  }
+
   /** Whether a captured segment opens another connection with the same addresses and ports. */
   boolean isReplacedBy(PacketView view, boolean fromGuest) {
     boolean opens = (view.tcpFlags() & (PacketView.SYN | PacketView.ACK)) == PacketView.SYN;
     Script script = (fromGuest ? guest : peer).script;
     return opens
         && script.baseKnown
-        && (script.midStream || script.base != (int) view.tcpSequence());
+        && (script.midStream || script.base != (int) view.tcpSequence() || isClosed());
   }
 
   /** The capture has another packet of it. */
@@ -102,8 +171,7 @@ final class TcpConnection {
   void captureEnded() {
     guest.script.fillAll(time.nanoTime());
     peer.script.fillAll(time.nanoTime());
-    guest.pump();
-    peer.pump();
+    pump();
   }
 
   /** What its ends are to write and have not written yet, of what was read of the capture. */
@@ -114,6 +182,7 @@ final class TcpConnection {
   /** A segment has arrived at one of its ends. */
   void arrived(PacketView view, TcpOptions options, boolean fromGuest, boolean isSound) {
     (fromGuest ? peer : guest).arrived(view, options, isSound);
+    ended();
   }
 
   /** A message says that a packet of one end was too big. */
@@ -135,10 +204,6 @@ final class TcpConnection {
   }
 
   // ---- what its ends notice ----
-
-  void ended(TcpEnd byReset) {
-    // its script says so
-  }
 
   void resetArrived(TcpEnd at, boolean wasSent) {
     if (!wasSent && resetBy == null) {
@@ -168,12 +233,14 @@ final class TcpConnection {
 
   /** Nothing can come of it any more. */
   boolean isOver() {
-    boolean closed =
-        (guest.script.finSeen() && peer.script.finSeen())
-            || guest.script.resetSeen()
-            || peer.script.resetSeen()
-            || resetBy != null;
-    return closed && isDelivered();
+    return (isClosed() || resetBy != null) && isDelivered();
+  }
+
+  /** The capture has the end of it. */
+  private boolean isClosed() {
+    return (guest.script.finSeen() && peer.script.finSeen())
+        || guest.script.resetSeen()
+        || peer.script.resetSeen();
   }
 
   long firstPacket() {
@@ -224,7 +291,18 @@ final class TcpConnection {
       return new Verdict.Reset(resetBy);
     }
     if (!isBegun()) {
-      return new Verdict.NotReplayed("nobody answers its SYN in the capture");
+      boolean opens = !guest.script.midStream && !peer.script.midStream;
+      return new Verdict.NotReplayed(
+          opens
+              ? "nobody answers its SYN in the capture"
+              : "nothing is answered or acknowledged in the capture");
+    }
+    if (predecessor != null) {
+      return new Verdict.NotReplayed(
+          "an earlier one of the same addresses and ports had not ended");
+    }
+    if (leftOutFor != null && !isDelivered()) {
+      return new Verdict.NotReplayed(leftOutFor);
     }
     if (!isDelivered()) {
       return new Verdict.Stalled(longer.longest(), true);
@@ -242,7 +320,7 @@ final class TcpConnection {
 
   private List<String> notes() {
     List<String> notes = new ArrayList<>();
-    if (guest.script.midStream || peer.script.midStream) {
+    if (guest.script.midStream && peer.script.midStream) {
       notes.add("It began before the capture did.");
     }
     long notKept = guest.script.notKept() + peer.script.notKept();
@@ -273,6 +351,12 @@ final class TcpConnection {
       notes.add(
           old
               + " segments arrived with a time stamp older than the last (RFC 7323), and were dropped.");
+    }
+    long ignored = guest.script.ignoredResets() + peer.script.ignoredResets();
+    if (ignored > 0) {
+      notes.add(
+          Long.toString(ignored)
+              + " captured resets have numbers that nobody takes; they were left out.");
     }
     if (guest.script.jumps() + peer.script.jumps() > 0) {
       notes.add(

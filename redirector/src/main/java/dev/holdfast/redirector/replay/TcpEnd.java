@@ -81,7 +81,7 @@ final class TcpEnd {
     this.builder = builder;
     this.time = time;
     this.progress = new Progress(connection.pauses);
-    this.flight = new Flight(builder.room(MTU, 0));
+    this.flight = new Flight(builder.room(MTU, 0), memory);
     this.queue = flight.queue;
   }
 
@@ -101,6 +101,9 @@ final class TcpEnd {
 
   /** The script has something new. */
   void pump() {
+    if (!connection.isPlayed()) {
+      return;
+    }
     if (machine != null && !machine.isRunning()) {
       if (!pumpQueued) {
         pumpQueued = true;
@@ -161,7 +164,7 @@ final class TcpEnd {
     dead = true;
     spoke = true;
     emit(flight.max(), null, 0, PacketView.RST | PacketView.ACK);
-    connection.ended(this);
+    connection.ended();
   }
 
   /** There is something that the other end has not got. */
@@ -460,6 +463,7 @@ final class TcpEnd {
     }
     if (flight.repeats() > (script.midStream || received.next() > 0 ? MOST_REPEATS : MOST_SYNS)) {
       silent = true;
+      connection.ended();
       return;
     }
     if (flight.timedOut()) {

@@ -108,6 +108,17 @@ final class CaptureMaker {
     return segment(false, PacketView.RST | PacketView.ACK, new byte[0]);
   }
 
+  CaptureMaker peerResetsWithoutAck() throws IOException {
+    return segment(false, PacketView.RST, new byte[0]);
+  }
+
+  /** The next segments are of another connection with the same ports and the same first numbers. */
+  CaptureMaker sameAgain() {
+    guestNext = GUEST_ISS;
+    peerNext = PEER_ISS;
+    return this;
+  }
+
   /** The next segments are of another connection, with new numbers. */
   CaptureMaker another() {
     peerPort++;

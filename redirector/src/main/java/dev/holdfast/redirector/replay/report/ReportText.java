@@ -40,10 +40,18 @@ public final class ReportText {
             ? "%,d of %s survived".formatted(report.survived(), Figures.count(judged, "connection"))
             : "%,d of %s did not survive"
                 .formatted(report.bad(), Figures.count(judged, "connection"));
-    String moved =
-        report.guests().stream().allMatch(ReplayReport.Guest::hasMoved)
-            ? ""
-            : "; THE GUEST DID NOT MOVE";
+    String moved = "";
+    if (!report.guests().stream().allMatch(ReplayReport.Guest::hasMoved)) {
+      // live, somebody else may have moved it: then this replay does not know
+      moved =
+          report.encapsulation().equals("live")
+              ? "; no move was asked for"
+              : "; THE GUEST DID NOT MOVE";
+    }
+    long lost = report.totals().lostDatagrams();
+    if (lost > 0) {
+      moved += "; " + Figures.count(lost, "datagram") + " did not arrive";
+    }
     return (met ? "GOOD" : "NOT GOOD") + ": " + what + moved + " (" + report.file() + ")";
   }
 
@@ -87,7 +95,11 @@ public final class ReportText {
                       .formatted(
                           Figures.moment(guest.pausedAtNanos()),
                           Figures.time(guest.resumedAtNanos() - guest.pausedAtNanos()))
-                  : ": did not move"));
+                  : guest.pausedAtNanos() >= 0
+                      ? ": paused at %s, and has not returned"
+                          .formatted(Figures.moment(guest.pausedAtNanos()))
+                      : ": did not move"
+                          + (report.lateness() == null ? " before the capture ended" : "")));
     }
     if (report.lateness() == null) {
       line(
