@@ -184,6 +184,7 @@ public final class Expectation {
           case 1 -> counts.keySet().iterator().next();
           default ->
               counts.entrySet().stream()
+                  .sorted(Map.Entry.comparingByKey())
                   .map(each -> each.getKey() + " " + each.getValue())
                   .collect(Collectors.joining(", "));
         };
