@@ -42,18 +42,16 @@ class ReplayFuzzTest {
 
   private static ReplayOptions options(boolean byIpInIp) {
     ReplayOptions usual = ReplayOptions.of(GUEST);
-    return new ReplayOptions(
-        usual.guests(),
-        byIpInIp,
-        2,
-        WAN,
-        usual.peerDelayNanos(),
-        new ReplayOptions.Hold(usual.hold().policy(), 20_000, usual.hold().maxAgeNanos()),
-        1_000 * MILLI,
-        usual.staleSyn(),
-        3,
-        usual.stallNanos(),
-        10_000 * MILLI);
+    return usual.with(draft -> {
+      draft.byIpInIp = byIpInIp;
+      draft.connections = 2;
+      draft.wan = WAN;
+      draft.hold =
+          new ReplayOptions.Hold(usual.hold().policy(), 20_000, usual.hold().maxAgeNanos());
+      draft.drainAfterNanos = 1_000 * MILLI;
+      draft.seed = 3;
+      draft.settleNanos = 10_000 * MILLI;
+    });
   }
 
   /** It says the same twice, every packet is counted once, and every buffer is given back. */

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.ConfigException;
 import dev.holdfast.redirector.config.ConfigReader;
 import dev.holdfast.redirector.replay.ReplayOptions;
+import dev.holdfast.redirector.replay.WanOptions;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
@@ -55,28 +56,27 @@ final class ReplayHosts {
   ReplayOptions over(ReplayOptions usual, ReplayNetwork network)
       throws CommandFailed, ConfigException {
     Config of = config == null ? null : ConfigReader.read(config);
-    ReplayOptions.Hold held = of == null ? usual.hold() : ReplayOptions.Hold.of(of.hold());
+    ReplayOptions.Hold from = of == null ? usual.hold() : ReplayOptions.Hold.of(of.hold());
+    var held =
+        new ReplayOptions.Hold(
+            hold == null ? from.policy() : policy(hold),
+            holdBytes == null ? from.maxBytes() : holdBytes,
+            holdAge == null ? from.maxAgeNanos() : holdAge.toNanos());
+    WanOptions wan = network.wan();
     boolean byIpInIp =
         encapsulation == null
             ? of != null && of.tunnel().encapsulation() == Config.Encapsulation.IPIP
             : isIpInIp(encapsulation);
     network.check(byIpInIp);
-    return new ReplayOptions(
-        usual.guests(),
-        byIpInIp,
-        of == null ? usual.connections() : of.tunnel().connections(),
-        network.wan(),
-        network.peerDelay(),
-        new ReplayOptions.Hold(
-            hold == null ? held.policy() : policy(hold),
-            holdBytes == null ? held.maxBytes() : holdBytes,
-            holdAge == null ? held.maxAgeNanos() : holdAge.toNanos()),
-        drainAfter == null ? usual.drainAfterNanos() : drainAfter.toNanos(),
-        of == null ? usual.staleSyn() : of.drain().staleSyn(),
-        usual.seed(),
-        usual.stallNanos(),
-        usual.settleNanos(),
-        usual.namedFlows());
+    return usual.with(draft -> {
+      draft.byIpInIp = byIpInIp;
+      draft.connections = of == null ? usual.connections() : of.tunnel().connections();
+      draft.wan = wan;
+      draft.peerDelayNanos = network.peerDelay();
+      draft.hold = held;
+      draft.drainAfterNanos = drainAfter == null ? usual.drainAfterNanos() : drainAfter.toNanos();
+      draft.staleSyn = of == null ? usual.staleSyn() : of.drain().staleSyn();
+    });
   }
 
   private static boolean isIpInIp(String kind) throws CommandFailed {

@@ -133,8 +133,8 @@ final class ReplayRun extends Verb {
       throws CommandFailed {
     saidAt = surroundings().clock().nanoTime();
     try {
-      ReplayOptions whole =
-          options.with(guests.of(file, watch(file, "looked through"), this::remark));
+      List<GuestPlan> plans = guests.of(file, watch(file, "looked through"), this::remark);
+      ReplayOptions whole = options.with(draft -> draft.guests = plans);
       long begun = surroundings().clock().nanoTime();
       ReplayReport report =
           verdict.write() == null && !wantsDigest

@@ -134,8 +134,12 @@ final class ReplayVerdict {
 
   /** The usual replay, judged as these options say. */
   ReplayOptions usual(Expectation expectation) {
-    return ReplayOptions.USUAL.judged(
-        seed, stall.toNanos(), settle.toNanos(), expectation.namedFlows());
+    return ReplayOptions.USUAL.with(draft -> {
+      draft.seed = seed;
+      draft.stallNanos = stall.toNanos();
+      draft.settleNanos = settle.toNanos();
+      draft.namedFlows = expectation.namedFlows();
+    });
   }
 
   /** What is printed, without a line's end. */

@@ -5,6 +5,7 @@ import dev.holdfast.redirector.config.Config.HoldPolicy;
 import dev.holdfast.redirector.config.Config.StaleSyn;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
  * What a replay does, beside the capture.
@@ -63,7 +64,8 @@ public record ReplayOptions(
           StaleSyn.TUNNEL,
           1,
           STALL_NANOS,
-          SETTLE_NANOS);
+          SETTLE_NANOS,
+          Set.of());
 
   public ReplayOptions {
     guests = List.copyOf(guests);
@@ -73,72 +75,59 @@ public record ReplayOptions(
     }
   }
 
-  /** Without connections that are asked for by name. */
-  public ReplayOptions(
-      List<GuestPlan> guests,
-      boolean byIpInIp,
-      int connections,
-      WanOptions wan,
-      long peerDelayNanos,
-      Hold hold,
-      long drainAfterNanos,
-      StaleSyn staleSyn,
-      long seed,
-      long stallNanos,
-      long settleNanos) {
-    this(
-        guests,
-        byIpInIp,
-        connections,
-        wan,
-        peerDelayNanos,
-        hold,
-        drainAfterNanos,
-        staleSyn,
-        seed,
-        stallNanos,
-        settleNanos,
-        Set.of());
+  /** What is to be different. */
+  public static final class Draft {
+    public List<GuestPlan> guests;
+    public boolean byIpInIp;
+    public int connections;
+    public WanOptions wan;
+    public long peerDelayNanos;
+    public Hold hold;
+    public long drainAfterNanos;
+    public StaleSyn staleSyn;
+    public long seed;
+    public long stallNanos;
+    public long settleNanos;
+    public Set<String> namedFlows;
+
+    private Draft(ReplayOptions from) {
+      guests = from.guests;
+      byIpInIp = from.byIpInIp;
+      connections = from.connections;
+      wan = from.wan;
+      peerDelayNanos = from.peerDelayNanos;
+      hold = from.hold;
+      drainAfterNanos = from.drainAfterNanos;
+      staleSyn = from.staleSyn;
+      seed = from.seed;
+      stallNanos = from.stallNanos;
+      settleNanos = from.settleNanos;
+      namedFlows = from.namedFlows;
+    }
+  }
+
+  /** The same, but for what {@code change} says. */
+  public ReplayOptions with(Consumer<Draft> change) {
+    var draft = new Draft(this);
+    change.accept(draft);
+    return new ReplayOptions(
+        draft.guests,
+        draft.byIpInIp,
+        draft.connections,
+        draft.wan,
+        draft.peerDelayNanos,
+        draft.hold,
+        draft.drainAfterNanos,
+        draft.staleSyn,
+        draft.seed,
+        draft.stallNanos,
+        draft.settleNanos,
+        draft.namedFlows);
   }
 
   /** The same, with one guest in place of all. */
   public ReplayOptions with(GuestPlan guest) {
-    return with(List.of(guest));
-  }
-
-  /** The same, with other guests. */
-  public ReplayOptions with(List<GuestPlan> others) {
-    return new ReplayOptions(
-        others,
-        byIpInIp,
-        connections,
-        wan,
-        peerDelayNanos,
-        hold,
-        drainAfterNanos,
-        staleSyn,
-        seed,
-        stallNanos,
-        settleNanos,
-        namedFlows);
-  }
-
-  /** The same, with another seed and judged in another way. */
-  public ReplayOptions judged(
-      long otherSeed, long otherStall, long otherSettle, Set<String> flowNames) {
-    return new ReplayOptions(
-        guests,
-        byIpInIp,
-        connections,
-        wan,
-        peerDelayNanos,
-        hold,
-        drainAfterNanos,
-        staleSyn,
-        otherSeed,
-        otherStall,
-        otherSettle,
-        flowNames);
+    return with(draft -> draft.guests = List.of(guest));
   }
 
   /** One guest, and everything else as it is by default. */

@@ -141,19 +141,7 @@ class AwkwardCapturesTest {
     }
     ReplayOptions usual = moving(15, 100);
     var nothingPasses = new WanOptions(10 * MILLI, 1, 0, 0, 1_500, List.of());
-    var options =
-        new ReplayOptions(
-            usual.guests(),
-            false,
-            usual.connections(),
-            nothingPasses,
-            usual.peerDelayNanos(),
-            usual.hold(),
-            usual.drainAfterNanos(),
-            usual.staleSyn(),
-            usual.seed(),
-            usual.stallNanos(),
-            usual.settleNanos());
+    var options = usual.with(draft -> draft.wan = nothingPasses);
 
     ReplayReport report = CaptureMaker.play(maker.bytes(), options);
 

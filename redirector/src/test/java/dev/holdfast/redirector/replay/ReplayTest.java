@@ -28,18 +28,10 @@ class ReplayTest {
   }
 
   private static ReplayOptions with(ReplayOptions options, WanOptions wan, boolean byIpInIp) {
-    return new ReplayOptions(
-        options.guests(),
-        byIpInIp,
-        options.connections(),
-        wan,
-        options.peerDelayNanos(),
-        options.hold(),
-        options.drainAfterNanos(),
-        options.staleSyn(),
-        options.seed(),
-        options.stallNanos(),
-        options.settleNanos());
+    return options.with(draft -> {
+      draft.byIpInIp = byIpInIp;
+      draft.wan = wan;
+    });
   }
 
   private static FlowResult only(ReplayReport report) {
@@ -176,18 +168,10 @@ class ReplayTest {
             .bytes();
     ReplayOptions usual = moving(300, 100);
     var rejecting =
-        new ReplayOptions(
-            usual.guests(),
-            false,
-            usual.connections(),
-            usual.wan(),
-            usual.peerDelayNanos(),
-            usual.hold(),
-            0,
-            StaleSyn.REJECT,
-            usual.seed(),
-            usual.stallNanos(),
-            usual.settleNanos());
+        usual.with(draft -> {
+          draft.drainAfterNanos = 0;
+          draft.staleSyn = StaleSyn.REJECT;
+        });
 
     ReplayReport report = CaptureMaker.play(capture, rejecting);
 
@@ -370,19 +354,7 @@ class ReplayTest {
             List.of(IpAddress.parse("10.1.0.20")),
             new GuestPlan.Move.AtTime(300 * MILLI),
             3_000 * MILLI);
-    var both =
-        new ReplayOptions(
-            List.of(one.guests().getFirst(), second),
-            one.byIpInIp(),
-            one.connections(),
-            one.wan(),
-            one.peerDelayNanos(),
-            one.hold(),
-            one.drainAfterNanos(),
-            one.staleSyn(),
-            one.seed(),
-            one.stallNanos(),
-            one.settleNanos());
+    var both = one.with(draft -> draft.guests = List.of(one.guests().getFirst(), second));
 
     FlowResult flow = only(CaptureMaker.play(maker.bytes(), both));
 
